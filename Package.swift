@@ -1,0 +1,68 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "usb9pfs",
+    products: [
+        .executable(name: "p9fwd", targets: ["p9fwd"]),
+        .executable(name: "p9serve", targets: ["p9serve"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // C only: shims with a prefix and module maps, no logic.
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+
+        // The core; no target imports one that stands below it in this list, and none knows Foundation.
+        .target(name: "P9Wire", swiftSettings: strict),
+        .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "FakeRoot", dependencies: ["LinuxFiles"], swiftSettings: strict),
+        .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "LinuxFiles"], swiftSettings: strict),
+
+        // Import of root filesystem images.
+        .target(name: "RootfsImage", dependencies: ["CArchive", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
+
+        // Command lines: argument parsing and wiring only.
+        .target(
+            name: "CommandSupport",
+            dependencies: ["LinuxFiles", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "p9fwd",
+            dependencies: [
+                "USBLink", "P9Server", "P9Client", "FakeRoot", "CommandSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "p9serve",
+            dependencies: [
+                "P9Server", "RootfsImage", "FakeRoot", "CommandSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+
+        .testTarget(name: "P9WireTests", dependencies: ["P9Wire"], swiftSettings: strict),
+        .testTarget(name: "FakeRootTests", dependencies: ["FakeRoot"], swiftSettings: strict),
+        .testTarget(name: "P9ServerTests", dependencies: ["P9Server", "P9Client"], swiftSettings: strict),
+        .testTarget(name: "USBLinkTests", dependencies: ["USBLink"], swiftSettings: strict),
+        .testTarget(name: "RootfsImageTests", dependencies: ["RootfsImage"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,57 @@
+# Shared by the bash scripts here: messages, packages, the uid that plays the developer.
+# shellcheck shell=bash
+
+usb9pfs_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+usb9pfs_cache=${USB9PFS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/usb9pfs}
+
+say() { printf '== %s\n' "$*" >&2; }
+die() {
+    printf '%s: error: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        die "this needs root once: $* (become root, or install sudo)"
+    fi
+}
+
+# Installs the Debian packages that are missing; says which, and does nothing when there are none.
+need_packages() {
+    local missing=() package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null 2>&1 || die "these Debian packages are missing, and there is no apt-get: ${missing[*]}"
+    say "installing ${missing[*]}"
+    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
+        >/dev/null 2>&1; then
+        as_root apt-get update -qq >/dev/null || true # one unreachable source must not spoil the others
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
+            >/dev/null || die "apt-get could not install: ${missing[*]}"
+    fi
+}
+
+need_swift() {
+    command -v swift >/dev/null 2>&1 || die "no swift in PATH: install a Swift 6.2 or later toolchain from https://www.swift.org/install/linux/"
+}
+
+# The uid that plays the developer: the caller's own, or 1000 when the caller is root. Nothing but the
+# installation of packages runs as root.
+# shellcheck disable=SC2034 # used by the scripts that source this file
+if [ "$(id -u)" = 0 ]; then developer_uid=1000 developer_gid=1000; else developer_uid=$(id -u) developer_gid=$(id -g); fi
+
+as_developer() {
+    if [ "$(id -u)" = "$developer_uid" ]; then
+        "$@"
+    else
+        setpriv --reuid "$developer_uid" --regid "$developer_gid" --clear-groups --no-new-privs \
+            env HOME="$usb9pfs_cache/home" "$@"
+    fi
+}
