@@ -1,0 +1,116 @@
+/// The flags of Tlopen and Tlcreate: `P9_DOTL_*`, which are x86's `O_*` on every machine.
+///
+/// Source: `enum p9_open_mode_t` in the kernel's `include/net/9p/9p.h`.
+public struct OpenFlags: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt32
+
+    public init(rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
+
+    public static let writeOnly = OpenFlags(rawValue: 0o1)
+    public static let readWrite = OpenFlags(rawValue: 0o2)
+    public static let accessMask = OpenFlags(rawValue: 0o3)
+    public static let create = OpenFlags(rawValue: 0o100)
+    public static let exclusive = OpenFlags(rawValue: 0o200)
+    public static let truncate = OpenFlags(rawValue: 0o1000)
+    public static let append = OpenFlags(rawValue: 0o2000)
+    public static let directory = OpenFlags(rawValue: 0o200000)
+
+    /// Whether the file may be written through a fid opened so. 3, which Linux gives a meaning of its own, counts.
+    public var writes: Bool { !intersection(.accessMask).isEmpty }
+
+    /// Whether the file may be read through a fid opened so.
+    public var reads: Bool { intersection(.accessMask) != .writeOnly }
+}
+
+/// What Tgetattr asks for and Rgetattr holds: `P9_STATS_*`.
+public struct GetattrMask: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    /// Mode to blocks, all that `stat(2)` needs.
+    public static let basic = GetattrMask(rawValue: 0x7ff)
+    public static let birthTime = GetattrMask(rawValue: 0x800)
+    public static let generation = GetattrMask(rawValue: 0x1000)
+    public static let dataVersion = GetattrMask(rawValue: 0x2000)
+    public static let all = GetattrMask(rawValue: 0x3fff)
+}
+
+/// What Tsetattr changes: `P9_ATTR_*`.
+public struct SetattrMask: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt32
+
+    public init(rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
+
+    public static let mode = SetattrMask(rawValue: 0x1)
+    public static let uid = SetattrMask(rawValue: 0x2)
+    public static let gid = SetattrMask(rawValue: 0x4)
+    public static let size = SetattrMask(rawValue: 0x8)
+    /// Without `accessTimeSet`: to now.
+    public static let accessTime = SetattrMask(rawValue: 0x10)
+    /// Without `modificationTimeSet`: to now.
+    public static let modificationTime = SetattrMask(rawValue: 0x20)
+    /// To now, which the host's file system does by itself on any other change.
+    public static let changeTime = SetattrMask(rawValue: 0x40)
+    public static let accessTimeSet = SetattrMask(rawValue: 0x80)
+    public static let modificationTimeSet = SetattrMask(rawValue: 0x100)
+}
+
+/// A point in time on the wire: `sec[8] nsec[8]`.
+public struct WireTime: Hashable, Sendable {
+    public var seconds: UInt64
+    public var nanoseconds: UInt64
+
+    public init(seconds: UInt64, nanoseconds: UInt64) {
+        self.seconds = seconds
+        self.nanoseconds = nanoseconds
+    }
+}
+
+extension WireReader {
+    @_lifetime(self: copy self)
+    mutating func time() throws(WireError) -> WireTime {
+        WireTime(seconds: try u64(), nanoseconds: try u64())
+    }
+}
+
+extension OutputRawSpan {
+    @_lifetime(self: copy self)
+    mutating func put(_ time: WireTime) {
+        put(time.seconds)
+        put(time.nanoseconds)
+    }
+}
+
+/// The kind of a lock: `P9_LOCK_TYPE_*`.
+public struct LockType: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    public static let read = LockType(rawValue: 0)
+    public static let write = LockType(rawValue: 1)
+    public static let unlock = LockType(rawValue: 2)
+}
+
+/// How a Tlock went: `P9_LOCK_*`.
+public struct LockStatus: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    public static let success = LockStatus(rawValue: 0)
+    public static let blocked = LockStatus(rawValue: 1)
+    public static let error = LockStatus(rawValue: 2)
+    public static let grace = LockStatus(rawValue: 3)
+}

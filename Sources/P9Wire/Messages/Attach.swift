@@ -1,0 +1,45 @@
+/// Binds a fid to the root of an export.
+///
+/// `fid[4] afid[4] uname[s] aname[s] n_uname[4]`
+public struct Tattach: ~Escapable {
+    public var fid: Fid
+    /// `Fid.none` without authentication.
+    public var afid: Fid
+    public var uname: RawSpan
+    /// The export; empty or "/" is the default one.
+    public var aname: RawSpan
+    /// A uid, or ~0 where `uname` counts.
+    public var numericUname: UInt32
+
+    @_lifetime(copy uname, copy aname)
+    public init(fid: Fid, afid: Fid, uname: RawSpan, aname: RawSpan, numericUname: UInt32) {
+        self.fid = fid
+        self.afid = afid
+        self.uname = uname
+        self.aname = aname
+        self.numericUname = numericUname
+    }
+
+    @_lifetime(copy body)
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        fid = try reader.fid()
+        afid = try reader.fid()
+        uname = try reader.string()
+        aname = try reader.string()
+        numericUname = try reader.u32()
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        guard uname.byteCount <= UInt16.max else { throw .limitExceeded }
+        guard aname.byteCount <= UInt16.max else { throw .limitExceeded }
+        try frame.begin(.tattach, tag, bodySize: 16 + uname.byteCount + aname.byteCount)
+        frame.put(fid)
+        frame.put(afid)
+        frame.put(string: uname)
+        frame.put(string: aname)
+        frame.put(numericUname)
+    }
+}

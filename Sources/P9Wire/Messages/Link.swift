@@ -1,0 +1,33 @@
+/// Makes a hard link to the file of `fid`.
+///
+/// `dfid[4] fid[4] name[s]`
+public struct Tlink: ~Escapable {
+    public var directory: Fid
+    public var fid: Fid
+    public var name: RawSpan
+
+    @_lifetime(copy name)
+    public init(directory: Fid, fid: Fid, name: RawSpan) {
+        self.directory = directory
+        self.fid = fid
+        self.name = name
+    }
+
+    @_lifetime(copy body)
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        directory = try reader.fid()
+        fid = try reader.fid()
+        name = try reader.string()
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        guard name.byteCount <= UInt16.max else { throw .limitExceeded }
+        try frame.begin(.tlink, tag, bodySize: 10 + name.byteCount)
+        frame.put(directory)
+        frame.put(fid)
+        frame.put(string: name)
+    }
+}

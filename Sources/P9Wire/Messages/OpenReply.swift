@@ -1,0 +1,25 @@
+/// The reply to an open: `qid[13] iounit[4]`. Rlopen and Rlcreate.
+public struct OpenReply: Hashable, Sendable {
+    public var qid: Qid
+    /// The most bytes that one Tread or Twrite may move; 0 means "msize less the header".
+    public var iounit: UInt32
+
+    public init(qid: Qid, iounit: UInt32) {
+        self.qid = qid
+        self.iounit = iounit
+    }
+
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        qid = try reader.qid()
+        iounit = try reader.u32()
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(_ type: MessageType, tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        try frame.begin(type, tag, bodySize: Qid.size + 4)
+        frame.put(qid)
+        frame.put(iounit)
+    }
+}

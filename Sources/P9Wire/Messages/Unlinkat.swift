@@ -1,0 +1,34 @@
+/// Removes a directory entry.
+///
+/// `dirfd[4] name[s] flags[4]`
+public struct Tunlinkat: ~Escapable {
+    public var directory: Fid
+    public var name: RawSpan
+    /// AT_REMOVEDIR 0x200 for a directory.
+    public var flags: UInt32
+
+    @_lifetime(copy name)
+    public init(directory: Fid, name: RawSpan, flags: UInt32) {
+        self.directory = directory
+        self.name = name
+        self.flags = flags
+    }
+
+    @_lifetime(copy body)
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        directory = try reader.fid()
+        name = try reader.string()
+        flags = try reader.u32()
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        guard name.byteCount <= UInt16.max else { throw .limitExceeded }
+        try frame.begin(.tunlinkat, tag, bodySize: 10 + name.byteCount)
+        frame.put(directory)
+        frame.put(string: name)
+        frame.put(flags)
+    }
+}

@@ -1,0 +1,62 @@
+/// Opens a session: proposes the largest message and the protocol.
+///
+/// `msize[4] version[s]`
+public struct Tversion: ~Escapable {
+    /// The largest message in bytes that the sender will take.
+    public var msize: UInt32
+    /// "9P2000.L".
+    public var version: RawSpan
+
+    @_lifetime(copy version)
+    public init(msize: UInt32, version: RawSpan) {
+        self.msize = msize
+        self.version = version
+    }
+
+    @_lifetime(copy body)
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        msize = try reader.u32()
+        version = try reader.string()
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        guard version.byteCount <= UInt16.max else { throw .limitExceeded }
+        try frame.begin(.tversion, tag, bodySize: 6 + version.byteCount)
+        frame.put(msize)
+        frame.put(string: version)
+    }
+}
+
+/// Settles the largest message and the protocol; "unknown" refuses.
+///
+/// `msize[4] version[s]`
+public struct Rversion: ~Escapable {
+    /// The largest message in bytes, at most what was asked.
+    public var msize: UInt32
+    public var version: RawSpan
+
+    @_lifetime(copy version)
+    public init(msize: UInt32, version: RawSpan) {
+        self.msize = msize
+        self.version = version
+    }
+
+    @_lifetime(copy body)
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        msize = try reader.u32()
+        version = try reader.string()
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        guard version.byteCount <= UInt16.max else { throw .limitExceeded }
+        try frame.begin(.rversion, tag, bodySize: 6 + version.byteCount)
+        frame.put(msize)
+        frame.put(string: version)
+    }
+}

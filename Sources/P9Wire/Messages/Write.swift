@@ -1,0 +1,62 @@
+/// Writes data to a file, or a piece of an attribute's value.
+///
+/// `fid[4] offset[8] count[4] data[count]`
+public struct Twrite: ~Escapable {
+    /// Bytes before the data: the header, fid, offset and count.
+    public static let overhead = FrameHeader.size + 16
+
+    public var fid: Fid
+    /// In bytes.
+    public var offset: UInt64
+    public var data: RawSpan
+
+    @_lifetime(copy data)
+    public init(fid: Fid, offset: UInt64, data: RawSpan) {
+        self.fid = fid
+        self.offset = offset
+        self.data = data
+    }
+
+    @_lifetime(copy body)
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        fid = try reader.fid()
+        offset = try reader.u64()
+        let count = Int(try reader.u32())
+        data = try reader.bytes(count)
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        try frame.begin(.twrite, tag, bodySize: 16 + data.byteCount)
+        frame.put(fid)
+        frame.put(offset)
+        frame.put(UInt32(data.byteCount))
+        frame.put(bytes: data)
+    }
+}
+
+/// How much was written.
+///
+/// `count[4]`
+public struct Rwrite: Hashable, Sendable {
+    /// In bytes.
+    public var count: UInt32
+
+    public init(count: UInt32) {
+        self.count = count
+    }
+
+    public init(decoding body: RawSpan) throws(WireError) {
+        var reader = WireReader(body)
+        count = try reader.u32()
+        try reader.finish()
+    }
+
+    @_lifetime(frame: copy frame)
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+        try frame.begin(.rwrite, tag, bodySize: 4)
+        frame.put(count)
+    }
+}
