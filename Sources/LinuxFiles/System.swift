@@ -200,6 +200,9 @@ public enum System {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// The corresponding C function is `getpid`.
+    public static var processID: CInt { getpid() }
+
     /// The corresponding C function is `geteuid`.
     public static var effectiveUser: UInt32 { geteuid() }
 }
