@@ -42,6 +42,19 @@ public final class FakeRootTree: Sendable {
         return BoardStatus(host: host, label: try label(of: descriptor, host))
     }
 
+    /// The host's file under a name, and what the board takes it for.
+    ///
+    /// Cheaper than `status`: only an empty regular file can stand for something else, so only there the label is read.
+    public func kind(
+        of name: borrowing FileName,
+        in directory: CInt
+    ) throws(Errno) -> (host: FileStatus, kind: NodeKind) {
+        let host = try name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
+        guard host.format == .regular, host.size == 0 else { return (host, NodeKind(host.format) ?? .file) }
+        let status = try status(of: lookup(name, in: directory).raw)
+        return (status.host, status.kind)
+    }
+
     /// The label of a file, if it has one that can be read as such.
     func label(of descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
         guard Self.canCarryAttributes(host) else { return nil }
@@ -123,31 +136,44 @@ public final class FakeRootTree: Sendable {
     }
 
     /// The directory that holds a file now, and the file's name there: right after any rename, on the host too.
-    /// - Throws: `ENOENT` for a file that was removed, `ESTALE` for one that left the tree, `ENAMETOOLONG` beyond
-    ///   4,095 bytes of path.
-    public func locate(_ descriptor: CInt) throws(Errno) -> Place {
-        let path = try System.currentPath(of: descriptor)
-        var rootPath = try System.currentPath(of: root.raw)
-        if rootPath.last != UInt8(ascii: "/") { rootPath.append(UInt8(ascii: "/")) }
-        guard path.starts(with: rootPath) else { throw .ESTALE }
-        let relative = path[rootPath.count...]
-        let split = relative.lastIndex(of: UInt8(ascii: "/"))
-        let parent = Array(split.map { relative[..<$0] } ?? ".".utf8.map { $0 }[...]) + [0]
-        let nameBytes = Array(relative[(split.map { $0 + 1 } ?? relative.startIndex)...])
-
-        let name = try FileName(nameBytes.span.bytes)
-        let directory = try parent.span.bytes.withUnsafeBytes { (bytes) throws(Errno) -> OwnedDescriptor in
+    /// - Parameter root: a directory of the tree; the file must be beneath it.
+    /// - Throws: `ENOENT` for a file that was removed, `ESTALE` for one that is not beneath `root` any more,
+    ///   `ENAMETOOLONG` beyond 4,095 bytes of path.
+    public func locate(_ descriptor: CInt, beneath root: CInt) throws(Errno) -> Place {
+        let path = try Self.pathHint(of: descriptor, beneath: root)
+        let slash = path.lastIndex(of: UInt8(ascii: "/"))
+        let parent = slash.map { Array(path[..<$0]) } ?? [UInt8(ascii: ".")]
+        let name = try FileName(Array(path[(slash.map { $0 + 1 } ?? 0)...]).span.bytes)
+        let directory = try (parent + [0]).span.bytes.withUnsafeBytes { (bytes) throws(Errno) -> OwnedDescriptor in
             guard let base = bytes.baseAddress else { throw .EINVAL }
-            return try System.open(
-                beneath: root.raw,
-                base.assumingMemoryBound(to: CChar.self),
-                [.path, .directory]
-            )
+            return try System.open(beneath: root, base.assumingMemoryBound(to: CChar.self), [.path, .directory])
         }
         // The path is only a hint: a removed file's ends in " (deleted)", and anything may have moved meanwhile.
         let found = try name.withCString { (name) throws(Errno) in try System.status(at: directory.raw, name) }
         guard try found.isSameFile(as: System.status(of: descriptor)) else { throw .ESTALE }
         return Place(directory: directory, name: name)
+    }
+
+    /// The directory that holds a file now.
+    /// - Throws: as `locate`.
+    public func parent(of descriptor: CInt, beneath root: CInt) throws(Errno) -> OwnedDescriptor {
+        let place = try locate(descriptor, beneath: root)
+        return place.directory
+    }
+
+    /// Where a file can be found now, relative to a directory of the tree.
+    /// - Throws: as `locate`.
+    public func relativePath(of descriptor: CInt, beneath root: CInt) throws(Errno) -> [UInt8] {
+        _ = try locate(descriptor, beneath: root)
+        return try Self.pathHint(of: descriptor, beneath: root)
+    }
+
+    private static func pathHint(of descriptor: CInt, beneath root: CInt) throws(Errno) -> [UInt8] {
+        let path = try System.currentPath(of: descriptor)
+        var rootPath = try System.currentPath(of: root)
+        if rootPath.last != UInt8(ascii: "/") { rootPath.append(UInt8(ascii: "/")) }
+        guard path.starts(with: rootPath) else { throw .ESTALE }
+        return Array(path[rootPath.count...])
     }
 }
 
