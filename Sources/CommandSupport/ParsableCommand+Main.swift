@@ -1,0 +1,22 @@
+public import ArgumentParser
+internal import Glibc
+
+extension ParsableCommand {
+    /// Parses the command line, runs the command, and exits with the code of its cause.
+    ///
+    /// A `CommandFailure` goes to standard error as "program: message" and its advice; all other errors, and `--help`,
+    /// are the argument parser's business.
+    public static func runAndExit() -> Never {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+            Glibc.exit(ExitCause.success.rawValue)
+        } catch let failure as CommandFailure {
+            StandardError.say(failure.message)
+            if let advice = failure.advice { StandardError.write(advice + "\n") }
+            Glibc.exit(failure.cause.rawValue)
+        } catch {
+            Self.exit(withError: error)
+        }
+    }
+}

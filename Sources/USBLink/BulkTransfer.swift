@@ -1,0 +1,89 @@
+internal import CLibUSB
+
+/// A libusb bulk transfer and its buffer, made once and submitted again and again by one thread.
+final class BulkTransfer {
+    private let raw: UnsafeMutablePointer<libusb_transfer>
+    private let handle: OpaquePointer
+    private let endpoint: UInt8
+    private(set) var buffer: UnsafeMutableRawBufferPointer
+    /// Whether the buffer is the kernel's own memory, mapped: saves the kernel an allocation and a copy per transfer.
+    private var isMapped: Bool
+
+    /// Whether the transfer is submitted and its callback has not run.
+    private(set) var isInFlight = false
+    /// Whether `cancel` was called since the last submission.
+    private(set) var isCancelled = false
+
+    /// - Throws: `USBError.noMemory`.
+    init(handle: OpaquePointer, endpoint: UInt8, bufferSize: Int) throws(USBError) {
+        guard let raw = libusb_alloc_transfer(0) else { throw .noMemory }
+        self.raw = raw
+        self.handle = handle
+        self.endpoint = endpoint
+        (buffer, isMapped) = Self.allocate(bufferSize, handle)
+    }
+
+    deinit {
+        // A link waits for its transfers before it lets go of them: libusb writes to this object until then.
+        precondition(!isInFlight, "bulk transfer freed in flight")
+        libusb_free_transfer(raw)
+        Self.free(buffer, isMapped, handle)
+    }
+
+    /// Gives the transfer a buffer of another size, with the first `keeping` bytes of the old one.
+    func resize(_ bufferSize: Int, keeping: Int = 0) {
+        precondition(!isInFlight, "bulk transfer resized in flight")
+        guard bufferSize != buffer.count else { return }
+        let (old, wasMapped) = (buffer, isMapped)
+        (buffer, isMapped) = Self.allocate(bufferSize, handle)
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: old[..<keeping]))
+        Self.free(old, wasMapped, handle)
+    }
+
+    /// Submits a part of the buffer. The corresponding C function is `libusb_submit_transfer`.
+    /// - Parameter endWithZeroLengthPacket: OUT only: what to do if `range.count` is a multiple of the packet size.
+    func submit(_ range: Range<Int>, endWithZeroLengthPacket: Bool = false) throws(USBError) {
+        raw.pointee.dev_handle = handle
+        raw.pointee.endpoint = endpoint
+        raw.pointee.type = UInt8(LIBUSB_TRANSFER_TYPE_BULK.rawValue)
+        raw.pointee.timeout = 0
+        raw.pointee.flags = endWithZeroLengthPacket ? UInt8(LIBUSB_TRANSFER_ADD_ZERO_PACKET.rawValue) : 0
+        raw.pointee.buffer = UnsafeMutableRawBufferPointer(rebasing: buffer[range])
+            .baseAddress?.assumingMemoryBound(to: UInt8.self)
+        raw.pointee.length = CInt(range.count)
+        raw.pointee.user_data = Unmanaged.passUnretained(self).toOpaque()
+        raw.pointee.callback = { transfer in
+            guard let context = transfer?.pointee.user_data else { return }
+            Unmanaged<BulkTransfer>.fromOpaque(context).takeUnretainedValue().isInFlight = false
+        }
+        isCancelled = false
+        try checked(libusb_submit_transfer(raw))
+        isInFlight = true
+    }
+
+    /// Asks for the transfer to end; its callback still runs. The corresponding C function is `libusb_cancel_transfer`.
+    func cancel() {
+        guard isInFlight, !isCancelled else { return }
+        isCancelled = true
+        // "Not found" says that it has just ended by itself, which its callback will report.
+        _ = libusb_cancel_transfer(raw)
+    }
+
+    /// How the last transfer ended.
+    var status: libusb_transfer_status { raw.pointee.status }
+
+    /// Bytes that the last transfer moved, valid for a cancelled one as well.
+    var count: Int { Int(raw.pointee.actual_length) }
+
+    private static func free(_ buffer: UnsafeMutableRawBufferPointer, _ isMapped: Bool, _ handle: OpaquePointer) {
+        guard isMapped, let base = buffer.baseAddress else { return buffer.deallocate() }
+        _ = libusb_dev_mem_free(handle, base.assumingMemoryBound(to: UInt8.self), buffer.count)
+    }
+
+    private static func allocate(_ size: Int, _ handle: OpaquePointer) -> (UnsafeMutableRawBufferPointer, Bool) {
+        if let mapped = libusb_dev_mem_alloc(handle, size) {
+            return (UnsafeMutableRawBufferPointer(start: mapped, count: size), true)
+        }
+        return (.allocate(byteCount: size, alignment: 4096), false)
+    }
+}

@@ -1,0 +1,89 @@
+internal import CLibUSB
+
+/// A gadget's open device with its 9P interface claimed; given back when its owner goes away.
+///
+/// Opening, claiming and giving back send nothing on the wire where the bulk pair is in alternate setting 0. Nothing
+/// here ever resets the device or sets its configuration: before the first mount, both panic the board's kernel.
+final class ClaimedInterface {
+    let handle: OpaquePointer
+    private let interface: CInt
+    /// Keeps the session open for as long as the handle.
+    private let context: USBContext
+    /// The interfaces that lost their kernel driver so that the board stays well.
+    private(set) var detachedInterfaces: [Int] = []
+
+    /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
+    init(_ gadget: Gadget, in context: USBContext) throws(USBError) {
+        self.context = context
+        handle = try Self.open(gadget, in: context)
+        interface = CInt(gadget.bulk.interface)
+        do throws(USBError) {
+            try detachStorage(of: gadget)
+            try checked(libusb_claim_interface(handle, interface))
+            if gadget.bulk.alternateSetting != 0 {
+                try checked(libusb_set_interface_alt_setting(handle, interface, CInt(gadget.bulk.alternateSetting)))
+            }
+        } catch {
+            libusb_close(handle)
+            throw error
+        }
+    }
+
+    deinit {
+        _ = libusb_release_interface(handle, interface)
+        libusb_close(handle)
+    }
+
+    /// Whether the device has left the bus. Asks the kernel about a driver, which sends nothing on the wire.
+    var isGone: Bool { libusb_kernel_driver_active(handle, interface) == LIBUSB_ERROR_NO_DEVICE.rawValue }
+
+    /// Opens the device, waiting a second for permissions: udev sets them a moment after the device has appeared.
+    private static func open(_ gadget: Gadget, in context: USBContext) throws(USBError) -> OpaquePointer {
+        let deadline = ContinuousClock.now + .seconds(1)
+        while true {
+            let result = try context.devices { list -> Result<OpaquePointer, USBError> in
+                let device = list.first {
+                    Int(libusb_get_bus_number($0)) == gadget.bus && Int(libusb_get_device_address($0)) == gadget.address
+                }
+                guard let device else { return .failure(.noDevice) }
+                var handle: OpaquePointer?
+                let code = libusb_open(device, &handle)
+                guard code == 0, let handle else { return .failure(USBError(rawValue: code)) }
+                return .success(handle)
+            }
+            if case .failure(.accessDenied) = result, ContinuousClock.now < deadline {
+                context.handleEvents(milliseconds: 50)
+                continue
+            }
+            return try result.get()
+        }
+    }
+
+    /// Takes usb-storage and uas off the device's other interfaces: their error recovery resets the whole device.
+    ///
+    /// They stay off afterwards, for the board may still be mounted when this process ends.
+    private func detachStorage(of gadget: Gadget) throws(USBError) {
+        var descriptor: UnsafeMutablePointer<libusb_config_descriptor>?
+        try checked(libusb_get_active_config_descriptor(libusb_get_device(handle), &descriptor))
+        guard let descriptor else { return }
+        defer { libusb_free_config_descriptor(descriptor) }
+        let sysfs = SysfsDevice(path: gadget.path)
+        for index in 0..<Int(descriptor.pointee.bNumInterfaces) {
+            let setting = descriptor.pointee.interface[index].altsetting[0]
+            guard setting.bInterfaceClass == UInt8(LIBUSB_CLASS_MASS_STORAGE.rawValue) else { continue }
+            let number = Int(setting.bInterfaceNumber)
+            if sysfs.exists {
+                let configuration = Int(descriptor.pointee.bConfigurationValue)
+                let driver = sysfs.driver(configuration: configuration, interface: number)
+                guard driver == "usb-storage" || driver == "uas" else { continue }
+            } else if libusb_kernel_driver_active(handle, CInt(number)) != 1 {
+                continue
+            }
+            let code = libusb_detach_kernel_driver(handle, CInt(number))
+            // "Not found": it has just gone by itself.
+            guard code != LIBUSB_ERROR_NOT_FOUND.rawValue else { continue }
+            try checked(code)
+            detachedInterfaces.append(number)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+internal import P9Wire
+
+/// Turns one request into exactly one reply that the board will take, whatever the responder says. Pure logic.
+struct Exchange {
+    let maxPacketSize: Int
+
+    /// Bytes of the largest reply before an msize is known: what the client reserves for most replies.
+    static let initialLimit = 4096
+
+    /// What became of a request.
+    enum Outcome: Hashable {
+        /// The responder's own reply.
+        case answered(size: Int)
+        /// The responder's reply was no valid one; an Rlerror(EIO) took its place.
+        case replaced(size: Int)
+        /// There is no tag to answer with. The board waits for ever: it needs a reboot.
+        case unanswerable
+
+        /// The reply's size in bytes; nil if there is none.
+        var size: Int? {
+            switch self {
+            case .answered(let size), .replaced(let size): size
+            case .unanswerable: nil
+            }
+        }
+    }
+
+    /// The most bytes a reply may have.
+    ///
+    /// A reply that is a multiple of the packet size is ended by a zero-length packet, unless it fills the buffer that
+    /// the gadget has queued: then the packet would end the *next* reply before it began. That buffer has
+    /// `roundup(buflen, maxPacketSize)` bytes (`alloc_ep_req` in `drivers/usb/gadget/u_f.c`), which the host does not
+    /// know, but msize is never larger. So a reply that is smaller than msize never fills it, and one that has exactly
+    /// msize bytes is possible only for a symbolic link's target of msize - 9 bytes: refused, so that the rule is clear.
+    func limit(msize: Int) -> Int {
+        guard msize > 0 else { return Self.initialLimit }
+        return msize % maxPacketSize == 0 ? msize - 1 : msize
+    }
+
+    /// Whether the reply needs a zero-length packet to end it.
+    func needsZeroLengthPacket(replySize: Int) -> Bool {
+        replySize % maxPacketSize == 0
+    }
+
+    /// Lets the responder answer a whole request.
+    /// - Parameter reply: at least `limit(msize:)` bytes.
+    func answer(
+        _ request: RawSpan, with responder: some Responder, into reply: UnsafeMutableRawBufferPointer
+    ) -> Outcome {
+        let limit = min(limit(msize: responder.msize), reply.count)
+        guard let rules = ReplyRules(request: request, limit: limit) else { return .unanswerable }
+        let room = UnsafeMutableRawBufferPointer(rebasing: reply[..<rules.capacity])
+        let size = responder.respond(to: request, into: room)
+        if size >= 0, size <= room.count, rules.accepts(UnsafeRawBufferPointer(rebasing: room[..<size]).bytes) {
+            return .answered(size: size)
+        }
+        return .replaced(size: rules.writeError(5 /* EIO */, into: room))
+    }
+
+    /// Answers a request that is not executed.
+    ///
+    /// Without a negotiated msize the message belongs to a session that an earlier process had: ESTALE tells the board
+    /// that its files are gone.
+    func refuse(
+        _ refusal: RequestFraming.Refusal, msize: Int, into reply: UnsafeMutableRawBufferPointer
+    ) -> Outcome {
+        guard let tag = refusal.tag else { return .unanswerable }
+        let errno: Int32
+        switch refusal.reason {
+        case .malformed: errno = 71  // EPROTO
+        case .tooLong: errno = msize == 0 ? 116 /* ESTALE */ : 90 /* EMSGSIZE */
+        }
+        return .replaced(size: ReplyRules.writeError(errno, tag: tag, into: reply))
+    }
+}

@@ -1,0 +1,44 @@
+/// A usb9pfs gadget on a USB port: a board that wants its files from here.
+public struct Gadget: Hashable, Sendable {
+    /// The bus number, such as 2.
+    public var bus: Int
+    /// The device's number on its bus; a new one at every enumeration.
+    public var address: Int
+    public var vendorID: UInt16
+    public var productID: UInt16
+    /// The port, as the kernel names it: bus, hyphen, ports with dots, such as "2-1.1.2". Stable as long as the cables.
+    public var path: String
+    public var speed: Speed
+    public var bulk: BulkPair
+    /// The strings the gadget gives itself; nil where it has none or they can't be read.
+    public var manufacturer: String?
+    public var product: String?
+    public var serial: String?
+    /// Whether this user may open the device node.
+    public var isAccessible: Bool
+
+    /// Vendor and product, such as "1d6b:0109".
+    public var id: String { Self.hex(vendorID) + ":" + Self.hex(productID) }
+
+    /// The device node, such as "/dev/bus/usb/002/067".
+    public var node: String { "/dev/bus/usb/\(Self.threeDigits(bus))/\(Self.threeDigits(address))" }
+
+    private static func hex(_ value: UInt16) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+
+    private static func threeDigits(_ value: Int) -> String {
+        let digits = String(value)
+        return String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+    }
+
+    /// The link's speed as the host sees it; the raw value is the kernel's `speed` attribute, in Mbit/s.
+    public enum Speed: Int, Sendable {
+        case unknown = 0
+        case full = 12
+        case high = 480
+        case `super` = 5000
+        case superPlus = 10000
+    }
+}

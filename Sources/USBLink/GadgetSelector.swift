@@ -1,0 +1,54 @@
+/// Which gadget is meant, where a machine may have several: every part that is given must match.
+public struct GadgetSelector: Hashable, Sendable {
+    /// The port, such as "2-1.1.2".
+    public var path: String?
+    /// The serial number string.
+    public var serial: String?
+    /// Vendor and product id.
+    public var id: ID?
+
+    public init(path: String? = nil, serial: String? = nil, id: ID? = nil) {
+        self.path = path
+        self.serial = serial
+        self.id = id
+    }
+
+    public func matches(_ gadget: Gadget) -> Bool {
+        (path == nil || path == gadget.path)
+            && (serial == nil || serial == gadget.serial)
+            && (id == nil || id == ID(vendor: gadget.vendorID, product: gadget.productID))
+    }
+
+    /// A vendor and product id.
+    public struct ID: Hashable, Sendable {
+        public var vendor: UInt16
+        public var product: UInt16
+
+        public init(vendor: UInt16, product: UInt16) {
+            self.vendor = vendor
+            self.product = product
+        }
+
+        /// Reads the form "1d6b:0109": hexadecimal, one to four digits each; nil if it is anything else.
+        public init?(parsing text: String) {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, parts.allSatisfy({ $0.allSatisfy(\.isHexDigit) }),
+                let vendor = UInt16(parts[0], radix: 16), let product = UInt16(parts[1], radix: 16)
+            else { return nil }
+            self.init(vendor: vendor, product: product)
+        }
+    }
+}
+
+extension GadgetSelector: CustomStringConvertible {
+    /// For messages: "at port 2-1.1.2 with serial number 123", or "" if any gadget is meant.
+    public var description: String {
+        var parts: [String] = []
+        if let path { parts.append("at port \(path)") }
+        if let serial { parts.append("with serial number \(serial)") }
+        if let id {
+            parts.append("with id \(String(id.vendor, radix: 16)):\(String(id.product, radix: 16))")
+        }
+        return parts.joined(separator: " ")
+    }
+}

@@ -1,0 +1,16 @@
+/// What a person who watches a link should know; none of it ends the link.
+public enum LinkNotice: Hashable, Sendable {
+    /// A request was refused unseen. If the board has been mounted all the time, it may hang now.
+    case requestRefused(Reason)
+    /// The responder's reply was no valid one; the board got an Rlerror(EIO). The parameter is the request's type byte.
+    case replyReplaced(requestType: UInt8)
+    /// The kernel has no memory for transfers of this msize; the board's mount fails with ENOMEM.
+    case noMemory(msize: Int)
+
+    public enum Reason: Hashable, Sendable {
+        /// The message's size field and its bytes do not agree.
+        case malformed
+        /// The message is larger than the negotiated msize, or belongs to a session that an earlier process had.
+        case tooLong
+    }
+}

@@ -1,0 +1,39 @@
+internal import CLibUSB
+internal import Synchronization
+
+/// Asks a link, from any thread, to stop when it has answered the request in hand.
+///
+/// One object belongs to one board's thread; it may be asked before the link runs.
+public final class StopRequest: Sendable {
+    /// A libusb session to wake. `@unchecked` because `libusb_interrupt_event_handler` may be called from any thread,
+    /// and the lock keeps the session open meanwhile.
+    private struct Waiting: @unchecked Sendable {
+        var context: OpaquePointer?
+    }
+
+    private let requested = Atomic(false)
+    private let waiting = Mutex(Waiting())
+
+    public init() {}
+
+    public var isRequested: Bool { requested.load(ordering: .acquiring) }
+
+    /// Returns at once; the link may need a moment.
+    public func request() {
+        requested.store(true, ordering: .releasing)
+        waiting.withLock { waiting in
+            // Sticky: a wait that begins after this call returns at once, so the wake-up can't be missed.
+            if let context = waiting.context { libusb_interrupt_event_handler(context) }
+        }
+    }
+
+    /// Runs `body` with the session's waits interrupted by `request`.
+    func interrupting<Result: ~Copyable, Failure: Error>(
+        _ context: USBContext, _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let waiting = Waiting(context: context.raw)
+        self.waiting.withLock { $0 = waiting }
+        defer { self.waiting.withLock { $0 = Waiting() } }
+        return try body()
+    }
+}

@@ -1,0 +1,29 @@
+internal import CLibUSB
+
+/// One libusb session, used by one thread.
+///
+/// A board's thread has a session of its own, so that its transfers complete on that thread and on no other.
+public final class USBContext {
+    let raw: OpaquePointer
+
+    /// Opens a session. The corresponding C function is `libusb_init`.
+    /// - Throws: `USBError.other` where the machine has no USB at all.
+    public init() throws(USBError) {
+        var context: OpaquePointer?
+        try checked(libusb_init(&context))
+        guard let context else { throw .other }
+        raw = context
+    }
+
+    deinit {
+        libusb_exit(raw)
+    }
+
+    /// Runs the callbacks of what has happened, after waiting for at most `milliseconds`; returns early if something
+    /// happens or `StopRequest.request` is called. The corresponding C function is `libusb_handle_events_timeout`.
+    func handleEvents(milliseconds: Int) {
+        var timeout = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        // The only errors are an interrupted wait and ones that the transfers report as well.
+        _ = libusb_handle_events_timeout_completed(raw, &timeout, nil)
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import CommandSupport
+import P9Client
+import USBLink
+
+struct ConnectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "connect",
+        abstract: "Carry a board's requests to a 9P server, over TCP or a Unix socket.",
+        discussion: """
+            Takes the place of the kernel tree's p9_fwd.py, with the same options. Ctrl-C and SIGTERM answer the request \
+            in hand and end; the board waits for the next p9fwd, but its open files are the server's to remember.
+            """
+    )
+
+    @OptionGroup var options: GadgetOptions
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The server's host name or address.", valueName: "host"))
+    var server = "127.0.0.1"
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The server's TCP port.", valueName: "port"))
+    var port: UInt16 = 564
+
+    @Option(help: ArgumentHelp("The server's Unix socket, instead of host and port.", valueName: "path"))
+    var unix: String?
+
+    @OptionGroup var waiting: WaitingOptions
+
+    func run() throws {
+        let address = unix.map { ServerAddress.unix(path: $0) } ?? .tcp(host: server, port: port)
+        let service = BoardService(
+            selector: options.selector, once: waiting.once, timeout: waiting.timeout, verbose: options.verbose)
+        try service.run { stop in
+            do throws(FrameSocketError) {
+                return try SocketResponder(address, stop: stop)
+            } catch {
+                throw CommandFailure(
+                    .serverError, "can't connect to the 9P server at \(address): \(error)",
+                    advice: "Start one there, or serve a directory without one: "
+                        + "\(StandardError.programName) serve ROOTFS"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import USBLink
+
+/// The options that say which board is meant; allowed before and after the subcommand.
+struct GadgetOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Only a board with this USB id, such as 1d6b:0109.", valueName: "vid:pid"))
+    var id: USBID?
+
+    @Option(help: ArgumentHelp("Only the board at this USB port, such as 2-1.1.2.", valueName: "port"))
+    var path: String?
+
+    @Option(help: ArgumentHelp("Only the board with this serial number.", valueName: "serial"))
+    var serial: String?
+
+    @Flag(name: .shortAndLong, help: "Show every message; given twice, more of it.")
+    var verbose: Int
+
+    var selector: GadgetSelector { GadgetSelector(path: path, serial: serial, id: id?.value) }
+}
+
+/// A USB id on the command line, such as "1d6b:0109".
+struct USBID: ExpressibleByArgument {
+    let value: GadgetSelector.ID
+
+    init?(argument: String) {
+        guard let value = GadgetSelector.ID(parsing: argument) else { return nil }
+        self.value = value
+    }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import CommandSupport
+import USBLink
+
+struct ListCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the boards that are plugged in, with the port that --path wants.",
+        discussion: "Needs no permission on the device nodes, and sends nothing to the boards."
+    )
+
+    @OptionGroup var options: GadgetOptions
+
+    @Flag(help: "Print JSON: {\"version\": 1, \"gadgets\": [...]}.")
+    var json = false
+
+    func run() throws {
+        let gadgets: [Gadget]
+        do throws(USBError) {
+            gadgets = try USBContext().gadgets().filter(options.selector.matches)
+        } catch {
+            throw USBFailure.noUSB(error)
+        }
+        if json {
+            JSONValue.printDocument(version: 1, [("gadgets", .array(gadgets.map(\.json)))])
+            return
+        }
+        print(GadgetTable(gadgets).text, terminator: "")
+        if gadgets.isEmpty { StandardError.say("no board is plugged in and configured") }
+        for gadget in gadgets where !gadget.isAccessible {
+            let failure = USBFailure.permission(gadget)
+            StandardError.say(failure.message)
+            // Once is enough: the advice is the same for all boards.
+            if gadget == gadgets.last(where: { !$0.isAccessible }), let advice = failure.advice {
+                StandardError.write(advice + "\n")
+            }
+        }
+    }
+}
+
+extension Gadget {
+    /// The board as `list --json` shows it; the keys are stable.
+    var json: JSONValue {
+        .object([
+            ("bus", .integer(bus)),
+            ("address", .integer(address)),
+            ("manufacturer", JSONValue(manufacturer)),
+            ("product", JSONValue(product)),
+            ("serial", JSONValue(serial)),
+            ("id", .string(id)),
+            ("path", .string(path)),
+            ("node", .string(node)),
+            ("accessible", .bool(isAccessible)),
+            ("speed", .integer(speed.rawValue)),
+            ("interface", .integer(bulk.interface)),
+            ("max_packet_size", .integer(bulk.maxPacketSize)),
+        ])
+    }
+}

@@ -1,0 +1,21 @@
+import P9Client
+
+/// Where a 9P server listens.
+enum ServerAddress: Sendable, CustomStringConvertible {
+    case tcp(host: String, port: UInt16)
+    case unix(path: String)
+
+    func connect() throws(FrameSocketError) -> FrameSocket {
+        switch self {
+        case .tcp(let host, let port): try FrameSocket.connect(tcp: host, port: String(port))
+        case .unix(let path): try FrameSocket.connect(unix: path)
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): path
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import CommandSupport
+import USBLink
+
+/// What a user is told about failures of the USB link.
+enum USBFailure {
+    /// The rule that gives the user of the machine's seat, and the group plugdev, every usb9pfs gadget.
+    static let udevRule =
+        #"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:ffff09:*", "#
+        + #"MODE="0660", GROUP="plugdev", TAG+="uaccess""#
+
+    static func permission(_ gadget: Gadget) -> CommandFailure {
+        CommandFailure(
+            .permission,
+            "no permission to open \(gadget.node), the board at port \(gadget.path)",
+            advice: """
+                To allow it for yourself from now on, put this line into /etc/udev/rules.d/70-usb9pfs.rules:
+                  \(udevRule)
+                and run: sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=usb --action=add
+                """
+        )
+    }
+
+    static func noUSB(_ error: USBError) -> CommandFailure {
+        CommandFailure(
+            .failure, "can't look at the USB ports: \(error)",
+            advice: "Is there a /dev/bus/usb? A container or virtual machine must be given the host's USB devices."
+        )
+    }
+
+    static func several(_ gadgets: [Gadget]) -> CommandFailure {
+        CommandFailure(
+            .badInput, "\(gadgets.count) boards are plugged in; choose one with --path or --serial",
+            advice: GadgetTable(gadgets).text + "For example: --path \(gadgets[0].path)"
+        )
+    }
+
+    static func timeout(_ selector: GadgetSelector, seconds: Double) -> CommandFailure {
+        CommandFailure(
+            .timeout, "no board\(selector.phrase) appeared within \(seconds.formattedSeconds)",
+            advice: "\(StandardError.programName) list shows the boards that are there."
+        )
+    }
+
+    /// Why a gadget can't be opened or claimed.
+    static func opening(_ gadget: Gadget, _ error: USBError) -> CommandFailure {
+        switch error {
+        case .accessDenied:
+            permission(gadget)
+        case .busy:
+            CommandFailure(
+                .busy, "another process serves the board at port \(gadget.path)",
+                advice: "Find it with: fuser -v \(gadget.node)"
+            )
+        case .noDevice:
+            CommandFailure(.deviceGone, "the board at port \(gadget.path) has just gone")
+        default:
+            CommandFailure(.failure, "can't open the board at port \(gadget.path): \(error)")
+        }
+    }
+}
+
+extension GadgetSelector {
+    /// The description with a space before it, or nothing.
+    var phrase: String { description.isEmpty ? "" : " " + description }
+}
+
+extension Double {
+    /// Seconds for a sentence, such as "5 seconds" and "0.5 seconds".
+    var formattedSeconds: String {
+        self == rounded() && magnitude < 1e9 ? "\(Int(self)) second\(self == 1 ? "" : "s")" : "\(self) seconds"
+    }
+}
