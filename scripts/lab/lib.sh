@@ -17,6 +17,10 @@
 #   wait_for SECONDS COMMAND...   polls until the command succeeds
 #   watch_progress PID FILE S     waits for a process that writes its progress to FILE; 1 if that did not change for S seconds
 #   dmesg_clean                   ok if the kernel's log shows no USB or 9P error since the scenario began
+#   image_mount DIR               mounts run's --image on DIR
+#   board_boot N DIR              starts DIR's /sbin/init as the board's process 1, in namespaces of its own; pid in $board_init
+#   in_board COMMAND...           runs a command of the booted board
+#   host_counters N               "REQUESTS BYTES" the forwarder counted, or "unknown unknown"
 #   uptime_seconds                seconds since the kernel started, two decimals
 set -uo pipefail
 
@@ -203,14 +207,63 @@ host_stop() {
     return 0
 }
 
-# Lines that look like errors and are none here, one pattern a line, with the reason:
-# - SerialNumber/Product/Manufacturer: what a gadget calls itself, such as "lab-0"
-lab_harmless='(SerialNumber|Product|Manufacturer): '
+image_mount() {
+    [ -b /dev/ubda ] || fail "image" "this scenario needs run's --image"
+    mkdir -p "$1" && mount -t ext4 /dev/ubda "$1"
+}
+
+# The board gets mount, process, network, host name, IPC and cgroup namespaces of its own: its init is process 1, a
+# pivot_root does not touch the host side, and powering it off ends it alone. The kernel, and so /dev and the kernel's
+# log, are shared.
+board_boot() {
+    local board=$1 directory=$2
+    mount -t tmpfs -o mode=755 tmpfs "$directory/run" || return
+    mkdir -p "$directory/run/systemd/system/multi-user.target.wants"
+    cat >"$directory/run/systemd/system/lab-reached.service" <<'UNIT'
+[Unit]
+Description=Tell the lab that multi-user is reached
+After=multi-user.target
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/cp /proc/uptime /run/lab-reached
+UNIT
+    ln -s ../lab-reached.service "$directory/run/systemd/system/multi-user.target.wants/"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    setsid unshare --mount --pid --net --uts --ipc --cgroup --fork --propagation private bash -c '
+        cd "$1" && mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t devtmpfs dev dev &&
+            pivot_root . . && umount -l . && exec chroot . /sbin/init' bash "$directory" \
+        </dev/null >"/run/lab/board-$board.log" 2>&1 &
+    board_unshare=$!
+    wait_for 10 board_init_found
+}
+
+board_init_found() {
+    board_init=$(pgrep -P "$board_unshare" | head -n 1)
+    [ -n "$board_init" ]
+}
+
+in_board() { nsenter -t "$board_init" --mount --pid --net --uts --ipc --cgroup --root --wd "$@"; }
+
+host_counters() {
+    local log=/run/lab/host-$1.log
+    case $LAB_HOST in
+        baseline) awk '/(c2s|s2c) (packets|bytes):/ {
+                for (i = 2; i < NF; i++) if ($i == "packets:") p = $(i + 1); else if ($i == "bytes:") b[$(i - 1)] = $(i + 1) }
+            END { if (p == "") print "unknown unknown"; else print p, b["c2s"] + b["s2c"] }' "$log" ;;
+        *) sed -nE 's/.*[^0-9]([0-9]+) requests[^0-9]+([0-9]+) bytes.*/\1 \2/p' "$log" | tail -n 1 | grep . || echo unknown unknown ;;
+    esac
+}
+
+# Lines that look like errors and are none here, with the reason:
+# - SerialNumber and so on: what a gadget calls itself, such as "lab-0"
+# - systemd: a booted board's init writes to this log too; its troubles are for systemctl --failed
+lab_harmless='(SerialNumber|Product|Manufacturer): |systemd(-[a-z]+)?\['
 
 dmesg_clean() {
-    local bad
-    bad=$(dmesg | tail -n "+$(($(cat /run/lab/dmesg-lines) + 1))" |
-        grep -iE 'WARNING|BUG|Oops|Call Trace|blocked for more than|hung task|(usb|9p|gadget|udc|hcd|configfs).*(error|fail|timed? ?out|reset|-[0-9]{1,3}$|-[0-9]{1,3},|complete -->|exceeds|no channels)' |
-        grep -vE "$lab_harmless" || true)
+    local since bad
+    since=$(dmesg | tail -n "+$(($(cat /run/lab/dmesg-lines) + 1))" | grep -vE "$lab_harmless")
+    bad=$(grep -E 'WARNING:|BUG:|Oops|Call Trace|blocked for more than' <<<"$since"
+        grep -iE '(usb|9p|gadget|udc|hcd|configfs).*(error|fail|timed? ?out|reset|-[0-9]{1,3}$|-[0-9]{1,3},|complete -->|exceeds|no channels)' <<<"$since")
     check_equal "no USB or 9P error in the kernel log" "" "$bad"
 }
