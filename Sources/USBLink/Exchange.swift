@@ -45,7 +45,9 @@ struct Exchange {
     /// Lets the responder answer a whole request.
     /// - Parameter reply: at least `limit(msize:)` bytes.
     func answer(
-        _ request: RawSpan, with responder: some Responder, into reply: UnsafeMutableRawBufferPointer
+        _ request: RawSpan,
+        with responder: some Responder,
+        into reply: UnsafeMutableRawBufferPointer
     ) -> Outcome {
         let limit = min(limit(msize: responder.msize), reply.count)
         guard let rules = ReplyRules(request: request, limit: limit) else { return .unanswerable }
@@ -62,7 +64,9 @@ struct Exchange {
     /// Without a negotiated msize the message belongs to a session that an earlier process had: ESTALE tells the board
     /// that its files are gone.
     func refuse(
-        _ refusal: RequestFraming.Refusal, msize: Int, into reply: UnsafeMutableRawBufferPointer
+        _ refusal: RequestFraming.Refusal,
+        msize: Int,
+        into reply: UnsafeMutableRawBufferPointer
     ) -> Outcome {
         guard let tag = refusal.tag else { return .unanswerable }
         let errno: Int32

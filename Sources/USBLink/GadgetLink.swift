@@ -121,13 +121,19 @@ public final class GadgetLink {
         }
         if isCancelled, current.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
         return framing.received(
-            current.count, in: UnsafeRawBufferPointer(current.buffer).bytes, interrupted: isCancelled)
+            current.count,
+            in: UnsafeRawBufferPointer(current.buffer).bytes,
+            interrupted: isCancelled
+        )
     }
 
     /// Has a request answered, and the reply sent.
     /// - Parameter readsAhead: whether to submit the next IN transfer meanwhile.
     private func execute(
-        _ size: Int, _ readsAhead: Bool, _ responder: some Responder, _ stop: StopRequest
+        _ size: Int,
+        _ readsAhead: Bool,
+        _ responder: some Responder,
+        _ stop: StopRequest
     ) throws(Ended) {
         let frame = UnsafeRawBufferPointer(rebasing: current.buffer[..<size])
         let type = frame[4]
@@ -208,7 +214,9 @@ public final class GadgetLink {
     private func failure(of transfer: BulkTransfer, midRequest: Bool) -> Ended {
         var patience = Patience(milliseconds: 1000)
         repeat {
-            if transfer.status == LIBUSB_TRANSFER_NO_DEVICE || claimed.isGone { return Ended(.gone(midRequest: midRequest)) }
+            if transfer.status == LIBUSB_TRANSFER_NO_DEVICE || claimed.isGone {
+                return Ended(.gone(midRequest: midRequest))
+            }
             context.handleEvents(milliseconds: 50)
         } while !patience.isOver
         // No clear-halt: the gadget never halts its endpoints, so a stall says that it has shut them down.

@@ -66,7 +66,8 @@ struct BoardService: Sendable {
             let statistics = link.statistics
             StandardError.say(
                 "\(statistics.requests) requests, \(statistics.bytesFromBoard) bytes from the board, "
-                    + "\(statistics.bytesToBoard) bytes to it")
+                    + "\(statistics.bytesToBoard) bytes to it"
+            )
             try conclude(end, gadget)
         }
     }
@@ -102,22 +103,30 @@ struct BoardService: Sendable {
             failure = CommandFailure(.deviceGone, "\(board) is gone")
         case .gone(midRequest: true):
             failure = CommandFailure(
-                .deviceGone, "\(board) is gone in the middle of a request",
-                advice: "If only the cable was pulled, its files stay stuck until you reboot it.")
+                .deviceGone,
+                "\(board) is gone in the middle of a request",
+                advice: "If only the cable was pulled, its files stay stuck until you reboot it."
+            )
         case .wedged(.replyNotTaken):
             failure = CommandFailure(
-                .deviceGone, "\(board) did not take a reply",
-                advice: "It may wait for ever now. If it hangs, reboot it.")
+                .deviceGone,
+                "\(board) did not take a reply",
+                advice: "It may wait for ever now. If it hangs, reboot it."
+            )
         case .wedged(.requestLost):
             failure = CommandFailure(
-                .deviceGone, "\(board) sent something that is not a 9P message",
-                advice: "It probably waits for a reply that nobody can give. If it hangs, reboot it.")
+                .deviceGone,
+                "\(board) sent something that is not a 9P message",
+                advice: "It probably waits for a reply that nobody can give. If it hangs, reboot it."
+            )
         case .failed(let error):
             failure = CommandFailure(
-                .failure, "the USB transfers of \(board) fail: \(error)",
+                .failure,
+                "the USB transfers of \(board) fail: \(error)",
                 advice: error == .noMemory
                     ? "The kernel's limit for USB buffers is in /sys/module/usbcore/parameters/usbfs_memory_mb."
-                    : "If it hangs, reboot it; if this happens again, try another cable or port.")
+                    : "If it hangs, reboot it; if this happens again, try another cable or port."
+            )
         }
         if once { throw failure }
         StandardError.say(failure.message)

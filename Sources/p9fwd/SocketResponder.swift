@@ -52,7 +52,9 @@ final class SocketResponder: Responder {
 
     /// Sends a request and receives the reply to it.
     private func exchange(
-        _ request: RawSpan, _ rules: ReplyRules, _ reply: UnsafeMutableRawBufferPointer
+        _ request: RawSpan,
+        _ rules: ReplyRules,
+        _ reply: UnsafeMutableRawBufferPointer
     ) throws(FrameSocketError) -> Int {
         isFresh = false
         try socket?.send(request)
@@ -78,7 +80,8 @@ final class SocketResponder: Responder {
             if now - start >= .seconds(nextWord) {
                 let name = MessageType(rawValue: rules.requestType).map { "\($0)" } ?? "type \(rules.requestType)"
                 StandardError.say(
-                    "waiting for the server at \(address) to answer \(name) since \(Int((now - start) / .seconds(1))) seconds")
+                    "waiting for the server at \(address) to answer \(name) since \(Int((now - start) / .seconds(1))) seconds"
+                )
                 nextWord *= 2
             }
         }
