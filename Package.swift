@@ -61,7 +61,7 @@ let package = Package(
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire"], swiftSettings: strict),
         .testTarget(name: "FakeRootTests", dependencies: ["FakeRoot"], swiftSettings: strict),
         .testTarget(name: "P9ServerTests", dependencies: ["P9Server", "P9Client"], swiftSettings: strict),
-        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire"], swiftSettings: strict),
+        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
         .testTarget(name: "RootfsImageTests", dependencies: ["RootfsImage"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -67,6 +67,7 @@ struct BoardService: Sendable {
             StandardError.say(
                 "\(statistics.requests) requests, \(statistics.bytesFromBoard) bytes from the board, "
                     + "\(statistics.bytesToBoard) bytes to it")
+            if end == .stopped { return }
             try conclude(end, gadget)
         }
     }

@@ -13,7 +13,7 @@ final class SocketResponder: Responder {
     private let address: ServerAddress
     private let stop: StopRequest
     private var socket: FrameSocket?
-    /// Whether nothing has been sent over the connection yet.
+    /// Whether nothing has been sent over the connection yet, so that the server knows no fid of the board.
     private var isFresh = true
 
     /// How long a new mount waits for a server that does not listen, in seconds.
@@ -32,8 +32,8 @@ final class SocketResponder: Responder {
         guard let rules = ReplyRules(request: request, limit: reply.count) else { return 0 }
         let isVersion = rules.requestType == MessageType.tversion.rawValue
         if isVersion { openSession() }
-        // ESTALE (116): the connection that knew the board's files is gone.
-        guard socket != nil else { return rules.writeError(isVersion ? 5 : 116, into: reply) }
+        // ESTALE (116): the connection that knew the board's files is gone, or was another process's.
+        if !isVersion, isFresh || socket == nil { return rules.writeError(116, into: reply) }
         do throws(FrameSocketError) {
             let size: Int
             if isVersion {
@@ -87,7 +87,8 @@ final class SocketResponder: Responder {
     /// Gives a new mount a connection of its own, which knows nothing of the fids before it.
     private func openSession() {
         msize = 0
-        if isFresh, socket != nil { return }
+        // A server does not speak first: if there is something to read, it is the connection's end.
+        if isFresh, socket?.isReadable(withinMilliseconds: 0) == false { return }
         socket = nil
         let deadline = ContinuousClock.now + .seconds(Self.connectPatience)
         var isFirst = true
