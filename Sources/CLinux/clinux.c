@@ -62,6 +62,8 @@ unsigned clinux_minor(uint64_t dev) { return minor(dev); }
 const char *clinux_strerror_name(int error) { return strerrorname_np(error); }
 
 const int clinux_AT_EMPTY_PATH = AT_EMPTY_PATH;
+const long clinux_UTIME_NOW = UTIME_NOW;
+const long clinux_UTIME_OMIT = UTIME_OMIT;
 const int clinux_O_PATH = O_PATH;
 const int clinux_O_TMPFILE = O_TMPFILE;
 const unsigned clinux_RENAME_NOREPLACE = RENAME_NOREPLACE;

@@ -2,7 +2,9 @@
 # shellcheck shell=bash
 
 usb9pfs_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-usb9pfs_cache=${USB9PFS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/usb9pfs}
+# Root's own ~/.cache can't be entered by the uid that plays the developer, who runs what is kept here.
+if [ "$(id -u)" = 0 ]; then usb9pfs_cache=/var/cache; else usb9pfs_cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}; fi
+usb9pfs_cache=${USB9PFS_CACHE:-$usb9pfs_cache/usb9pfs}
 
 say() { printf '== %s\n' "$*" >&2; }
 die() {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 
 struct clinux_stat {
     uint64_t ino;
@@ -34,6 +36,8 @@ unsigned clinux_minor(uint64_t dev);
 const char *clinux_strerror_name(int error);
 
 extern const int clinux_AT_EMPTY_PATH;
+extern const long clinux_UTIME_NOW;
+extern const long clinux_UTIME_OMIT;
 extern const int clinux_O_PATH;
 extern const int clinux_O_TMPFILE;
 extern const unsigned clinux_RENAME_NOREPLACE;

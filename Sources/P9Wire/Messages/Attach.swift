@@ -1,7 +1,7 @@
 /// Binds a fid to the root of an export.
 ///
 /// `fid[4] afid[4] uname[s] aname[s] n_uname[4]`
-public struct Tattach: ~Escapable {
+public struct Tattach: Message, ~Escapable {
     public var fid: Fid
     /// `Fid.none` without authentication.
     public var afid: Fid

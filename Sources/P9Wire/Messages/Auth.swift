@@ -1,7 +1,7 @@
 /// Asks for an authentication fid.
 ///
 /// `afid[4] uname[s] aname[s] n_uname[4]`
-public struct Tauth: ~Escapable {
+public struct Tauth: Message, ~Escapable {
     public var afid: Fid
     public var uname: RawSpan
     public var aname: RawSpan

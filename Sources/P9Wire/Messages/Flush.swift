@@ -1,7 +1,7 @@
 /// Says that the reply to `oldTag` is no longer wanted.
 ///
 /// `oldtag[2]`
-public struct Tflush: Hashable, Sendable {
+public struct Tflush: Message, Hashable, Sendable {
     public var oldTag: Tag
 
     public init(oldTag: Tag) {

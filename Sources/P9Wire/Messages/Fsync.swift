@@ -1,7 +1,7 @@
 /// Asks that the file's data be on stable storage before the reply.
 ///
 /// `fid[4] datasync[4]`. Clients older than Linux 2.6.39 leave `datasync` out.
-public struct Tfsync: Hashable, Sendable {
+public struct Tfsync: Message, Hashable, Sendable {
     public var fid: Fid
     /// Other than 0: as `fdatasync(2)`.
     public var dataOnly: UInt32

@@ -1,7 +1,7 @@
 /// Asks for attributes.
 ///
 /// `fid[4] request_mask[8]`
-public struct Tgetattr: Hashable, Sendable {
+public struct Tgetattr: Message, Hashable, Sendable {
     public var fid: Fid
     /// What is wanted.
     public var mask: GetattrMask
@@ -31,7 +31,7 @@ public struct Tgetattr: Hashable, Sendable {
 /// valid[8] qid[13] mode[4] uid[4] gid[4] nlink[8] rdev[8] size[8] blksize[8] blocks[8]
 /// atime_sec[8] atime_nsec[8] mtime_sec[8] mtime_nsec[8] ctime_sec[8] ctime_nsec[8] btime_sec[8] btime_nsec[8]
 /// gen[8] data_version[8]
-public struct Rgetattr: Hashable, Sendable {
+public struct Rgetattr: Message, Hashable, Sendable {
     /// What of this is true.
     public var valid: GetattrMask
     public var qid: Qid

@@ -1,7 +1,7 @@
 /// Asks who holds a lock that stands in the way.
 ///
 /// `fid[4] type[1] start[8] length[8] proc_id[4] client_id[s]`
-public struct Tgetlock: ~Escapable {
+public struct Tgetlock: Message, ~Escapable {
     public var fid: Fid
     public var type: LockType
     public var start: UInt64
@@ -48,7 +48,7 @@ public struct Tgetlock: ~Escapable {
 /// The lock that stands in the way, or type `unlock` if none does.
 ///
 /// `type[1] start[8] length[8] proc_id[4] client_id[s]`
-public struct Rgetlock: ~Escapable {
+public struct Rgetlock: Message, ~Escapable {
     public var type: LockType
     public var start: UInt64
     public var length: UInt64

@@ -1,7 +1,7 @@
 /// Makes a regular file in the directory `fid`, and opens it: `fid` is the file from then on.
 ///
 /// `fid[4] name[s] flags[4] mode[4] gid[4]`
-public struct Tlcreate: ~Escapable {
+public struct Tlcreate: Message, ~Escapable {
     public var fid: Fid
     public var name: RawSpan
     public var flags: OpenFlags

@@ -1,7 +1,7 @@
 /// The reply to any request that failed.
 ///
 /// `ecode[4]`
-public struct Rlerror: Hashable, Sendable {
+public struct Rlerror: Message, Hashable, Sendable {
     /// A Linux errno, 1...4095; the Linux client takes 0 for success.
     public var ecode: UInt32
 

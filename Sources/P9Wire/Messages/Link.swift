@@ -1,7 +1,7 @@
 /// Makes a hard link to the file of `fid`.
 ///
 /// `dfid[4] fid[4] name[s]`
-public struct Tlink: ~Escapable {
+public struct Tlink: Message, ~Escapable {
     public var directory: Fid
     public var fid: Fid
     public var name: RawSpan

@@ -1,7 +1,7 @@
 /// Locks or unlocks a range of bytes.
 ///
 /// `fid[4] type[1] flags[4] start[8] length[8] proc_id[4] client_id[s]`
-public struct Tlock: ~Escapable {
+public struct Tlock: Message, ~Escapable {
     public var fid: Fid
     public var type: LockType
     /// P9_LOCK_FLAGS_BLOCK 1: the client will ask again.
@@ -62,7 +62,7 @@ public struct Tlock: ~Escapable {
 /// How the lock went.
 ///
 /// `status[1]`
-public struct Rlock: Hashable, Sendable {
+public struct Rlock: Message, Hashable, Sendable {
     public var status: LockStatus
 
     public init(status: LockStatus) {

@@ -1,7 +1,7 @@
 /// Opens the file of a fid.
 ///
 /// `fid[4] flags[4]`
-public struct Tlopen: Hashable, Sendable {
+public struct Tlopen: Message, Hashable, Sendable {
     public var fid: Fid
     public var flags: OpenFlags
 

@@ -1,7 +1,7 @@
 /// Makes a directory.
 ///
 /// `dfid[4] name[s] mode[4] gid[4]`
-public struct Tmkdir: ~Escapable {
+public struct Tmkdir: Message, ~Escapable {
     public var directory: Fid
     public var name: RawSpan
     /// Permission bits; the client has applied its umask.

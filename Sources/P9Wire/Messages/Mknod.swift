@@ -1,7 +1,7 @@
 /// Makes a device node, FIFO, socket or empty file.
 ///
 /// `dfid[4] name[s] mode[4] major[4] minor[4] gid[4]`
-public struct Tmknod: ~Escapable {
+public struct Tmknod: Message, ~Escapable {
     public var directory: Fid
     public var name: RawSpan
     /// With the S_IFMT bits.

@@ -1,15 +1,18 @@
 /// The reply to an open: `qid[13] iounit[4]`. Rlopen and Rlcreate.
-public struct OpenReply: Hashable, Sendable {
+public struct OpenReply: Message, Hashable, Sendable {
+    public var type: MessageType
     public var qid: Qid
     /// The most bytes that one Tread or Twrite may move; 0 means "msize less the header".
     public var iounit: UInt32
 
-    public init(qid: Qid, iounit: UInt32) {
+    public init(_ type: MessageType, qid: Qid, iounit: UInt32) {
+        self.type = type
         self.qid = qid
         self.iounit = iounit
     }
 
-    public init(decoding body: RawSpan) throws(WireError) {
+    public init(_ type: MessageType, decoding body: RawSpan) throws(WireError) {
+        self.type = type
         var reader = WireReader(body)
         qid = try reader.qid()
         iounit = try reader.u32()
@@ -17,7 +20,7 @@ public struct OpenReply: Hashable, Sendable {
     }
 
     @_lifetime(frame: copy frame)
-    public func encode(_ type: MessageType, tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
+    public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(type, tag, bodySize: Qid.size + 4)
         frame.put(qid)
         frame.put(iounit)

@@ -1,7 +1,7 @@
 /// Reads a file, or an attribute's value.
 ///
 /// `fid[4] offset[8] count[4]`
-public struct Tread: Hashable, Sendable {
+public struct Tread: Message, Hashable, Sendable {
     public var fid: Fid
     /// In bytes.
     public var offset: UInt64
@@ -34,7 +34,7 @@ public struct Tread: Hashable, Sendable {
 /// The data read: fewer bytes than asked at the end of the file.
 ///
 /// `count[4] data[count]`
-public struct Rread: ~Escapable {
+public struct Rread: Message, ~Escapable {
     /// Bytes before the data: the header and the count.
     public static let overhead = FrameHeader.size + 4
 

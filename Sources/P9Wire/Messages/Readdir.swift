@@ -1,7 +1,7 @@
 /// Reads entries of an open directory.
 ///
 /// `fid[4] offset[8] count[4]`
-public struct Treaddir: Hashable, Sendable {
+public struct Treaddir: Message, Hashable, Sendable {
     public var fid: Fid
     /// 0, or the cookie of the entry to go on after.
     public var offset: UInt64
@@ -67,7 +67,7 @@ public struct DirectoryEntry: ~Escapable {
 /// Whole directory entries; none means the end of the directory.
 ///
 /// `count[4] data[count]`
-public struct Rreaddir: ~Escapable {
+public struct Rreaddir: Message, ~Escapable {
     private var data: RawSpan
 
     /// - Parameter data: encoded entries.

@@ -1,7 +1,7 @@
 /// The target of a symbolic link.
 ///
 /// `target[s]`
-public struct Rreadlink: ~Escapable {
+public struct Rreadlink: Message, ~Escapable {
     public var target: RawSpan
 
     @_lifetime(copy target)

@@ -1,7 +1,7 @@
 /// Moves the file of a fid; the Linux client sends it only after Trenameat was answered EOPNOTSUPP.
 ///
 /// `fid[4] dfid[4] name[s]`
-public struct Trename: ~Escapable {
+public struct Trename: Message, ~Escapable {
     public var fid: Fid
     public var directory: Fid
     public var name: RawSpan

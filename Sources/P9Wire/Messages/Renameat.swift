@@ -1,7 +1,7 @@
 /// Moves a directory entry, over an existing one if there is one.
 ///
 /// `olddirfid[4] oldname[s] newdirfid[4] newname[s]`
-public struct Trenameat: ~Escapable {
+public struct Trenameat: Message, ~Escapable {
     public var oldDirectory: Fid
     public var oldName: RawSpan
     public var newDirectory: Fid

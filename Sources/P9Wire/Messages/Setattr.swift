@@ -1,7 +1,7 @@
 /// Changes attributes; one message may carry several.
 ///
 /// `fid[4] valid[4] mode[4] uid[4] gid[4] size[8] atime_sec[8] atime_nsec[8] mtime_sec[8] mtime_nsec[8]`
-public struct Tsetattr: Hashable, Sendable {
+public struct Tsetattr: Message, Hashable, Sendable {
     public var fid: Fid
     /// What is to be changed.
     public var valid: SetattrMask

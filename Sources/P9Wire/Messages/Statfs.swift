@@ -1,7 +1,7 @@
 /// What `statfs(2)` tells.
 ///
 /// `type[4] bsize[4] blocks[8] bfree[8] bavail[8] files[8] ffree[8] fsid[8] namelen[4]`
-public struct Rstatfs: Hashable, Sendable {
+public struct Rstatfs: Message, Hashable, Sendable {
     /// The file system's magic number.
     public var type: UInt32
     /// In bytes.

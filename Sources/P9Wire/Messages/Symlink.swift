@@ -1,7 +1,7 @@
 /// Makes a symbolic link.
 ///
 /// `dfid[4] name[s] symtgt[s] gid[4]`
-public struct Tsymlink: ~Escapable {
+public struct Tsymlink: Message, ~Escapable {
     public var directory: Fid
     public var name: RawSpan
     public var target: RawSpan

@@ -1,7 +1,7 @@
 /// Removes a directory entry.
 ///
 /// `dirfd[4] name[s] flags[4]`
-public struct Tunlinkat: ~Escapable {
+public struct Tunlinkat: Message, ~Escapable {
     public var directory: Fid
     public var name: RawSpan
     /// AT_REMOVEDIR 0x200 for a directory.

@@ -1,7 +1,7 @@
 /// Opens a session: proposes the largest message and the protocol.
 ///
 /// `msize[4] version[s]`
-public struct Tversion: ~Escapable {
+public struct Tversion: Message, ~Escapable {
     /// The largest message in bytes that the sender will take.
     public var msize: UInt32
     /// "9P2000.L".
@@ -33,7 +33,7 @@ public struct Tversion: ~Escapable {
 /// Settles the largest message and the protocol; "unknown" refuses.
 ///
 /// `msize[4] version[s]`
-public struct Rversion: ~Escapable {
+public struct Rversion: Message, ~Escapable {
     /// The largest message in bytes, at most what was asked.
     public var msize: UInt32
     public var version: RawSpan

@@ -1,7 +1,7 @@
 /// Walks from `fid` by up to 16 names and binds `newfid` to what it finds; no names clones `fid`.
 ///
 /// `fid[4] newfid[4] nwname[2] nwname*(wname[s])`
-public struct Twalk: ~Escapable {
+public struct Twalk: Message, ~Escapable {
     /// The most names in one message, P9_MAXWELEM.
     public static let maxNames = 16
 
@@ -79,7 +79,7 @@ public struct WalkNames: ~Escapable {
 /// The qids of the names that could be walked; fewer than asked means that the next one failed.
 ///
 /// `nwqid[2] nwqid*(qid[13])`
-public struct Rwalk: Sendable {
+public struct Rwalk: Message, Sendable {
     public private(set) var count = 0
     private var storage = InlineArray<16, Qid>(repeating: Qid(kind: .file, version: 0, path: 0))
 

@@ -1,7 +1,7 @@
 /// Writes data to a file, or a piece of an attribute's value.
 ///
 /// `fid[4] offset[8] count[4] data[count]`
-public struct Twrite: ~Escapable {
+public struct Twrite: Message, ~Escapable {
     /// Bytes before the data: the header, fid, offset and count.
     public static let overhead = FrameHeader.size + 16
 
@@ -40,7 +40,7 @@ public struct Twrite: ~Escapable {
 /// How much was written.
 ///
 /// `count[4]`
-public struct Rwrite: Hashable, Sendable {
+public struct Rwrite: Message, Hashable, Sendable {
     /// In bytes.
     public var count: UInt32
 

@@ -1,7 +1,7 @@
 /// Turns `fid` into one that takes an attribute's value by Twrite and stores it at Tclunk.
 ///
 /// `fid[4] name[s] attr_size[8] flags[4]`
-public struct Txattrcreate: ~Escapable {
+public struct Txattrcreate: Message, ~Escapable {
     public var fid: Fid
     public var name: RawSpan
     /// Of the value, in bytes. 0 with XATTR_REPLACE removes the attribute.

@@ -1,7 +1,7 @@
 /// Binds `newfid` to the value of an extended attribute, or to the list of names if `name` is empty.
 ///
 /// `fid[4] newfid[4] name[s]`
-public struct Txattrwalk: ~Escapable {
+public struct Txattrwalk: Message, ~Escapable {
     public var fid: Fid
     public var newfid: Fid
     public var name: RawSpan
@@ -35,7 +35,7 @@ public struct Txattrwalk: ~Escapable {
 /// How much there is to read.
 ///
 /// `size[8]`
-public struct Rxattrwalk: Hashable, Sendable {
+public struct Rxattrwalk: Message, Hashable, Sendable {
     /// In bytes.
     public var size: UInt64
 

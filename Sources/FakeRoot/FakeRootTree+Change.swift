@@ -1,0 +1,85 @@
+public import LinuxFiles
+internal import Synchronization
+
+/// New owner and mode of a file; nil keeps what there is.
+public struct OwnerAndMode: Hashable, Sendable {
+    public var uid: UInt32?
+    public var gid: UInt32?
+    /// Permission, setuid, setgid and sticky bits.
+    public var permissions: UInt32?
+
+    public init(uid: UInt32? = nil, gid: UInt32? = nil, permissions: UInt32? = nil) {
+        self.uid = uid
+        self.gid = gid
+        self.permissions = permissions
+    }
+
+    public var isEmpty: Bool { uid == nil && gid == nil && permissions == nil }
+}
+
+extension FakeRootTree {
+    /// Changes owner and mode of a file in one step.
+    /// - Throws: `EOPNOTSUPP` where the host's file can't carry a label and would need one: a symbolic link that is to
+    ///   belong to another than root, a device node of the host's own.
+    public func change(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
+        try labelChanges.withLock { _ throws(Errno) in
+            var status = try status(of: descriptor)
+            status.uid = change.uid ?? status.uid
+            status.gid = change.gid ?? status.gid
+            if let permissions = change.permissions { status.permissions = permissions & 0o7777 }
+            guard Self.canCarryAttributes(status.host) else {
+                let isUnchanged = status.uid == 0 && status.gid == 0 && change.permissions == nil
+                guard isUnchanged else { throw .EOPNOTSUPP }
+                return
+            }
+            try store(status, on: descriptor)
+        }
+    }
+
+    /// Makes label and host mode say `status`. At every moment the board sees the old or the new state.
+    func store(_ status: BoardStatus, on descriptor: CInt) throws(Errno) {
+        let needsLabel = BoardStatus.needsLabel(
+            uid: status.uid,
+            gid: status.gid,
+            permissions: status.permissions,
+            kind: status.kind
+        )
+        if needsLabel { try write(status.label, on: descriptor) }
+        if status.host.mode & 0o7777 != status.hostPermissions {
+            try System.changeMode(of: descriptor, to: status.hostPermissions)
+        }
+        if !needsLabel {
+            do throws(Errno) {
+                try System.removeAttribute(AttributeName.label.cString, of: descriptor)
+            } catch .ENODATA, .EOPNOTSUPP {
+                // There was none. The board still expects a chmod or chown to show in the change time.
+                try System.changeMode(of: descriptor, to: status.hostPermissions)
+            }
+        }
+    }
+
+    func write(_ label: Label, on descriptor: CInt) throws(Errno) {
+        let text = Array(label.text.utf8)
+        let value = text.span.bytes
+        do throws(Errno) {
+            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value)
+        } catch .EACCES {
+            // setxattr(2) wants a writable file, and we are here because this one isn't. Its owner may change that.
+            let host = try System.status(of: descriptor)
+            let kind = NodeKind(host.format) ?? .file
+            try System.changeMode(of: descriptor, to: BoardStatus.hostPermissions(host.mode, kind))
+            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value)
+        }
+    }
+
+    /// Changes a file's size.
+    /// - Throws: `EISDIR`, `EINVAL` for what is no regular file.
+    public func truncate(_ descriptor: CInt, to size: Int64) throws(Errno) {
+        switch try status(of: descriptor).kind {
+        case .directory: throw .EISDIR
+        case .file: break
+        default: throw .EINVAL
+        }
+        try raisingToFloor(descriptor) { () throws(Errno) in try System.truncate(descriptor, to: size) }
+    }
+}

@@ -1,0 +1,190 @@
+public import LinuxFiles
+internal import Synchronization
+
+/// Who a new file belongs to, on the board.
+public struct Owner: Hashable, Sendable {
+    public var uid: UInt32
+    public var gid: UInt32
+
+    public init(uid: UInt32, gid: UInt32) {
+        self.uid = uid
+        self.gid = gid
+    }
+}
+
+/// Making files. Each appears under its name complete, with its label, or not at all; an existing name is never
+/// replaced (`EEXIST`).
+extension FakeRootTree {
+    /// Makes a regular file.
+    /// - Parameter permissions: the low 12 bits of the mode.
+    /// - Returns: the file, open for reading and writing.
+    public func createFile(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        owner: Owner,
+        permissions: UInt32
+    ) throws(Errno) -> OwnedDescriptor {
+        try createRegularFile(name, in: directory, owner: owner, permissions: permissions, kind: .file)
+    }
+
+    /// Makes a device node, FIFO or socket: an empty regular file with a label.
+    public func createSpecial(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        owner: Owner,
+        permissions: UInt32,
+        kind: NodeKind
+    ) throws(Errno) {
+        guard kind.isSpecial else { throw .EINVAL }
+        _ = try createRegularFile(name, in: directory, owner: owner, permissions: permissions, kind: kind)
+    }
+
+    private func createRegularFile(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        owner: Owner,
+        permissions: UInt32,
+        kind: NodeKind
+    ) throws(Errno) -> OwnedDescriptor {
+        guard !Self.isStagingName(name) else { throw .EINVAL }
+        let permissions = permissions & 0o7777
+        let mode = BoardStatus.hostPermissions(permissions, kind)
+        let label = Self.label(owner, permissions, kind)
+        return try raisingToFloor(directory) { () throws(Errno) in
+            guard let label else {
+                return try name.withCString { (name) throws(Errno) in
+                    try System.open(at: directory, name, [.readWrite, .create, .exclusive, .noFollow], mode: mode)
+                }
+            }
+            do throws(Errno) {
+                let file = try System.open(at: directory, ".", [.unnamed, .readWrite], mode: mode)
+                try write(label, on: file.raw)
+                try name.withCString { (name) throws(Errno) in try System.link(file.raw, at: directory, name) }
+                return file
+            } catch .EOPNOTSUPP, .EISDIR {
+                // The file system has no O_TMPFILE. (If it is attributes that it lacks, this fails just the same.)
+                return try staged(name, in: directory, isDirectory: false) { (staging) throws(Errno) in
+                    let flags: OpenMode = [.readWrite, .create, .exclusive, .noFollow]
+                    let file = try System.open(at: directory, staging, flags, mode: mode)
+                    try write(label, on: file.raw)
+                    return file
+                }
+            }
+        }
+    }
+
+    /// Makes a directory.
+    public func createDirectory(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        owner: Owner,
+        permissions: UInt32
+    ) throws(Errno) {
+        guard !Self.isStagingName(name) else { throw .EINVAL }
+        let permissions = permissions & 0o7777
+        let mode = BoardStatus.hostPermissions(permissions, .directory)
+        let label = Self.label(owner, permissions, .directory)
+        try raisingToFloor(directory) { () throws(Errno) in
+            guard let label else {
+                return try name.withCString { (name) throws(Errno) in
+                    try System.makeDirectory(at: directory, name, mode: mode)
+                }
+            }
+            try staged(name, in: directory, isDirectory: true) { (staging) throws(Errno) in
+                try System.makeDirectory(at: directory, staging, mode: mode)
+                let new = try System.open(at: directory, staging, [.path, .directory, .noFollow])
+                try write(label, on: new.raw)
+            }
+        }
+    }
+
+    /// Makes a symbolic link, which always belongs to root.
+    public func createSymlink(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        target: UnsafePointer<CChar>
+    ) throws(Errno) {
+        guard !Self.isStagingName(name) else { throw .EINVAL }
+        try raisingToFloor(directory) { () throws(Errno) in
+            try name.withCString { (name) throws(Errno) in
+                try System.makeSymlink(to: target, at: directory, name)
+            }
+        }
+    }
+
+    /// Gives a file another name.
+    public func link(_ descriptor: CInt, as name: borrowing FileName, in directory: CInt) throws(Errno) {
+        guard !Self.isStagingName(name) else { throw .EINVAL }
+        try raisingToFloor(directory) { () throws(Errno) in
+            try name.withCString { (name) throws(Errno) in try System.link(descriptor, at: directory, name) }
+        }
+    }
+
+    /// Moves a directory entry, over an existing one.
+    public func rename(
+        _ oldName: borrowing FileName,
+        in oldDirectory: CInt,
+        to newName: borrowing FileName,
+        in newDirectory: CInt
+    ) throws(Errno) {
+        guard !Self.isStagingName(oldName) else { throw .ENOENT }
+        guard !Self.isStagingName(newName) else { throw .EINVAL }
+        try raisingToFloor(oldDirectory) { () throws(Errno) in
+            try raisingToFloor(newDirectory) { () throws(Errno) in
+                try oldName.withCString { (old) throws(Errno) in
+                    try newName.withCString { (new) throws(Errno) in
+                        try System.rename(at: oldDirectory, old, to: newDirectory, new)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Removes a directory entry.
+    public func unlink(_ name: borrowing FileName, in directory: CInt, isDirectory: Bool) throws(Errno) {
+        guard !Self.isStagingName(name) else { throw .ENOENT }
+        try raisingToFloor(directory) { () throws(Errno) in
+            try name.withCString { (name) throws(Errno) in
+                try System.unlink(at: directory, name, isDirectory: isDirectory)
+            }
+        }
+    }
+
+    private static func label(_ owner: Owner, _ permissions: UInt32, _ kind: NodeKind) -> Label? {
+        guard BoardStatus.needsLabel(uid: owner.uid, gid: owner.gid, permissions: permissions, kind: kind) else {
+            return nil
+        }
+        return Label(uid: owner.uid, gid: owner.gid, mode: permissions, kind: kind)
+    }
+
+    /// Makes something under a staging name, then moves it to its own; what fails leaves nothing behind.
+    private func staged<Result: ~Copyable>(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        isDirectory: Bool,
+        make: (UnsafePointer<CChar>) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        let serial = stagingSerial.wrappingAdd(1, ordering: .relaxed).newValue
+        let staging = try FileName("\(Self.stagingPrefix)\(System.processID).\(serial)")
+        return try staging.withCString { (staging) throws(Errno) -> Result in
+            do throws(Errno) {
+                let result = try make(staging)
+                try name.withCString { (name) throws(Errno) in
+                    try System.rename(at: directory, staging, to: directory, name, replacing: false)
+                }
+                return result
+            } catch {
+                try? System.unlink(at: directory, staging, isDirectory: isDirectory)
+                throw error
+            }
+        }
+    }
+
+    /// Names that begin so don't exist for the board: something under one is being made, or was when a server was
+    /// killed.
+    static let stagingPrefix: StaticString = ".usb9pfs-new."
+
+    public static func isStagingName(_ name: borrowing FileName) -> Bool {
+        name.hasPrefix(stagingPrefix)
+    }
+}

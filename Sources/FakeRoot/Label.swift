@@ -1,0 +1,98 @@
+internal import LinuxFiles
+
+/// What the board sees and the host's file system can't say: owner, full mode and the kind of node.
+///
+/// Kept in the extended attribute `user.containers.override_stat` as `UID:GID:0MODE:TYPE`, with TYPE one of `file`,
+/// `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`, `char-MAJOR-MINOR`: the format of containers/storage.
+public struct Label: Hashable, Sendable {
+    public var uid: UInt32
+    public var gid: UInt32
+    /// Permission, setuid, setgid and sticky bits.
+    public var mode: UInt32
+    /// Nil where the label leaves it to the host's file, as fuse-overlayfs' three-field form does.
+    public var kind: NodeKind?
+
+    public init(uid: UInt32, gid: UInt32, mode: UInt32, kind: NodeKind?) {
+        self.uid = uid
+        self.gid = gid
+        self.mode = mode & 0o7777
+        self.kind = kind
+    }
+
+    /// The longest value that we write, and more than any that we read.
+    static let maxSize = 128
+
+    /// Reads a value; the mode may carry S_IFMT bits, as libkrun writes them.
+    /// - Returns: nil if it is not a label.
+    public init?(parsing text: UnsafeRawBufferPointer) {
+        var rest = text[...]
+        guard let uid = Self.takeNumber(&rest, radix: 10), Self.take(UInt8(ascii: ":"), &rest),
+            let gid = Self.takeNumber(&rest, radix: 10), Self.take(UInt8(ascii: ":"), &rest),
+            let mode = Self.takeNumber(&rest, radix: 8)
+        else { return nil }
+        guard !rest.isEmpty else {
+            self.init(uid: uid, gid: gid, mode: mode, kind: nil)
+            return
+        }
+        guard Self.take(UInt8(ascii: ":"), &rest), let kind = Self.takeKind(&rest), rest.isEmpty else { return nil }
+        self.init(uid: uid, gid: gid, mode: mode, kind: kind)
+    }
+
+    private typealias Bytes = Slice<UnsafeRawBufferPointer>
+
+    private static func take(_ byte: UInt8, _ rest: inout Bytes) -> Bool {
+        guard rest.first == byte else { return false }
+        rest.removeFirst()
+        return true
+    }
+
+    private static func take(_ word: StaticString, _ rest: inout Bytes) -> Bool {
+        let word = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        guard rest.starts(with: word) else { return false }
+        rest.removeFirst(word.count)
+        return true
+    }
+
+    private static func takeNumber(_ rest: inout Bytes, radix: UInt32) -> UInt32? {
+        var value: UInt32 = 0
+        var digits = 0
+        while let byte = rest.first, byte >= UInt8(ascii: "0"), UInt32(byte - UInt8(ascii: "0")) < radix {
+            let (product, over) = value.multipliedReportingOverflow(by: radix)
+            let (sum, over2) = product.addingReportingOverflow(UInt32(byte - UInt8(ascii: "0")))
+            guard !over, !over2 else { return nil }
+            value = sum
+            digits += 1
+            rest.removeFirst()
+        }
+        return digits > 0 ? value : nil
+    }
+
+    private static func takeKind(_ rest: inout Bytes) -> NodeKind? {
+        if take("file", &rest) { return .file }
+        if take("dir", &rest) { return .directory }
+        if take("symlink", &rest) { return .symlink }
+        if take("pipe", &rest) { return .pipe }
+        if take("socket", &rest) { return .socket }
+        let isBlock = take("block-", &rest)
+        guard isBlock || take("char-", &rest), let major = takeNumber(&rest, radix: 10),
+            take(UInt8(ascii: "-"), &rest), let minor = takeNumber(&rest, radix: 10)
+        else { return nil }
+        return isBlock ? .block(major: major, minor: minor) : .character(major: major, minor: minor)
+    }
+
+    /// The value as it is stored.
+    public var text: String {
+        let type =
+            switch kind {
+            case nil: ""
+            case .file: ":file"
+            case .directory: ":dir"
+            case .symlink: ":symlink"
+            case .pipe: ":pipe"
+            case .socket: ":socket"
+            case .block(let major, let minor): ":block-\(major)-\(minor)"
+            case .character(let major, let minor): ":char-\(major)-\(minor)"
+            }
+        return "\(uid):\(gid):0\(String(mode, radix: 8))\(type)"
+    }
+}

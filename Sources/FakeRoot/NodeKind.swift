@@ -1,0 +1,55 @@
+public import LinuxFiles
+
+/// What the board takes a file for.
+public enum NodeKind: Hashable, Sendable {
+    case file
+    case directory
+    case symlink
+    case pipe
+    case socket
+    case block(major: UInt32, minor: UInt32)
+    case character(major: UInt32, minor: UInt32)
+
+    /// - Parameter format: the S_IFMT bits; nil results for what is none of the seven.
+    public init?(_ format: FileFormat, major: UInt32 = 0, minor: UInt32 = 0) {
+        switch format {
+        case .regular: self = .file
+        case .directory: self = .directory
+        case .symlink: self = .symlink
+        case .fifo: self = .pipe
+        case .socket: self = .socket
+        case .block: self = .block(major: major, minor: minor)
+        case .character: self = .character(major: major, minor: minor)
+        default: return nil
+        }
+    }
+
+    public var format: FileFormat {
+        switch self {
+        case .file: .regular
+        case .directory: .directory
+        case .symlink: .symlink
+        case .pipe: .fifo
+        case .socket: .socket
+        case .block: .block
+        case .character: .character
+        }
+    }
+
+    /// Whether the host keeps this as an empty regular file with a label.
+    public var isSpecial: Bool {
+        switch self {
+        case .file, .directory, .symlink: false
+        case .pipe, .socket, .block, .character: true
+        }
+    }
+
+    /// The number of the device node, packed as the kernel's `new_encode_dev` does; 0 for all else.
+    public var encodedDevice: UInt64 {
+        switch self {
+        case .block(let major, let minor), .character(let major, let minor):
+            UInt64(minor & 0xff | major << 8 | (minor & ~0xff) << 12)
+        default: 0
+        }
+    }
+}

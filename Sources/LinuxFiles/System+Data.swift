@@ -1,0 +1,115 @@
+internal import CLinux
+internal import Glibc
+
+extension System {
+    /// Reads at an offset until the buffer is full or the file ends.
+    ///
+    /// The corresponding C function is `pread`.
+    public static func read(
+        _ descriptor: CInt,
+        into buffer: UnsafeMutableRawBufferPointer,
+        at offset: Int64
+    ) throws(Errno) -> Int {
+        try transferAll(buffer.count) { done throws(Errno) in
+            try retrying {
+                pread(
+                    descriptor,
+                    buffer.baseAddress.map { $0 + done },
+                    buffer.count - done,
+                    Int(offset) + done
+                )
+            }
+        }
+    }
+
+    /// Writes all of a span at an offset.
+    ///
+    /// The corresponding C function is `pwrite`.
+    /// - Returns: bytes written; fewer only if the file system is full or a limit was reached midway.
+    public static func write(_ descriptor: CInt, _ data: RawSpan, at offset: Int64) throws(Errno) -> Int {
+        try data.withUnsafeBytes { (buffer) throws(Errno) in
+            try transferAll(buffer.count) { done throws(Errno) in
+                try retrying {
+                    pwrite(
+                        descriptor,
+                        buffer.baseAddress.map { $0 + done },
+                        buffer.count - done,
+                        Int(offset) + done
+                    )
+                }
+            }
+        }
+    }
+
+    /// Repeats a partial transfer until it is whole, comes to an end, or fails; a failure after some bytes went
+    /// through is left for the next call to meet.
+    private static func transferAll(
+        _ count: Int,
+        _ transfer: (Int) throws(Errno) -> Int
+    ) throws(Errno) -> Int {
+        var done = 0
+        while done < count {
+            do throws(Errno) {
+                let moved = try transfer(done)
+                if moved == 0 { break }
+                done += moved
+            } catch {
+                if done == 0 { throw error }
+                break
+            }
+        }
+        return done
+    }
+
+    /// The corresponding C functions are `fsync` and `fdatasync`.
+    public static func synchronize(_ descriptor: CInt, dataOnly: Bool) throws(Errno) {
+        _ = try retrying { dataOnly ? fdatasync(descriptor) : fsync(descriptor) }
+    }
+
+    /// Moves the position of an open directory or file.
+    ///
+    /// The corresponding C function is `lseek` with SEEK_SET.
+    public static func seek(_ descriptor: CInt, to offset: Int64) throws(Errno) {
+        _ = try retrying { lseek(descriptor, Int(offset), SEEK_SET) }
+    }
+
+    /// Fills a buffer with `struct linux_dirent64` records.
+    /// - Returns: bytes filled; 0 at the end of the directory.
+    ///
+    /// The corresponding system call is `getdents64`.
+    public static func readDirectory(
+        _ descriptor: CInt,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        try retrying { clinux_getdents64(descriptor, buffer.baseAddress, buffer.count) }
+    }
+
+    /// What `fstatfs(3)` tells of the file system that holds a file.
+    public static func fileSystemStatus(of descriptor: CInt) throws(Errno) -> FileSystemStatus {
+        var status = statfs()
+        _ = try retrying { fstatfs(descriptor, &status) }
+        return FileSystemStatus(
+            blockSize: UInt32(clamping: status.f_bsize),
+            blocks: UInt64(status.f_blocks),
+            blocksFree: UInt64(status.f_bfree),
+            blocksAvailable: UInt64(status.f_bavail),
+            files: UInt64(status.f_files),
+            filesFree: UInt64(status.f_ffree),
+            id: UInt64(UInt32(bitPattern: status.f_fsid.__val.0))
+                | UInt64(UInt32(bitPattern: status.f_fsid.__val.1)) << 32,
+            nameLength: UInt32(clamping: status.f_namelen)
+        )
+    }
+}
+
+/// The fields of `statfs(2)`; blocks are of `blockSize` bytes.
+public struct FileSystemStatus: Sendable {
+    public var blockSize: UInt32
+    public var blocks: UInt64
+    public var blocksFree: UInt64
+    public var blocksAvailable: UInt64
+    public var files: UInt64
+    public var filesFree: UInt64
+    public var id: UInt64
+    public var nameLength: UInt32
+}

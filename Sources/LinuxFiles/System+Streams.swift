@@ -1,0 +1,66 @@
+internal import CLinux
+internal import Glibc
+
+/// Sockets and pipes.
+extension System {
+    /// Reads what is there, waiting for the first byte.
+    /// - Returns: bytes read; 0 at the end of the stream.
+    ///
+    /// The corresponding C function is `read`.
+    public static func receive(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        try retrying { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+    }
+
+    /// Writes all of a buffer.
+    ///
+    /// The corresponding C function is `write`.
+    public static func send(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer) throws(Errno) {
+        var rest = buffer
+        while rest.count > 0 {
+            let sent = try retrying { Glibc.write(descriptor, rest.baseAddress, rest.count) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[sent...])
+        }
+    }
+
+    /// A write to a closed pipe or socket shall be `EPIPE`, not the end of the process. Process-wide.
+    public static func ignoreBrokenPipes() {
+        _ = signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// The corresponding C function is `accept4`.
+    public static func accept(_ listener: CInt) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(owning: try retrying { clinux_accept4(listener, CInt(SOCK_CLOEXEC.rawValue)) })
+    }
+
+    /// Small replies must not wait for the peer's acknowledgement of earlier ones. No error on other than TCP.
+    public static func setNoDelay(_ socket: CInt) {
+        var yes: CInt = 1
+        _ = setsockopt(socket, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
+    }
+
+    /// Whether a descriptor is a listening socket, a connected one, or none.
+    public static func socketState(_ descriptor: CInt) -> SocketState {
+        var isListening: CInt = 0
+        var size = socklen_t(MemoryLayout<CInt>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0 else { return .none }
+        return isListening != 0 ? .listening : .connected
+    }
+
+    public enum SocketState: Sendable {
+        case none
+        case connected
+        case listening
+    }
+
+    /// Ends the receiving half, or both halves, of a socket; a thread that waits on it wakes.
+    ///
+    /// The corresponding C function is `shutdown`.
+    public static func shutDown(_ socket: CInt, receivingOnly: Bool) {
+        _ = shutdown(socket, CInt(receivingOnly ? SHUT_RD : SHUT_RDWR))
+    }
+
+    /// Whether a descriptor number is open in this process.
+    public static func isOpen(_ descriptor: CInt) -> Bool {
+        fcntl(descriptor, F_GETFD) != -1
+    }
+}

@@ -1,0 +1,247 @@
+internal import CLinux
+internal import Glibc
+
+/// The system calls that this project makes, with owned descriptors and thrown errors.
+///
+/// Nothing here keeps state or takes decisions. Each call is retried when a signal interrupts it.
+public enum System {
+    public static let atCurrentDirectory = AT_FDCWD
+
+    /// Opens a name relative to a directory; O_CLOEXEC is always added.
+    ///
+    /// The corresponding C function is `openat`.
+    public static func open(
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode,
+        mode: UInt32 = 0
+    ) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(
+            owning: try retrying { clinux_openat(directory, path, flags.rawValue | O_CLOEXEC, mode) }
+        )
+    }
+
+    /// Opens a path of several components that must stay beneath the directory and contain no symbolic link.
+    ///
+    /// The corresponding C function is `openat2` with RESOLVE_BENEATH, NO_MAGICLINKS and NO_SYMLINKS.
+    public static func open(
+        beneath directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode
+    ) throws(Errno) -> OwnedDescriptor {
+        let resolve = clinux_RESOLVE_BENEATH | clinux_RESOLVE_NO_MAGICLINKS | clinux_RESOLVE_NO_SYMLINKS
+        while true {
+            do throws(Errno) {
+                let raw = try retrying {
+                    clinux_openat2(directory, path, UInt64(flags.rawValue | O_CLOEXEC), 0, resolve)
+                }
+                return OwnedDescriptor(owning: raw)
+            } catch .EAGAIN {
+                continue  // a rename elsewhere in the tree raced with the walk: openat2(2) says to ask again
+            }
+        }
+    }
+
+    /// The corresponding C function is `statx` with AT_EMPTY_PATH.
+    public static func status(of descriptor: CInt) throws(Errno) -> FileStatus {
+        var status = clinux_stat()
+        _ = try retrying { clinux_statx(descriptor, "", clinux_AT_EMPTY_PATH, &status) }
+        return FileStatus(status)
+    }
+
+    /// The corresponding C function is `statx` with AT_SYMLINK_NOFOLLOW.
+    public static func status(at directory: CInt, _ path: UnsafePointer<CChar>) throws(Errno) -> FileStatus {
+        var status = clinux_stat()
+        _ = try retrying { clinux_statx(directory, path, AT_SYMLINK_NOFOLLOW, &status) }
+        return FileStatus(status)
+    }
+
+    /// The corresponding C function is `chmod`, through /proc/self/fd: fchmodat2 came with Linux 6.6 only.
+    public static func changeMode(of descriptor: CInt, to mode: UInt32) throws(Errno) {
+        _ = try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
+            try retrying { chmod(path, mode) }
+        }
+    }
+
+    /// Changes the size of a file, which need not be open for writing.
+    ///
+    /// The corresponding C function is `truncate`.
+    public static func truncate(_ descriptor: CInt, to size: Int64) throws(Errno) {
+        _ = try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
+            try retrying { Glibc.truncate(path, Int(size)) }
+        }
+    }
+
+    /// Sets the times of any file, a symbolic link included.
+    ///
+    /// The corresponding C function is `utimensat` with AT_EMPTY_PATH.
+    public static func setTimes(
+        of descriptor: CInt,
+        access: TimeChange,
+        modification: TimeChange
+    ) throws(Errno) {
+        let times = [access.timespec, modification.timespec]
+        do throws(Errno) {
+            _ = try retrying { utimensat(descriptor, "", times, clinux_AT_EMPTY_PATH) }
+        } catch .EINVAL {
+            // Linux before 5.8 doesn't take AT_EMPTY_PATH here.
+            _ = try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
+                try retrying { utimensat(AT_FDCWD, path, times, 0) }
+            }
+        }
+    }
+
+    /// The corresponding C function is `mkdirat`.
+    public static func makeDirectory(
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        mode: UInt32
+    ) throws(Errno) {
+        _ = try retrying { mkdirat(directory, path, mode) }
+    }
+
+    /// The corresponding C function is `symlinkat`.
+    public static func makeSymlink(
+        to target: UnsafePointer<CChar>,
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>
+    ) throws(Errno) {
+        _ = try retrying { symlinkat(target, directory, path) }
+    }
+
+    /// Gives the file that a descriptor holds another name; an existing name is never replaced.
+    ///
+    /// The corresponding C function is `linkat`, through /proc/self/fd.
+    public static func link(
+        _ descriptor: CInt,
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>
+    ) throws(Errno) {
+        _ = try DescriptorPath(descriptor).withCString { (source) throws(Errno) in
+            try retrying { linkat(AT_FDCWD, source, directory, path, AT_SYMLINK_FOLLOW) }
+        }
+    }
+
+    /// The corresponding C function is `renameat2`.
+    /// - Parameter replacing: whether an existing name is replaced; if not, `EEXIST`.
+    public static func rename(
+        at oldDirectory: CInt,
+        _ oldPath: UnsafePointer<CChar>,
+        to newDirectory: CInt,
+        _ newPath: UnsafePointer<CChar>,
+        replacing: Bool = true
+    ) throws(Errno) {
+        let flags = replacing ? 0 : clinux_RENAME_NOREPLACE
+        _ = try retrying { clinux_renameat2(oldDirectory, oldPath, newDirectory, newPath, flags) }
+    }
+
+    /// The corresponding C function is `unlinkat`.
+    public static func unlink(
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        isDirectory: Bool
+    ) throws(Errno) {
+        _ = try retrying { unlinkat(directory, path, isDirectory ? AT_REMOVEDIR : 0) }
+    }
+
+    /// Reads the target of the symbolic link that a descriptor holds.
+    /// - Returns: bytes written; a longer target is cut.
+    ///
+    /// The corresponding C function is `readlinkat`.
+    public static func readLink(
+        _ descriptor: CInt,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        return try retrying {
+            readlinkat(descriptor, "", base.assumingMemoryBound(to: CChar.self), buffer.count)
+        }
+    }
+
+    /// Where the file that a descriptor holds has its name now, as an absolute path of this process' view.
+    ///
+    /// The kernel keeps this current through every rename. The corresponding C function is `readlink` on
+    /// /proc/self/fd.
+    /// - Throws: `ENAMETOOLONG` for a path over 4,095 bytes.
+    public static func currentPath(of descriptor: CInt) throws(Errno) -> [UInt8] {
+        try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let length = try buffer.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
+                try read(link: path, into: UnsafeMutableRawBufferPointer(bytes))
+            }
+            guard length < buffer.count else { throw .ENAMETOOLONG }
+            buffer.removeLast(buffer.count - length)
+            return buffer
+        }
+    }
+
+    private static func read(
+        link path: UnsafePointer<CChar>,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        return try retrying { readlink(path, base.assumingMemoryBound(to: CChar.self), buffer.count) }
+    }
+
+    /// Forgets the umask, so that modes are stored exactly as the client sent them. Process-wide.
+    public static func clearUmask() {
+        _ = umask(0)
+    }
+
+    /// Raises the soft limit of open files to the hard one.
+    /// - Returns: how many files may be open now.
+    public static func raiseOpenFileLimit() -> Int {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { return 1024 }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(resource, &limit)
+        _ = getrlimit(resource, &limit)
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// The corresponding C function is `getpid`.
+    public static var processID: CInt { getpid() }
+
+    /// The corresponding C function is `geteuid`.
+    public static var effectiveUser: UInt32 { geteuid() }
+}
+
+/// Flags of `open(2)`, in the host's numbers.
+public struct OpenMode: OptionSet, Sendable {
+    public let rawValue: CInt
+
+    public init(rawValue: CInt) {
+        self.rawValue = rawValue
+    }
+
+    public static let readOnly = OpenMode([])
+    public static let writeOnly = OpenMode(rawValue: O_WRONLY)
+    public static let readWrite = OpenMode(rawValue: O_RDWR)
+    public static let create = OpenMode(rawValue: O_CREAT)
+    public static let exclusive = OpenMode(rawValue: O_EXCL)
+    public static let truncate = OpenMode(rawValue: O_TRUNC)
+    public static let directory = OpenMode(rawValue: O_DIRECTORY)
+    public static let noFollow = OpenMode(rawValue: O_NOFOLLOW)
+    public static let nonBlocking = OpenMode(rawValue: O_NONBLOCK)
+    public static let noControllingTerminal = OpenMode(rawValue: O_NOCTTY)
+    /// A descriptor that only stands for the file.
+    public static let path = OpenMode(rawValue: clinux_O_PATH)
+    /// A file without a name in the directory given.
+    public static let unnamed = OpenMode(rawValue: clinux_O_TMPFILE)
+}
+
+/// What happens to one of a file's times.
+public enum TimeChange: Sendable {
+    case keep
+    case now
+    case to(FileTime)
+
+    fileprivate var timespec: timespec {
+        switch self {
+        case .keep: Glibc.timespec(tv_sec: 0, tv_nsec: clinux_UTIME_OMIT)
+        case .now: Glibc.timespec(tv_sec: 0, tv_nsec: clinux_UTIME_NOW)
+        case .to(let time): Glibc.timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+public import FakeRoot
+public import LinuxFiles
+internal import P9Wire
+internal import Synchronization
+
+/// A directory tree that clients may attach to.
+public final class Export: Sendable {
+    /// What clients say in `aname`; the default export has the empty name.
+    public let name: String
+    public let tree: FakeRootTree
+    public let isReadOnly: Bool
+
+    /// The host's absolute path, by components: an `aname` may name a directory in the export so.
+    let pathComponents: [[UInt8]]
+    private let rootDevice: UInt64
+    private let foreign = Mutex(ForeignQids())
+
+    /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`.
+    public init(name: String = "", directory: String, isReadOnly: Bool = false) throws(Errno) {
+        self.name = name
+        self.isReadOnly = isReadOnly
+        tree = try FakeRootTree(directory: directory)
+        pathComponents = Export.components(try System.currentPath(of: tree.root.raw))
+        rootDevice = try System.status(of: tree.root.raw).device
+    }
+
+    static func components(_ path: [UInt8]) -> [[UInt8]] {
+        path.split(separator: UInt8(ascii: "/")).map(Array.init)
+    }
+
+    /// The qid of a file, unique in the export over (device, inode).
+    ///
+    /// The version is constant: the Linux client counts it to the file's identity and turns caching off if it is 0.
+    func qid(of host: FileStatus) -> Qid {
+        let kind: Qid.Kind =
+            switch host.format {
+            case .directory: .directory
+            case .symlink: .symlink
+            default: .file
+            }
+        return Qid(kind: kind, version: 1, path: qidPath(device: host.device, inode: host.inode))
+    }
+
+    private func qidPath(device: UInt64, inode: UInt64) -> UInt64 {
+        if device == rootDevice, inode >> ForeignQids.inodeBits == 0 { return inode }
+        return foreign.withLock { $0.path(device: device, inode: inode) }
+    }
+}
+
+/// Qid paths for files outside the export's own file system (something is mounted in the tree), or with inode numbers
+/// that fill all 64 bits (overlayfs).
+private struct ForeignQids {
+    /// An inode number below 2^48 stays readable in the qid; the bits above tell the file system.
+    static let inodeBits: UInt64 = 48
+    private static let largeInodes: UInt64 = 0xffff
+
+    private struct Key: Hashable {
+        var device: UInt64
+        var inode: UInt64
+    }
+
+    private var devices: [UInt64: UInt64] = [:]
+    private var large: [Key: UInt64] = [:]
+
+    mutating func path(device: UInt64, inode: UInt64) -> UInt64 {
+        let index = devices[device] ?? UInt64(devices.count + 1)
+        if inode >> Self.inodeBits == 0, index < Self.largeInodes {
+            devices[device] = index
+            return index << Self.inodeBits | inode
+        }
+        let key = Key(device: device, inode: inode)
+        let serial = large[key] ?? UInt64(large.count)
+        large[key] = serial
+        return Self.largeInodes << Self.inodeBits | serial
+    }
+}

@@ -1,0 +1,141 @@
+internal import FakeRoot
+internal import LinuxFiles
+internal import P9Wire
+
+/// Treaddir, and the requests that make, move and remove directory entries.
+extension Session {
+    func readDirectory(_ request: Treaddir, _ reply: inout Reply) throws(Errno) {
+        let entry = try fids[request.fid]
+        guard case .directory(let stream) = entry.state else { throw .EBADF }
+        let node = entry.node
+        try reply.sendEntries(limit: request.count) { (buffer) throws(Errno) in
+            try stream.read(from: request.offset, into: buffer) { (entry) throws(Errno) in
+                try Self.describe(entry, in: stream.descriptor.raw, of: node)
+            }
+        }
+    }
+
+    /// What the client is told of an entry; the same as a Twalk and Tgetattr would tell.
+    private static func describe(
+        _ entry: borrowing HostEntry,
+        in directory: CInt,
+        of node: Node
+    ) throws(Errno) -> (qid: Qid, type: UInt8)? {
+        if FileName.isDot(entry.name) { return (node.qid, FileFormat.directory.directoryType) }
+        if FileName.isDotDot(entry.name) {
+            let parent = try node.isAttachRoot ? System.status(of: directory) : System.status(at: directory, "..")
+            return (node.export.qid(of: parent), FileFormat.directory.directoryType)
+        }
+        let name = try FileName(entry.name)
+        guard !FakeRootTree.isStagingName(name) else { return nil }
+        do throws(Errno) {
+            let found = try node.tree.kind(of: name, in: directory)
+            return (node.export.qid(of: found.host), found.kind.format.directoryType)
+        } catch .ENOENT {
+            return nil  // removed since the host's kernel listed it
+        }
+    }
+
+    func makeDirectory(_ request: Tmkdir, _ reply: inout Reply) throws(Errno) {
+        let parent = try directory(request.directory)
+        let name = try FileName(request.name)
+        let owner = Owner(uid: parent.uid, gid: request.gid)
+        try parent.node.tree.createDirectory(name, in: parent.raw, owner: owner, permissions: request.mode)
+        try reply.send(QidReply(.rmkdir, qid: parent.qid(of: name)))
+    }
+
+    func makeNode(_ request: Tmknod, _ reply: inout Reply) throws(Errno) {
+        let parent = try directory(request.directory)
+        let name = try FileName(request.name)
+        let owner = Owner(uid: parent.uid, gid: request.gid)
+        let tree = parent.node.tree
+        switch NodeKind(FileFormat(mode: request.mode), major: request.major, minor: request.minor) {
+        case .file:
+            _ = try tree.createFile(name, in: parent.raw, owner: owner, permissions: request.mode)
+        case .some(let kind) where kind.isSpecial:
+            try tree.createSpecial(name, in: parent.raw, owner: owner, permissions: request.mode, kind: kind)
+        default:
+            throw .EINVAL
+        }
+        try reply.send(QidReply(.rmknod, qid: parent.qid(of: name)))
+    }
+
+    func makeSymlink(_ request: Tsymlink, _ reply: inout Reply) throws(Errno) {
+        let parent = try directory(request.directory)
+        let name = try FileName(request.name)
+        let target = request.target.array
+        guard !target.isEmpty else { throw .ENOENT }
+        guard !target.contains(0) else { throw .EINVAL }
+        try (target + [0]).span.bytes.withUnsafeBytes { (bytes) throws(Errno) in
+            guard let base = bytes.baseAddress else { throw .EINVAL }
+            try parent.node.tree.createSymlink(
+                name,
+                in: parent.raw,
+                target: base.assumingMemoryBound(to: CChar.self)
+            )
+        }
+        try reply.send(QidReply(.rsymlink, qid: parent.qid(of: name)))
+    }
+
+    func link(_ request: Tlink, _ reply: inout Reply) throws(Errno) {
+        let parent = try directory(request.directory)
+        let node = try entryForChange(request.fid).node
+        guard node.export === parent.node.export else { throw .EXDEV }
+        guard node.qid.kind != .directory else { throw .EPERM }
+        try node.tree.link(node.descriptor().raw, as: FileName(request.name), in: parent.raw)
+        try reply.send(EmptyReply(.rlink))
+    }
+
+    func rename(_ request: Trename, _ reply: inout Reply) throws(Errno) {
+        let node = try entryForChange(request.fid).node
+        let target = try directory(request.directory)
+        guard node.export === target.node.export else { throw .EXDEV }
+        guard !node.isAttachRoot else { throw .EBUSY }
+        let place = try node.tree.locate(node.descriptor().raw, beneath: node.attachPoint.root.raw)
+        try node.tree.rename(place.name, in: place.directory.raw, to: FileName(request.name), in: target.raw)
+        try reply.send(EmptyReply(.rrename))
+    }
+
+    func renameAt(_ request: Trenameat, _ reply: inout Reply) throws(Errno) {
+        let source = try directory(request.oldDirectory)
+        let target = try directory(request.newDirectory)
+        guard source.node.export === target.node.export else { throw .EXDEV }
+        let oldName = try FileName(request.oldName)
+        let newName = try FileName(request.newName)
+        try source.node.tree.rename(oldName, in: source.raw, to: newName, in: target.raw)
+        try reply.send(EmptyReply(.rrenameat))
+    }
+
+    func unlink(_ request: Tunlinkat, _ reply: inout Reply) throws(Errno) {
+        let parent = try directory(request.directory)
+        let removeDirectory: UInt32 = 0x200  // AT_REMOVEDIR, the same on every Linux
+        try parent.node.tree.unlink(
+            FileName(request.name),
+            in: parent.raw,
+            isDirectory: request.flags & removeDirectory != 0
+        )
+        try reply.send(EmptyReply(.runlinkat))
+    }
+
+    /// A directory in which something is about to change.
+    private struct Directory {
+        let node: Node
+        let descriptor: SharedDescriptor
+        let uid: UInt32
+
+        var raw: CInt { descriptor.raw }
+
+        func qid(of name: borrowing FileName) throws(Errno) -> Qid {
+            let status = try name.withCString { (name) throws(Errno) in
+                try System.status(at: descriptor.raw, name)
+            }
+            return node.export.qid(of: status)
+        }
+    }
+
+    private func directory(_ fid: Fid) throws(Errno) -> Directory {
+        let entry = try entryForChange(fid)
+        guard entry.node.qid.kind == .directory else { throw .ENOTDIR }
+        return Directory(node: entry.node, descriptor: try entry.node.descriptor(), uid: entry.uid)
+    }
+}

@@ -1,0 +1,71 @@
+internal import LinuxFiles
+internal import P9Wire
+
+/// Tlock and Tgetlock. Neither waits: a client whose lock is refused asks again.
+extension Session {
+    func lock(_ request: Tlock, _ reply: inout Reply) throws(Errno) {
+        let file = try lockable(request.fid)
+        let owner = LockTable.Owner(
+            session: id,
+            processID: request.processID,
+            clientID: request.clientID.array
+        )
+        let range = LockTable.Range(start: request.start, length: request.length)
+        switch request.type {
+        case .unlock:
+            configuration.locks.release(range, of: owner, on: file)
+            try reply.send(Rlock(status: .success))
+        case .read, .write:
+            let lock = LockTable.Lock(
+                owner: owner,
+                fid: request.fid,
+                isWrite: request.type == .write,
+                range: range
+            )
+            try reply.send(Rlock(status: configuration.locks.acquire(lock, on: file)))
+        default:
+            throw .EINVAL
+        }
+    }
+
+    func getLock(_ request: Tgetlock, _ reply: inout Reply) throws(Errno) {
+        let file = try lockable(request.fid)
+        let wanted = LockTable.Lock(
+            owner: LockTable.Owner(
+                session: id,
+                processID: request.processID,
+                clientID: request.clientID.array
+            ),
+            fid: request.fid,
+            // The Linux client sends type `unlock` whatever the program asked: then any lock is in the way.
+            isWrite: request.type != .read,
+            range: LockTable.Range(start: request.start, length: request.length)
+        )
+        guard let holder = configuration.locks.holder(against: wanted, on: file) else {
+            return try reply.send(
+                Rgetlock(
+                    type: .unlock,
+                    start: request.start,
+                    length: request.length,
+                    processID: request.processID,
+                    clientID: request.clientID
+                )
+            )
+        }
+        try reply.send(
+            Rgetlock(
+                type: holder.isWrite ? .write : .read,
+                start: holder.range.start,
+                length: holder.range.length,
+                processID: holder.owner.processID,
+                clientID: holder.owner.clientID.span.bytes
+            )
+        )
+    }
+
+    private func lockable(_ fid: Fid) throws(Errno) -> LockTable.File {
+        let entry = try fids[fid]
+        guard case .file = entry.state else { throw .EBADF }
+        return entry.node.lockFile
+    }
+}

@@ -1,0 +1,82 @@
+internal import LinuxFiles
+internal import P9Wire
+internal import Synchronization
+
+/// What lies between one Tversion and the next, or the end of the connection: fids and locks.
+final class Session: Sendable {
+    let configuration: ServerConfiguration
+    /// The largest message in bytes, as settled by Tversion.
+    let messageSize: Int
+    let fids: FidTable
+    /// Tells this session's locks from others'.
+    let id: UInt64
+
+    private static let serial = Atomic<UInt64>(0)
+
+    init(_ configuration: ServerConfiguration, messageSize: Int) {
+        self.configuration = configuration
+        self.messageSize = messageSize
+        fids = FidTable(configuration)
+        id = Session.serial.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    deinit {
+        configuration.locks.releaseAll(session: id)
+    }
+
+    /// Executes one request and writes its reply.
+    /// - Throws: why the request failed; the reply holds nothing usable then.
+    func execute(_ type: MessageType, _ body: RawSpan, _ reply: inout Reply) throws(Errno) {
+        switch type {
+        case .tattach: try attach(decoded(try? Tattach(decoding: body)), &reply)
+        case .twalk: try walk(decoded(try? Twalk(decoding: body)), &reply)
+        case .tclunk: try clunk(decoded(try? FidRequest(type, decoding: body)), &reply)
+        case .tremove: try remove(decoded(try? FidRequest(type, decoding: body)), &reply)
+
+        case .tlopen: try open(decoded(try? Tlopen(decoding: body)), &reply)
+        case .tlcreate: try create(decoded(try? Tlcreate(decoding: body)), &reply)
+        case .tread: try read(decoded(try? Tread(decoding: body)), &reply)
+        case .twrite: try write(decoded(try? Twrite(decoding: body)), &reply)
+        case .tfsync: try synchronize(decoded(try? Tfsync(decoding: body)), &reply)
+
+        case .tgetattr: try getAttributes(decoded(try? Tgetattr(decoding: body)), &reply)
+        case .tsetattr: try setAttributes(decoded(try? Tsetattr(decoding: body)), &reply)
+        case .tstatfs: try fileSystemStatus(decoded(try? FidRequest(type, decoding: body)), &reply)
+        case .treadlink: try readLink(decoded(try? FidRequest(type, decoding: body)), &reply)
+        case .txattrwalk: try walkAttribute(decoded(try? Txattrwalk(decoding: body)), &reply)
+        case .txattrcreate: try createAttribute(decoded(try? Txattrcreate(decoding: body)), &reply)
+
+        case .treaddir: try readDirectory(decoded(try? Treaddir(decoding: body)), &reply)
+        case .tmkdir: try makeDirectory(decoded(try? Tmkdir(decoding: body)), &reply)
+        case .tmknod: try makeNode(decoded(try? Tmknod(decoding: body)), &reply)
+        case .tsymlink: try makeSymlink(decoded(try? Tsymlink(decoding: body)), &reply)
+        case .tlink: try link(decoded(try? Tlink(decoding: body)), &reply)
+        case .trename: try rename(decoded(try? Trename(decoding: body)), &reply)
+        case .trenameat: try renameAt(decoded(try? Trenameat(decoding: body)), &reply)
+        case .tunlinkat: try unlink(decoded(try? Tunlinkat(decoding: body)), &reply)
+
+        case .tlock: try lock(decoded(try? Tlock(decoding: body)), &reply)
+        case .tgetlock: try getLock(decoded(try? Tgetlock(decoding: body)), &reply)
+
+        // Tauth: no authentication is needed. The rest are replies, or were handled by the connection.
+        default: throw .EOPNOTSUPP
+        }
+    }
+
+    /// A message that is not what its type says is EINVAL.
+    @_lifetime(copy message)
+    private func decoded<Request: ~Escapable>(_ message: consuming Request?) throws(Errno) -> Request {
+        guard let message else { throw .EINVAL }
+        return message
+    }
+
+    /// A fid's entry, for a request that changes the fid's file or something in its directory.
+    ///
+    /// Every such request comes through here; this is the one place that knows read-only exports.
+    /// - Throws: `EBADF`, `EROFS`.
+    func entryForChange(_ fid: Fid) throws(Errno) -> FidEntry {
+        let entry = try fids[fid]
+        guard !entry.node.export.isReadOnly else { throw .EROFS }
+        return entry
+    }
+}

@@ -1,0 +1,157 @@
+internal import Glibc
+internal import LinuxFiles
+
+/// Where a server takes connections.
+public enum ListenAddress: Sendable, Equatable {
+    /// `tcp://HOST:PORT`; an IPv6 address stands in brackets; port 0 lets the kernel choose.
+    case tcp(host: String, port: UInt16)
+    /// `unix:/PATH`
+    case unix(path: String)
+    /// `fd:N` for an inherited socket, connected or listening; `fd:N,M` for a pair of pipes.
+    case descriptors(input: CInt, output: CInt)
+
+    /// - Returns: nil if the text is none of the three forms.
+    public init?(_ text: String) {
+        if text.hasPrefix("tcp://") {
+            let address = text.dropFirst(6)
+            guard let colon = address.lastIndex(of: ":"), let port = UInt16(address[address.index(after: colon)...])
+            else {
+                return nil
+            }
+            var host = address[..<colon]
+            if host.hasPrefix("["), host.hasSuffix("]") {
+                host = host.dropFirst().dropLast()
+            } else if host.contains(":") {
+                return nil
+            }
+            guard !host.isEmpty else { return nil }
+            self = .tcp(host: String(host), port: port)
+        } else if text.hasPrefix("unix:") {
+            let path = String(text.dropFirst(5))
+            guard !path.isEmpty else { return nil }
+            self = .unix(path: path)
+        } else if text.hasPrefix("fd:") {
+            let numbers = text.dropFirst(3).split(separator: ",", omittingEmptySubsequences: false).map { CInt($0) }
+            guard (1...2).contains(numbers.count), let input = numbers[0], input >= 0,
+                let output = numbers[numbers.count - 1], output >= 0
+            else { return nil }
+            self = .descriptors(input: input, output: output)
+        } else {
+            return nil
+        }
+    }
+}
+
+extension ListenAddress: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        case .descriptors(let input, let output): input == output ? "fd:\(input)" : "fd:\(input),\(output)"
+        }
+    }
+}
+
+/// A socket that takes connections; a Unix socket's name goes with it.
+final class Listener: Sendable {
+    let descriptor: OwnedDescriptor
+    /// With the port that the kernel chose.
+    let address: ListenAddress
+    private let isOurs: Bool
+
+    private init(_ descriptor: consuming OwnedDescriptor, _ address: ListenAddress, isOurs: Bool) {
+        self.descriptor = descriptor
+        self.address = address
+        self.isOurs = isOurs
+    }
+
+    deinit {
+        if isOurs, case .unix(let path) = address { _ = Glibc.unlink(path) }
+    }
+
+    convenience init(inherited descriptor: CInt) {
+        let address = ListenAddress.descriptors(input: descriptor, output: descriptor)
+        self.init(OwnedDescriptor(owning: descriptor), address, isOurs: false)
+    }
+
+    private static let backlog: CInt = 64
+
+    /// - Throws: `ENXIO` for a host name that can't be resolved, and what `bind` gives, such as `EADDRINUSE`, `EACCES`.
+    convenience init(host: String, port: UInt16) throws(Errno) {
+        var hints = addrinfo()
+        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(port), &hints, &list) == 0, let first = list else { throw .ENXIO }
+        defer { freeaddrinfo(list) }
+        let raw = socket(first.pointee.ai_family, first.pointee.ai_socktype | CInt(SOCK_CLOEXEC.rawValue), 0)
+        guard raw != -1 else { throw .last }
+        let descriptor = OwnedDescriptor(owning: raw)
+        var yes: CInt = 1
+        _ = setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<CInt>.size))
+        guard bind(raw, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0, listen(raw, Self.backlog) == 0 else {
+            throw .last
+        }
+        self.init(descriptor, .tcp(host: host, port: Self.boundPort(of: raw) ?? port), isOurs: true)
+    }
+
+    private static func boundPort(of socket: CInt) -> UInt16? {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &storage) { bytes -> UInt16? in
+            guard let base = bytes.baseAddress,
+                getsockname(socket, base.assumingMemoryBound(to: sockaddr.self), &size) == 0
+            else { return nil }
+            // sin_port and sin6_port are at the same place.
+            return UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self))
+        }
+    }
+
+    /// Listens on a path that only this user may connect to; takes over the socket of a server that is gone.
+    /// - Throws: `EADDRINUSE` if a server listens there, or there is something else; `ENAMETOOLONG` beyond 107 bytes.
+    convenience init(path: String) throws(Errno) {
+        var address = try Self.socketAddress(path)
+        let descriptor = OwnedDescriptor(owning: socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+        guard descriptor.raw != -1 else { throw .last }
+        // On Linux the socket's own mode becomes the name's.
+        guard fchmod(descriptor.raw, 0o600) == 0 else { throw .last }
+        if !Self.call(bind, descriptor.raw, &address) {
+            let error = Errno.last
+            guard error.rawValue == EADDRINUSE, Self.isAbandoned(path, &address), Glibc.unlink(path) == 0,
+                Self.call(bind, descriptor.raw, &address)
+            else { throw error }
+        }
+        guard listen(descriptor.raw, Self.backlog) == 0 else { throw .last }
+        self.init(descriptor, .unix(path: path), isOurs: true)
+    }
+
+    private static func isAbandoned(_ path: String, _ address: inout sockaddr_un) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
+        let probe = OwnedDescriptor(owning: socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+        return probe.raw != -1 && !call(connect, probe.raw, &address) && errno == ECONNREFUSED
+    }
+
+    private static func socketAddress(_ path: String) throws(Errno) -> sockaddr_un {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let fits = withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            guard path.utf8.count < buffer.count else { return false }
+            buffer.copyBytes(from: path.utf8)
+            return true
+        }
+        guard fits else { throw .ENAMETOOLONG }
+        return address
+    }
+
+    private static func call(
+        _ function: (CInt, UnsafePointer<sockaddr>, socklen_t) -> CInt,
+        _ socket: CInt,
+        _ address: inout sockaddr_un
+    ) -> Bool {
+        withUnsafeBytes(of: &address) { bytes in
+            guard let base = bytes.baseAddress else { return false }
+            return function(socket, base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
+        }
+    }
+}

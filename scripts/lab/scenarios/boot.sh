@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# boots a Debian with systemd to multi-user from the served directory ([CACHE], default mmap), with the seconds it took
+# lab: timeout=300
+# lab: image=rootfs
+#
+# The last line is for programs: result NAME=VALUE...
+# shellcheck source=../lib.sh
+. "$LAB/lib.sh"
+cache=${1:-mmap}
+
+image_mount /run/image || fail "image"
+board_up 0 || fail "gadget up"
+host_serve 0 /run/image || fail "serve"
+start=$(uptime_seconds)
+board_mount 0 /run/board "cache=$cache" || fail "mount"
+mount_line=$(grep ' /run/board 9p ' /proc/mounts)
+board_boot 0 /run/board || fail "boot"
+reached() { [ -s "/proc/$board_init/root/run/lab-reached" ]; }
+wait_for $((LAB_TIMEOUT - 60)) reached || {
+    in_board systemctl list-jobs
+    fail "multi-user"
+}
+end=$(cut -d ' ' -f 1 "/proc/$board_init/root/run/lab-reached")
+seconds=$(awk "BEGIN { print $end - $start }")
+ok "multi-user after $seconds s"
+read -r requests bytes < <(host_counters 0)
+check_equal "systemctl is-system-running" running "$(in_board systemctl is-system-running --wait)"
+check_equal "systemctl --failed" "" "$(in_board systemctl --failed --no-legend --plain)"
+echo "# / of the board: $(in_board grep ' / ' /proc/mounts)"
+in_board journalctl --no-pager -p warning -b | sed 's/^/# /'
+check "the board's journal is written" in_board journalctl --no-pager -q -n 1 -u lab-reached.service
+in_board systemctl poweroff >/dev/null 2>&1
+ended() { ! kill -0 "$board_init" 2>/dev/null; }
+check "power off" wait_for 60 ended
+umount /run/board/run
+check "unmount" umount /run/board
+host_stop 0
+dmesg_clean
+echo "result host=$LAB_HOST cache=$cache seconds=$seconds requests=$requests bytes=$bytes mount=\"$mount_line\""
