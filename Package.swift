@@ -44,7 +44,7 @@ let package = Package(
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBLink", "P9Wire", "P9Server", "P9Client", "FakeRoot", "CommandSupport",
+                "USBLink", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
