@@ -44,7 +44,7 @@ let package = Package(
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBLink", "P9Wire", "P9Server", "P9Client", "FakeRoot", "CommandSupport",
+                "USBLink", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -61,7 +61,7 @@ let package = Package(
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire"], swiftSettings: strict),
         .testTarget(name: "FakeRootTests", dependencies: ["FakeRoot"], swiftSettings: strict),
         .testTarget(name: "P9ServerTests", dependencies: ["P9Server", "P9Client"], swiftSettings: strict),
-        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire"], swiftSettings: strict),
+        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
         .testTarget(name: "RootfsImageTests", dependencies: ["RootfsImage"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
