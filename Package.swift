@@ -38,7 +38,7 @@ let package = Package(
         // Command lines: argument parsing and wiring only.
         .target(
             name: "CommandSupport",
-            dependencies: ["LinuxFiles", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["LinuxFiles", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict
         ),
         .executableTarget(
