@@ -47,6 +47,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let ECONNRESET = Errno(rawValue: 104)
     public static let ETIMEDOUT = Errno(rawValue: 110)
     public static let ESTALE = Errno(rawValue: 116)
+    public static let EDQUOT = Errno(rawValue: 122)
 }
 
 extension Errno: CustomStringConvertible {
