@@ -43,13 +43,13 @@ let package = Package(
         // Command lines: argument parsing and wiring only.
         .target(
             name: "CommandSupport",
-            dependencies: ["LinuxFiles", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["LinuxFiles", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict
         ),
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBLink", "P9Wire", "P9Server", "P9Client", "FakeRoot", "CommandSupport",
+                "USBLink", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -72,7 +72,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "P9ServerTests", dependencies: ["P9Server", "P9Client"], swiftSettings: strict),
-        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire"], swiftSettings: strict),
+        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
         .testTarget(
             name: "RootfsImageTests",
             dependencies: ["RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],

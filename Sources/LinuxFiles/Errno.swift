@@ -46,6 +46,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let EOPNOTSUPP = Errno(rawValue: 95)
     public static let ECONNRESET = Errno(rawValue: 104)
     public static let ETIMEDOUT = Errno(rawValue: 110)
+    public static let EADDRINUSE = Errno(rawValue: 98)
     public static let ESTALE = Errno(rawValue: 116)
     public static let EDQUOT = Errno(rawValue: 122)
 }

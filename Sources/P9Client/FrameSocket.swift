@@ -34,7 +34,10 @@ public struct FrameSocket: ~Copyable, Sendable {
             next = address.pointee.ai_next
             do throws(Errno) {
                 let descriptor = try connect(
-                    family: address.pointee.ai_family, address.pointee.ai_addr, address.pointee.ai_addrlen)
+                    family: address.pointee.ai_family,
+                    address.pointee.ai_addr,
+                    address.pointee.ai_addrlen
+                )
                 // A request and its reply take turns: waiting for more to send only adds to the round trip.
                 var on: CInt = 1
                 _ = setsockopt(descriptor.raw, CInt(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<CInt>.size))
@@ -70,7 +73,9 @@ public struct FrameSocket: ~Copyable, Sendable {
     }
 
     private static func connect(
-        family: CInt, _ address: UnsafePointer<sockaddr>, _ length: socklen_t
+        family: CInt,
+        _ address: UnsafePointer<sockaddr>,
+        _ length: socklen_t
     ) throws(Errno) -> OwnedDescriptor {
         let raw = socket(family, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard raw >= 0 else { throw .last }

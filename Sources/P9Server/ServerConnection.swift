@@ -13,15 +13,15 @@ public final class ServerConnection: Sendable {
         self.configuration = configuration
     }
 
-    /// The largest message that the client and we have agreed on, in bytes; before that, the largest we would.
+    /// The largest message that the client and we have agreed on, in bytes; 0 while there is no session.
     public var msize: Int {
-        session.withLock { $0?.messageSize } ?? configuration.maximumMessageSize
+        session.withLock { $0?.messageSize } ?? 0
     }
 
     /// Answers one T-message, well-formed or not.
     /// - Parameters:
     ///   - request: the frame, as it came.
-    ///   - reply: at least 4096 bytes, and at least as many as the reply may have. File data is read straight into it.
+    ///   - reply: at least 11 bytes, and room for the reply that the client expects. File data is read straight into it.
     /// - Returns: the reply's size in bytes; 0 if the request is too short to have a tag, so that nothing can be
     ///   answered.
     public func respond(to request: RawSpan, into reply: UnsafeMutableRawBufferPointer) -> Int {

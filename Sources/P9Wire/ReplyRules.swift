@@ -43,7 +43,9 @@ public struct ReplyRules: Hashable, Sendable {
 
     /// An integer of the request, or 0 where the request ends before it.
     private static func field<Value: FixedWidthInteger & BitwiseCopyable>(
-        _: Value.Type, at offset: Int, in request: RawSpan
+        _: Value.Type,
+        at offset: Int,
+        in request: RawSpan
     ) -> Value {
         guard request.byteCount >= offset + MemoryLayout<Value>.size else { return 0 }
         // Safe: in bounds by the line above, and every bit pattern is a value of an integer.

@@ -17,19 +17,16 @@ final class ClaimedInterface {
         self.context = context
         handle = try Self.open(gadget, in: context)
         interface = CInt(gadget.bulk.interface)
-        do throws(USBError) {
-            try detachStorage(of: gadget)
-            try checked(libusb_claim_interface(handle, interface))
-            if gadget.bulk.alternateSetting != 0 {
-                try checked(libusb_set_interface_alt_setting(handle, interface, CInt(gadget.bulk.alternateSetting)))
-            }
-        } catch {
-            libusb_close(handle)
-            throw error
+        // From here on the object is complete: an error runs deinit.
+        try detachStorage(of: gadget)
+        try checked(libusb_claim_interface(handle, interface))
+        if gadget.bulk.alternateSetting != 0 {
+            try checked(libusb_set_interface_alt_setting(handle, interface, CInt(gadget.bulk.alternateSetting)))
         }
     }
 
     deinit {
+        // libusb knows whether it is claimed, and does nothing if it is not.
         _ = libusb_release_interface(handle, interface)
         libusb_close(handle)
     }

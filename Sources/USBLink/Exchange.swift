@@ -3,6 +3,8 @@ internal import P9Wire
 /// Turns one request into exactly one reply that the board will take, whatever the responder says. Pure logic.
 struct Exchange {
     let maxPacketSize: Int
+    /// The negotiated msize in bytes, read from the Rversion that passes; 0 if there is none.
+    private(set) var msize: Int
 
     /// Bytes of the largest reply before an msize is known: what the client reserves for most replies.
     static let initialLimit = 4096
@@ -32,7 +34,7 @@ struct Exchange {
     /// `roundup(buflen, maxPacketSize)` bytes (`alloc_ep_req` in `drivers/usb/gadget/u_f.c`), which the host does not
     /// know, but msize is never larger. So a reply that is smaller than msize never fills it, and one that has exactly
     /// msize bytes is possible only for a symbolic link's target of msize - 9 bytes: refused, so that the rule is clear.
-    func limit(msize: Int) -> Int {
+    var limit: Int {
         guard msize > 0 else { return Self.initialLimit }
         return msize % maxPacketSize == 0 ? msize - 1 : msize
     }
@@ -43,15 +45,21 @@ struct Exchange {
     }
 
     /// Lets the responder answer a whole request.
-    /// - Parameter reply: at least `limit(msize:)` bytes.
-    func answer(
-        _ request: RawSpan, with responder: some Responder, into reply: UnsafeMutableRawBufferPointer
+    /// - Parameter reply: at least `limit` bytes.
+    mutating func answer(
+        _ request: RawSpan,
+        with responder: some Responder,
+        into reply: UnsafeMutableRawBufferPointer
     ) -> Outcome {
-        let limit = min(limit(msize: responder.msize), reply.count)
+        let isVersion = FrameHeader(decoding: request)?.type == MessageType.tversion.rawValue
+        // A Tversion ends the session before it, whatever comes of it.
+        if isVersion { msize = 0 }
+        let limit = min(limit, reply.count)
         guard let rules = ReplyRules(request: request, limit: limit) else { return .unanswerable }
         let room = UnsafeMutableRawBufferPointer(rebasing: reply[..<rules.capacity])
         let size = responder.respond(to: request, into: room)
         if size >= 0, size <= room.count, rules.accepts(UnsafeRawBufferPointer(rebasing: room[..<size]).bytes) {
+            if isVersion { noteVersion(UnsafeRawBufferPointer(rebasing: room[..<size])) }
             return .answered(size: size)
         }
         return .replaced(size: rules.writeError(5 /* EIO */, into: room))
@@ -61,9 +69,7 @@ struct Exchange {
     ///
     /// Without a negotiated msize the message belongs to a session that an earlier process had: ESTALE tells the board
     /// that its files are gone.
-    func refuse(
-        _ refusal: RequestFraming.Refusal, msize: Int, into reply: UnsafeMutableRawBufferPointer
-    ) -> Outcome {
+    func refuse(_ refusal: RequestFraming.Refusal, into reply: UnsafeMutableRawBufferPointer) -> Outcome {
         guard let tag = refusal.tag else { return .unanswerable }
         let errno: Int32
         switch refusal.reason {
@@ -71,5 +77,13 @@ struct Exchange {
         case .tooLong: errno = msize == 0 ? 116 /* ESTALE */ : 90 /* EMSGSIZE */
         }
         return .replaced(size: ReplyRules.writeError(errno, tag: tag, into: reply))
+    }
+
+    /// Takes the msize from an Rversion, `msize[4] version[s]`.
+    private mutating func noteVersion(_ reply: UnsafeRawBufferPointer) {
+        guard let header = FrameHeader(decoding: reply.bytes), header.type == MessageType.rversion.rawValue,
+            let version = try? Rversion(decoding: reply.bytes.extracting(droppingFirst: FrameHeader.size))
+        else { return }
+        msize = Int(version.msize)
     }
 }

@@ -27,7 +27,7 @@ public final class GadgetLink {
 
     private let context: USBContext
     private let claimed: ClaimedInterface
-    private let exchange: Exchange
+    private var exchange: Exchange
     private var framing: RequestFraming
     /// The IN transfer that brings the next message.
     private var current: BulkTransfer
@@ -35,15 +35,19 @@ public final class GadgetLink {
     private var ahead: BulkTransfer
     private var reply: BulkTransfer
 
+    /// The negotiated msize in bytes; 0 before the first Tversion.
+    public var msize: Int { exchange.msize }
+
     /// Claims the gadget's interface, and takes usb-storage off the other ones of the same device.
+    /// - Parameter msize: what an earlier link has negotiated, for a board that is still mounted; else 0.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
-    public init(_ gadget: Gadget) throws(USBError) {
+    public init(_ gadget: Gadget, msize: Int = 0) throws(USBError) {
         self.gadget = gadget
         context = try USBContext()
         claimed = try ClaimedInterface(gadget, in: context)
         let packet = gadget.bulk.maxPacketSize
         let size = RequestFraming.bufferSize(msize: Self.initialMsize, maxPacketSize: packet)
-        exchange = Exchange(maxPacketSize: packet)
+        exchange = Exchange(maxPacketSize: packet, msize: msize)
         framing = RequestFraming(maxPacketSize: packet, bufferSize: size)
         current = try BulkTransfer(handle: claimed.handle, endpoint: gadget.bulk.requests, bufferSize: size)
         ahead = try BulkTransfer(handle: claimed.handle, endpoint: gadget.bulk.requests, bufferSize: size)
@@ -74,7 +78,7 @@ public final class GadgetLink {
     }
 
     private func loop(_ responder: some Responder, _ stop: StopRequest) throws(Ended) -> Never {
-        resize(msize: responder.msize)
+        resize(msize: msize)
         try read(into: current)
         while true {
             switch try awaitStep(stop) {
@@ -92,7 +96,7 @@ public final class GadgetLink {
                 notify?(.requestRefused(refusal.reason == .tooLong ? .tooLong : .malformed))
                 // Always read ahead: the end of a refused message may still be a zero-length packet away.
                 try read(into: ahead)
-                try send(exchange.refuse(refusal, msize: responder.msize, into: reply.buffer), stop)
+                try send(exchange.refuse(refusal, into: reply.buffer), stop)
                 swap(&current, &ahead)
             }
         }
@@ -121,13 +125,19 @@ public final class GadgetLink {
         }
         if isCancelled, current.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
         return framing.received(
-            current.count, in: UnsafeRawBufferPointer(current.buffer).bytes, interrupted: isCancelled)
+            current.count,
+            in: UnsafeRawBufferPointer(current.buffer).bytes,
+            interrupted: isCancelled
+        )
     }
 
     /// Has a request answered, and the reply sent.
     /// - Parameter readsAhead: whether to submit the next IN transfer meanwhile.
     private func execute(
-        _ size: Int, _ readsAhead: Bool, _ responder: some Responder, _ stop: StopRequest
+        _ size: Int,
+        _ readsAhead: Bool,
+        _ responder: some Responder,
+        _ stop: StopRequest
     ) throws(Ended) {
         let frame = UnsafeRawBufferPointer(rebasing: current.buffer[..<size])
         let type = frame[4]
@@ -140,8 +150,8 @@ public final class GadgetLink {
         if readsAhead, !isVersion { try read(into: ahead) }
         var outcome = exchange.answer(frame.bytes, with: responder, into: reply.buffer)
         if isVersion {
-            resize(msize: responder.msize, keepingReply: true)
-            if readsAhead, try !readAhead(msize: responder.msize) {
+            resize(msize: msize, keepingReply: true)
+            if readsAhead, try !readAhead() {
                 let tag = FrameHeader(decoding: UnsafeRawBufferPointer(reply.buffer).bytes)?.tag ?? .none
                 outcome = .answered(size: ReplyRules.writeError(12 /* ENOMEM */, tag: tag, into: reply.buffer))
             }
@@ -156,7 +166,7 @@ public final class GadgetLink {
 
     /// Submits the next IN transfer after a Tversion; false if the kernel has no memory for the new msize, and a small
     /// buffer is in use.
-    private func readAhead(msize: Int) throws(Ended) -> Bool {
+    private func readAhead() throws(Ended) -> Bool {
         do throws(Ended) {
             try read(into: ahead)
             return true
@@ -208,7 +218,9 @@ public final class GadgetLink {
     private func failure(of transfer: BulkTransfer, midRequest: Bool) -> Ended {
         var patience = Patience(milliseconds: 1000)
         repeat {
-            if transfer.status == LIBUSB_TRANSFER_NO_DEVICE || claimed.isGone { return Ended(.gone(midRequest: midRequest)) }
+            if transfer.status == LIBUSB_TRANSFER_NO_DEVICE || claimed.isGone {
+                return Ended(.gone(midRequest: midRequest))
+            }
             context.handleEvents(milliseconds: 50)
         } while !patience.isOver
         // No clear-halt: the gadget never halts its endpoints, so a stall says that it has shut them down.

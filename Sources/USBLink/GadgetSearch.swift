@@ -67,13 +67,18 @@ public struct GadgetSearch {
             self.context = context
             guard libusb_has_capability(LIBUSB_CAP_HAS_HOTPLUG.rawValue) != 0 else { return }
             _ = libusb_hotplug_register_callback(
-                context.raw, CInt(LIBUSB_HOTPLUG_EVENT_DEVICE_ARRIVED.rawValue), 0,
-                LIBUSB_HOTPLUG_MATCH_ANY, LIBUSB_HOTPLUG_MATCH_ANY, LIBUSB_HOTPLUG_MATCH_ANY,
+                context.raw,
+                CInt(LIBUSB_HOTPLUG_EVENT_DEVICE_ARRIVED.rawValue),
+                0,
+                LIBUSB_HOTPLUG_MATCH_ANY,
+                LIBUSB_HOTPLUG_MATCH_ANY,
+                LIBUSB_HOTPLUG_MATCH_ANY,
                 { _, _, _, arrivals in
                     if let arrivals { Unmanaged<Arrivals>.fromOpaque(arrivals).takeUnretainedValue().any = true }
                     return 0
                 },
-                Unmanaged.passUnretained(self).toOpaque(), &callback
+                Unmanaged.passUnretained(self).toOpaque(),
+                &callback
             )
         }
 

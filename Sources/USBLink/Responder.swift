@@ -2,10 +2,6 @@
 ///
 /// A link calls it on the board's thread, one request at a time.
 public protocol Responder: AnyObject {
-    /// The negotiated msize in bytes; 0 before the first Tversion. A responder that carries on a session of an earlier
-    /// process has it from the start.
-    var msize: Int { get }
-
     /// Executes one request and writes its reply.
     ///
     /// - Parameters:

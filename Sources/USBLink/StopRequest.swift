@@ -29,7 +29,8 @@ public final class StopRequest: Sendable {
 
     /// Runs `body` with the session's waits interrupted by `request`.
     func interrupting<Result: ~Copyable, Failure: Error>(
-        _ context: USBContext, _ body: () throws(Failure) -> Result
+        _ context: USBContext,
+        _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let waiting = Waiting(context: context.raw)
         self.waiting.withLock { $0 = waiting }

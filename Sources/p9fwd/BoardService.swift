@@ -1,5 +1,6 @@
 import CommandSupport
 import Glibc
+import P9Wire
 import Synchronization
 import USBLink
 
@@ -45,13 +46,14 @@ struct BoardService: Sendable {
     private func serve(with responder: some Responder, until stop: StopRequest) throws {
         var selector = selector
         var timeout = timeout
+        var msize = 0
         while let gadget = try find(selector, timeout, stop) {
             // The board that comes back is the one at this port; it may be another one's turn at any other.
             selector = GadgetSelector(path: gadget.path)
             timeout = nil
             let link: GadgetLink
             do throws(USBError) {
-                link = try GadgetLink(gadget)
+                link = try GadgetLink(gadget, msize: msize)
             } catch {
                 if error == .noDevice, !once { continue }
                 throw USBFailure.opening(gadget, error)
@@ -61,14 +63,23 @@ struct BoardService: Sendable {
                 StandardError.say("took usb-storage off its interface \(interface): it would reset the board")
             }
             link.notify = { StandardError.say($0.sentence) }
-            if verbose > 0 { link.trace = MessageLog.trace }
+            if verbose > 0 { link.trace = trace }
             let end = link.run(answering: responder, until: stop)
+            // A board that was unplugged and plugged in again while idle goes on without a Tversion.
+            msize = link.msize
             let statistics = link.statistics
             StandardError.say(
                 "\(statistics.requests) requests, \(statistics.bytesFromBoard) bytes from the board, "
-                    + "\(statistics.bytesToBoard) bytes to it")
+                    + "\(statistics.bytesToBoard) bytes to it"
+            )
+            if end == .stopped { return }
             try conclude(end, gadget)
         }
+    }
+
+    /// One line per message, such as "<- Tread tag 3, 23 bytes".
+    private func trace(_ direction: GadgetLink.Direction, _ frame: RawSpan) {
+        StandardError.write("\(direction == .fromBoard ? "<-" : "->") \(describe(frame))\n")
     }
 
     /// Finds the board, or waits for it; nil if the service is to stop.
@@ -102,22 +113,30 @@ struct BoardService: Sendable {
             failure = CommandFailure(.deviceGone, "\(board) is gone")
         case .gone(midRequest: true):
             failure = CommandFailure(
-                .deviceGone, "\(board) is gone in the middle of a request",
-                advice: "If only the cable was pulled, its files stay stuck until you reboot it.")
+                .deviceGone,
+                "\(board) is gone in the middle of a request",
+                advice: "If only the cable was pulled, its files stay stuck until you reboot it."
+            )
         case .wedged(.replyNotTaken):
             failure = CommandFailure(
-                .deviceGone, "\(board) did not take a reply",
-                advice: "It may wait for ever now. If it hangs, reboot it.")
+                .deviceGone,
+                "\(board) did not take a reply",
+                advice: "It may wait for ever now. If it hangs, reboot it."
+            )
         case .wedged(.requestLost):
             failure = CommandFailure(
-                .deviceGone, "\(board) sent something that is not a 9P message",
-                advice: "It probably waits for a reply that nobody can give. If it hangs, reboot it.")
+                .deviceGone,
+                "\(board) sent something that is not a 9P message",
+                advice: "It probably waits for a reply that nobody can give. If it hangs, reboot it."
+            )
         case .failed(let error):
             failure = CommandFailure(
-                .failure, "the USB transfers of \(board) fail: \(error)",
+                .failure,
+                "the USB transfers of \(board) fail: \(error)",
                 advice: error == .noMemory
                     ? "The kernel's limit for USB buffers is in /sys/module/usbcore/parameters/usbfs_memory_mb."
-                    : "If it hangs, reboot it; if this happens again, try another cable or port.")
+                    : "If it hangs, reboot it; if this happens again, try another cable or port."
+            )
         }
         if once { throw failure }
         StandardError.say(failure.message)

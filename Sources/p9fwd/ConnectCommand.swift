@@ -29,13 +29,18 @@ struct ConnectCommand: ParsableCommand {
     func run() throws {
         let address = unix.map { ServerAddress.unix(path: $0) } ?? .tcp(host: server, port: port)
         let service = BoardService(
-            selector: options.selector, once: waiting.once, timeout: waiting.timeout, verbose: options.verbose)
+            selector: options.selector,
+            once: waiting.once,
+            timeout: waiting.timeout,
+            verbose: options.verbose
+        )
         try service.run { stop in
             do throws(FrameSocketError) {
                 return try SocketResponder(address, stop: stop)
             } catch {
                 throw CommandFailure(
-                    .serverError, "can't connect to the 9P server at \(address): \(error)",
+                    .serverError,
+                    "can't connect to the 9P server at \(address): \(error)",
                     advice: "Start one there, or serve a directory without one: "
                         + "\(StandardError.programName) serve ROOTFS"
                 )

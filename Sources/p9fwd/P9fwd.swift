@@ -7,7 +7,7 @@ struct P9fwd: ParsableCommand {
         commandName: "p9fwd",
         abstract: "Serve files to boards over USB: the host's side of the kernel's usb9pfs gadget.",
         discussion: ExitCause.help,
-        subcommands: [ListCommand.self, ConnectCommand.self]
+        subcommands: [ListCommand.self, ServeCommand.self, ConnectCommand.self]
     )
 
     // Parsed here as well, so that the options may stand before the subcommand, as with the kernel tree's p9_fwd.py.

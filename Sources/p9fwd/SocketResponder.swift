@@ -8,12 +8,10 @@ import USBLink
 /// Whatever the server does, each request gets a reply: EIO if the server fails, ESTALE for files that an earlier
 /// connection knew and this one does not.
 final class SocketResponder: Responder {
-    private(set) var msize = 0
-
     private let address: ServerAddress
     private let stop: StopRequest
     private var socket: FrameSocket?
-    /// Whether nothing has been sent over the connection yet.
+    /// Whether nothing has been sent over the connection yet, so that the server knows no fid of the board.
     private var isFresh = true
 
     /// How long a new mount waits for a server that does not listen, in seconds.
@@ -32,17 +30,11 @@ final class SocketResponder: Responder {
         guard let rules = ReplyRules(request: request, limit: reply.count) else { return 0 }
         let isVersion = rules.requestType == MessageType.tversion.rawValue
         if isVersion { openSession() }
-        // ESTALE (116): the connection that knew the board's files is gone.
-        guard socket != nil else { return rules.writeError(isVersion ? 5 : 116, into: reply) }
+        // ESTALE (116): the connection that knew the board's files is gone, or was another process's.
+        if !isVersion, isFresh || socket == nil { return rules.writeError(116, into: reply) }
         do throws(FrameSocketError) {
-            let size: Int
-            if isVersion {
-                size = try exchange(Self.limitingMsize(request).span.bytes, rules, reply)
-                noteMsize(UnsafeRawBufferPointer(rebasing: reply[..<size]))
-            } else {
-                size = try exchange(request, rules, reply)
-            }
-            return size
+            guard isVersion else { return try exchange(request, rules, reply) }
+            return try exchange(Self.limitingMsize(request).span.bytes, rules, reply)
         } catch {
             socket = nil
             StandardError.say("the server at \(address) failed: \(error); the board must mount again")
@@ -52,7 +44,9 @@ final class SocketResponder: Responder {
 
     /// Sends a request and receives the reply to it.
     private func exchange(
-        _ request: RawSpan, _ rules: ReplyRules, _ reply: UnsafeMutableRawBufferPointer
+        _ request: RawSpan,
+        _ rules: ReplyRules,
+        _ reply: UnsafeMutableRawBufferPointer
     ) throws(FrameSocketError) -> Int {
         isFresh = false
         try socket?.send(request)
@@ -76,18 +70,23 @@ final class SocketResponder: Responder {
                 if now - seen >= .seconds(Self.stopPatience) { throw .timedOut }
             }
             if now - start >= .seconds(nextWord) {
-                let name = MessageType(rawValue: rules.requestType).map { "\($0)" } ?? "type \(rules.requestType)"
+                let seconds = Int((now - start) / .seconds(1))
                 StandardError.say(
-                    "waiting for the server at \(address) to answer \(name) since \(Int((now - start) / .seconds(1))) seconds")
+                    "for \(seconds) seconds the server at \(address) has not answered \(name(of: rules.requestType))"
+                )
                 nextWord *= 2
             }
         }
     }
 
+    private func name(of type: UInt8) -> String {
+        MessageType(rawValue: type).map { "\($0)" } ?? "a message of type \(type)"
+    }
+
     /// Gives a new mount a connection of its own, which knows nothing of the fids before it.
     private func openSession() {
-        msize = 0
-        if isFresh, socket != nil { return }
+        // A server does not speak first: if there is something to read, it is the connection's end.
+        if isFresh, socket?.isReadable(withinMilliseconds: 0) == false { return }
         socket = nil
         let deadline = ContinuousClock.now + .seconds(Self.connectPatience)
         var isFirst = true
@@ -115,11 +114,5 @@ final class SocketResponder: Responder {
             frame.storeBytes(of: limited.littleEndian, toByteOffset: FrameHeader.size, as: UInt32.self)
         }
         return frame
-    }
-
-    private func noteMsize(_ reply: UnsafeRawBufferPointer) {
-        guard reply.count >= FrameHeader.size + 4, reply[4] == MessageType.rversion.rawValue else { return }
-        let value = UInt32(littleEndian: reply.loadUnaligned(fromByteOffset: FrameHeader.size, as: UInt32.self))
-        msize = min(Int(value), GadgetLink.maximumMsize)
     }
 }

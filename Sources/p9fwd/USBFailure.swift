@@ -22,21 +22,24 @@ enum USBFailure {
 
     static func noUSB(_ error: USBError) -> CommandFailure {
         CommandFailure(
-            .failure, "can't look at the USB ports: \(error)",
+            .failure,
+            "can't look at the USB ports: \(error)",
             advice: "Is there a /dev/bus/usb? A container or virtual machine must be given the host's USB devices."
         )
     }
 
     static func several(_ gadgets: [Gadget]) -> CommandFailure {
         CommandFailure(
-            .badInput, "\(gadgets.count) boards are plugged in; choose one with --path or --serial",
+            .badInput,
+            "\(gadgets.count) boards are plugged in; choose one with --path or --serial",
             advice: GadgetTable(gadgets).text + "For example: --path \(gadgets[0].path)"
         )
     }
 
     static func timeout(_ selector: GadgetSelector, seconds: Double) -> CommandFailure {
         CommandFailure(
-            .timeout, "no board\(selector.phrase) appeared within \(seconds.formattedSeconds)",
+            .timeout,
+            "no board\(selector.phrase) appeared within \(seconds.formattedSeconds)",
             advice: "\(StandardError.programName) list shows the boards that are there."
         )
     }
@@ -48,7 +51,8 @@ enum USBFailure {
             permission(gadget)
         case .busy:
             CommandFailure(
-                .busy, "another process serves the board at port \(gadget.path)",
+                .busy,
+                "another process serves the board at port \(gadget.path)",
                 advice: "Find it with: fuser -v \(gadget.node)"
             )
         case .noDevice:

@@ -108,11 +108,12 @@ final class SocketConnection: Sendable {
     {
         while true {
             let size: Int
-            switch stream.next(into: request, limit: server.msize) {
+            let limit = server.msize > 0 ? server.msize : configuration.maximumMessageSize
+            switch stream.next(into: request, limit: limit) {
             case .frame(let count): size = count
             case .end: return false
             case .unintelligible(let claimed):
-                log("closing a connection: a frame claims \(claimed) bytes, and msize is \(server.msize)")
+                log("closing a connection: a frame claims \(claimed) bytes, and the limit is \(limit)")
                 return false
             }
             let frame = UnsafeRawBufferPointer(rebasing: request[..<size]).bytes

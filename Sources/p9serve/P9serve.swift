@@ -1,0 +1,16 @@
+import ArgumentParser
+import CommandSupport
+
+@main
+struct P9serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "p9serve",
+        abstract: "Serve directories over 9P2000.L, as the root filesystems they are meant to be.",
+        discussion: ExitCause.help,
+        subcommands: [ServeCommand.self, ImportCommand.self]
+    )
+
+    static func main() {
+        runAndExit()
+    }
+}
