@@ -80,7 +80,7 @@ struct ImportReport {
             ("attributes", .integer(summary.attributes)),
             ("content_bytes", .integer(summary.contentBytes)),
             ("archive_bytes", .integer(summary.archiveBytes)),
-            ("milliseconds", .integer(Int64(summary.seconds * 1000))),
+            ("milliseconds", .integer(Int(summary.seconds * 1000))),
             ("warnings", .array(warnings.map(JSONValue.string))),
         ]
     }
