@@ -23,6 +23,7 @@ let package = Package(
         .target(name: "CLinux"),
         .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The core; no target imports one that stands below it in this list, and none knows Foundation.
         .target(name: "P9Wire", swiftSettings: strict),
@@ -33,7 +34,11 @@ let package = Package(
         .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "LinuxFiles"], swiftSettings: strict),
 
         // Import of root filesystem images.
-        .target(name: "RootfsImage", dependencies: ["CArchive", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(
+            name: "RootfsImage",
+            dependencies: ["CArchive", "CZlib", "LinuxFiles", "FakeRoot"],
+            swiftSettings: strict
+        ),
 
         // Command lines: argument parsing and wiring only.
         .target(
@@ -52,13 +57,13 @@ let package = Package(
         .executableTarget(
             name: "p9serve",
             dependencies: [
-                "P9Server", "RootfsImage", "FakeRoot", "CommandSupport",
+                "P9Server", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
         ),
 
-        // What several test targets need: temporary directories, a server in the process, frames byte by byte.
+        // What several test targets need: temporary directories, other programs, frames byte by byte, a server.
         .target(
             name: "TestSupport",
             dependencies: ["CLinux", "P9Wire", "LinuxFiles", "P9Server", "P9Client"],
@@ -66,14 +71,22 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "FakeRootTests", dependencies: ["FakeRoot"], swiftSettings: strict),
+        .testTarget(
+            name: "FakeRootTests",
+            dependencies: ["FakeRoot", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "P9ServerTests",
             dependencies: ["P9Server", "P9Client", "P9Wire", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
-        .testTarget(name: "RootfsImageTests", dependencies: ["RootfsImage"], swiftSettings: strict),
+        .testTarget(
+            name: "RootfsImageTests",
+            dependencies: ["RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

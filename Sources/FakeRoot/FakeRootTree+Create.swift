@@ -150,10 +150,13 @@ extension FakeRootTree {
         }
     }
 
+    /// Whether a new file gets a label, because the host's file alone would not show this.
+    public static func needsLabel(_ owner: Owner, permissions: UInt32, kind: NodeKind) -> Bool {
+        BoardStatus.needsLabel(uid: owner.uid, gid: owner.gid, permissions: permissions & 0o7777, kind: kind)
+    }
+
     private static func label(_ owner: Owner, _ permissions: UInt32, _ kind: NodeKind) -> Label? {
-        guard BoardStatus.needsLabel(uid: owner.uid, gid: owner.gid, permissions: permissions, kind: kind) else {
-            return nil
-        }
+        guard needsLabel(owner, permissions: permissions, kind: kind) else { return nil }
         return Label(uid: owner.uid, gid: owner.gid, mode: permissions, kind: kind)
     }
 

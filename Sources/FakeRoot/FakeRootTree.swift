@@ -17,23 +17,15 @@ public final class FakeRootTree: Sendable {
 
     /// Clears the process' umask: modes are stored exactly as the board sends them.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`.
-    public init(directory path: String) throws(Errno) {
-        System.clearUmask()
-        root = try Self.withCString(path) { (path) throws(Errno) in
-            try System.open(at: System.atCurrentDirectory, path, [.path, .directory])
-        }
-        _ = try System.status(of: root.raw)
+    public convenience init(directory path: String) throws(Errno) {
+        try self.init(owning: System.open(path, [.path, .directory]))
     }
 
-    private static func withCString<Result: ~Copyable>(
-        _ string: String,
-        _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
-        let bytes = Array(string.utf8CString)
-        return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> Result in
-            guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
-            return try body(base)
-        }
+    /// As `init(directory:)`, for a directory that is open already, be it O_PATH.
+    public init(owning root: consuming OwnedDescriptor) throws(Errno) {
+        System.clearUmask()
+        self.root = root
+        _ = try System.status(of: self.root.raw)
     }
 
     /// What the board sees of the file that a descriptor holds.

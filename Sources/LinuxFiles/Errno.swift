@@ -48,6 +48,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let ETIMEDOUT = Errno(rawValue: 110)
     public static let EADDRINUSE = Errno(rawValue: 98)
     public static let ESTALE = Errno(rawValue: 116)
+    public static let EDQUOT = Errno(rawValue: 122)
 }
 
 extension Errno: CustomStringConvertible {

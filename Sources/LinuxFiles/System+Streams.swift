@@ -11,6 +11,15 @@ extension System {
         try retrying { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
     }
 
+    /// Waits until a read would not block; end and failure of a stream count as well.
+    /// - Returns: false if the time ran out.
+    ///
+    /// The corresponding C function is `poll`.
+    public static func waitUntilReadable(_ descriptor: CInt, milliseconds: CInt) throws(Errno) -> Bool {
+        var request = pollfd(fd: descriptor, events: CShort(POLLIN), revents: 0)
+        return try retrying { poll(&request, 1, milliseconds) } > 0
+    }
+
     /// Writes all of a buffer.
     ///
     /// The corresponding C function is `write`.
@@ -62,5 +71,10 @@ extension System {
     /// Whether a descriptor number is open in this process.
     public static func isOpen(_ descriptor: CInt) -> Bool {
         fcntl(descriptor, F_GETFD) != -1
+    }
+
+    /// The corresponding C function is `isatty`.
+    public static func isTerminal(_ descriptor: CInt) -> Bool {
+        isatty(descriptor) == 1
     }
 }

@@ -21,6 +21,24 @@ public enum System {
         )
     }
 
+    /// Opens a path given by the user, relative to the current directory; symbolic links are followed.
+    ///
+    /// The corresponding C function is `open`.
+    public static func open(_ path: String, _ flags: OpenMode) throws(Errno) -> OwnedDescriptor {
+        let bytes = Array(path.utf8CString)
+        return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
+            guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
+            return try open(at: atCurrentDirectory, base, flags)
+        }
+    }
+
+    /// Another descriptor for the same opening.
+    ///
+    /// The corresponding C function is `fcntl` with F_DUPFD_CLOEXEC.
+    public static func duplicate(_ descriptor: CInt) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(owning: try retrying { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) })
+    }
+
     /// Opens a path of several components that must stay beneath the directory and contain no symbolic link.
     ///
     /// The corresponding C function is `openat2` with RESOLVE_BENEATH, NO_MAGICLINKS and NO_SYMLINKS.
@@ -89,6 +107,19 @@ public enum System {
                 try retrying { utimensat(AT_FDCWD, path, times, 0) }
             }
         }
+    }
+
+    /// Sets the times of what a directory has under a name, a symbolic link included.
+    ///
+    /// The corresponding C function is `utimensat` with AT_SYMLINK_NOFOLLOW.
+    public static func setTimes(
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        access: TimeChange,
+        modification: TimeChange
+    ) throws(Errno) {
+        let times = [access.timespec, modification.timespec]
+        _ = try retrying { utimensat(directory, path, times, AT_SYMLINK_NOFOLLOW) }
     }
 
     /// The corresponding C function is `mkdirat`.

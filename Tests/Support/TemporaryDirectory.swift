@@ -127,8 +127,9 @@ public final class TemporaryDirectory: Sendable {
     }
 
     /// The names in it, sorted.
-    public func names(_ directory: String = ".") -> [String] {
-        listFiles(file(directory)).sorted()
+    public func names(_ directory: String = ".") throws(Errno) -> [String] {
+        let opened = try System.open(file(directory), [.readOnly, .directory])
+        return try System.names(in: opened.raw).map { String(decoding: $0, as: UTF8.self) }.sorted()
     }
 
     /// How many descriptors of this process lead into the directory.

@@ -1,0 +1,59 @@
+internal import Glibc
+
+/// Directories as a whole.
+extension System {
+    /// The names in a directory but "." and "..", from its beginning.
+    /// - Parameter directory: open for reading.
+    ///
+    /// The corresponding system call is `getdents64`.
+    public static func names(in directory: CInt) throws(Errno) -> [[UInt8]] {
+        try seek(directory, to: 0)
+        var names: [[UInt8]] = []
+        var buffer = [UInt8](repeating: 0, count: 32 << 10)
+        while true {
+            let used = try buffer.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+                try readDirectory(directory, into: UnsafeMutableRawBufferPointer(buffer))
+            }
+            if used == 0 { return names }
+            // struct linux_dirent64: d_ino[8] d_off[8] d_reclen[2] d_type[1] d_name, in the host's byte order.
+            var start = 0
+            while start < used {
+                let length = Int(buffer[start + 16]) | Int(buffer[start + 17]) << 8
+                let name = Array(buffer[(start + 19)..<(start + length)].prefix { $0 != 0 })
+                if name != [UInt8(ascii: ".")], name != [UInt8(ascii: "."), UInt8(ascii: ".")] { names.append(name) }
+                start += length
+            }
+        }
+    }
+
+    /// Removes a directory entry and all that is beneath it. Symbolic links are removed, not followed.
+    ///
+    /// The directories must let their owner in; another process that adds files meanwhile makes this fail with
+    /// `ENOTEMPTY`.
+    public static func removeTree(at directory: CInt, _ name: borrowing FileName) throws(Errno) {
+        do throws(Errno) {
+            try name.withCString { (name) throws(Errno) in try unlink(at: directory, name, isDirectory: false) }
+            return
+        } catch .EISDIR, .EPERM {
+            // A directory. (POSIX says EPERM, Linux EISDIR.)
+        }
+        let inner = try name.withCString { (name) throws(Errno) in
+            try open(at: directory, name, [.readOnly, .directory, .noFollow])
+        }
+        for entry in try names(in: inner.raw) { try removeTree(at: inner.raw, FileName(entry.span.bytes)) }
+        try name.withCString { (name) throws(Errno) in try unlink(at: directory, name, isDirectory: true) }
+    }
+
+    /// Takes a lock on an open file or directory that goes away with the last descriptor of this opening.
+    /// - Returns: false if somebody else has it.
+    ///
+    /// The corresponding C function is `flock` with LOCK_EX and LOCK_NB.
+    public static func tryLock(_ descriptor: CInt) throws(Errno) -> Bool {
+        do throws(Errno) {
+            _ = try retrying { flock(descriptor, LOCK_EX | LOCK_NB) }
+            return true
+        } catch .EAGAIN {
+            return false
+        }
+    }
+}

@@ -1,0 +1,140 @@
+internal import LinuxFiles
+
+/// The archive's decompressed bytes, made ahead by a thread of their own.
+///
+/// GNU tar runs the decompressor as a process beside itself; with a thread we are as fast, in a few fixed buffers.
+final class ArchiveStream: @unchecked Sendable {  // each field is one thread's, or behind the monitor
+    private enum Decoder {
+        case gzip(GzipDecoder)
+        case filter(FilterDecoder)
+    }
+
+    private struct State {
+        /// Blocks filled and taken back so far; the difference is at most `blockCount`.
+        var filled = 0
+        var returned = 0
+        /// Bytes in each block.
+        var counts = [Int](repeating: 0, count: ArchiveStream.blockCount)
+        var end: End?
+        var isAbandoned = false
+    }
+
+    private enum End: Sendable {
+        case whole
+        case failed(ImportError)
+    }
+
+    private static let blockCount = 4
+    private static let blockSize = 256 << 10
+
+    private let input: CompressedInput
+    private let cancellation: ImportCancellation
+    private let blocks: UnsafeMutableRawBufferPointer
+    private let monitor = Monitor(State())
+
+    // The consumer's.
+    private var taken = 0
+    private(set) var failure: ImportError?
+
+    /// Starts to read.
+    /// - Throws: `badArchive` for an empty file, and what opening the decompressor gives.
+    init(_ input: CompressedInput, _ cancellation: ImportCancellation) throws(ImportError) {
+        self.input = input
+        self.cancellation = cancellation
+        blocks = .allocate(byteCount: Self.blockCount * Self.blockSize, alignment: 4096)
+        do throws(Errno) {
+            try startThread { self.produce() }
+        } catch {
+            throw ImportError("can't start a thread", error)
+        }
+    }
+
+    deinit {
+        blocks.deallocate()
+    }
+
+    /// Lets the thread end. To be called when no more blocks are wanted, whatever the reason.
+    func abandon() {
+        monitor.update { $0.isAbandoned = true }
+    }
+
+    /// The next block, valid until the next call; empty at the end.
+    func next() throws(ImportError) -> UnsafeRawBufferPointer {
+        if let failure { throw failure }
+        do throws(ImportError) {
+            return try take()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    private func take() throws(ImportError) -> UnsafeRawBufferPointer {
+        let index = taken
+        monitor.update { $0.returned = index }
+        let interval = Double(ImportCancellation.pollInterval) / 1000
+        while !cancellation.isRequested {
+            let found: (count: Int, end: End?)? = monitor.wait(seconds: interval) { state in
+                if state.filled > index { return (state.counts[index % Self.blockCount], nil) }
+                return state.end.map { (0, $0) }
+            }
+            guard let found else { continue }
+            switch found.end {
+            case nil:
+                taken += 1
+                return UnsafeRawBufferPointer(rebasing: block(index)[..<found.count])
+            case .whole?: return UnsafeRawBufferPointer(start: nil, count: 0)
+            case .failed(let error)?: throw error
+            }
+        }
+        throw ImportError(.cancelled, "the import was cancelled")
+    }
+
+    private func block(_ index: Int) -> UnsafeMutableRawBufferPointer {
+        let start = index % Self.blockCount * Self.blockSize
+        return UnsafeMutableRawBufferPointer(rebasing: blocks[start..<start + Self.blockSize])
+    }
+
+    // MARK: The thread
+
+    private func produce() {
+        var end = End.whole
+        do throws(ImportError) {
+            try decode()
+        } catch {
+            end = .failed(error)
+        }
+        monitor.update { $0.end = end }
+    }
+
+    private func decode() throws(ImportError) {
+        let decoder = try openDecoder()
+        var index = 0
+        while true {
+            let current = index
+            let isWanted: Bool = monitor.wait { state in
+                if state.isAbandoned { return false }
+                return current - state.returned < Self.blockCount ? true : nil
+            }
+            guard isWanted else { return }
+            let count =
+                switch decoder {
+                case .gzip(let decoder): try decoder.read(into: block(index))
+                case .filter(let decoder): try decoder.read(into: block(index))
+                }
+            if count == 0 { return }
+            monitor.update { state in
+                state.counts[current % Self.blockCount] = count
+                state.filled = current + 1
+            }
+            index += 1
+        }
+    }
+
+    private func openDecoder() throws(ImportError) -> Decoder {
+        let first = try input.next()
+        guard !first.isEmpty else { throw ImportError(.badArchive, "the archive is empty: it has no bytes at all") }
+        if GzipDecoder.recognizes(first) { return .gzip(try GzipDecoder(input, first: first)) }
+        return .filter(try FilterDecoder(input, first: first))
+    }
+}

@@ -1,0 +1,73 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// The path of an archive's entry, relative to the tree's root, checked name by name.
+///
+/// As GNU tar does, "/" and "./" at the beginning are stripped, and with them empty names and "." in the middle.
+struct EntryPath {
+    /// The names, joined by "/"; empty for the root itself.
+    let bytes: [UInt8]
+    private let ranges: [Range<Int>]
+
+    /// As many directories are open at a time, and a process may have 1,024 files open by default.
+    static let maxDepth = 512
+    /// PATH_MAX without its NUL, in bytes: no program on the board could open a longer one.
+    static let maxLength = 4095
+
+    enum Refusal: String, Error {
+        case dotDot = "its path has a \"..\""
+        case longName = "a name in its path is longer than 255 bytes"
+        case longPath = "its path is longer than 4095 bytes"
+        case tooDeep = "it is nested more than 512 directories deep"
+        case reservedName = "names that begin with \".usb9pfs-new.\" are reserved"
+    }
+
+    init(_ raw: UnsafeBufferPointer<UInt8>) throws(Refusal) {
+        var bytes: [UInt8] = []
+        var ranges: [Range<Int>] = []
+        bytes.reserveCapacity(raw.count)
+        for part in raw.split(separator: UInt8(ascii: "/")) {
+            let name: Bool
+            do throws(Errno) {
+                name = try Self.check(UnsafeBufferPointer(rebasing: part))
+            } catch .ENAMETOOLONG {
+                throw .longName
+            } catch .ENOENT {
+                throw .reservedName
+            } catch {
+                throw .dotDot
+            }
+            guard name else { continue }
+            if !bytes.isEmpty { bytes.append(UInt8(ascii: "/")) }
+            ranges.append(bytes.count..<bytes.count + part.count)
+            bytes += part
+        }
+        guard bytes.count <= Self.maxLength else { throw .longPath }
+        guard ranges.count <= Self.maxDepth else { throw .tooDeep }
+        self.bytes = bytes
+        self.ranges = ranges
+    }
+
+    /// - Returns: false for ".", which is no name but does no harm.
+    /// - Throws: `EINVAL` for "..", `ENAMETOOLONG`, `ENOENT` for a name that FakeRoot hides.
+    private static func check(_ part: UnsafeBufferPointer<UInt8>) throws(Errno) -> Bool {
+        let bytes = UnsafeRawBufferPointer(part).bytes
+        if FileName.isDot(bytes) { return false }
+        if FakeRootTree.isStagingName(try FileName(bytes)) { throw .ENOENT }
+        return true
+    }
+
+    var isRoot: Bool { ranges.isEmpty }
+
+    /// How many directories lie between the root and the entry.
+    var parentCount: Int { max(ranges.count - 1, 0) }
+
+    /// A component, counted from the root.
+    func component(_ index: Int) -> ArraySlice<UInt8> { bytes[ranges[index]] }
+
+    /// The last component; there is none for the root.
+    var last: ArraySlice<UInt8> { component(ranges.count - 1) }
+
+    /// The path as it may be printed.
+    var description: String { isRoot ? "./" : printable(bytes) }
+}

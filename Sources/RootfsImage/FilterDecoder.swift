@@ -1,0 +1,96 @@
+internal import CArchive
+
+/// Decompresses what libarchive has a filter for (xz, zstd, bzip2 and their kin), and hands through what is not
+/// compressed at all.
+///
+/// Only filters that work inside the process: libarchive would start a program for others.
+final class FilterDecoder {
+    private let archive: OpaquePointer
+    private let input: CompressedInput
+    /// Read already, to recognize the format.
+    private var first: UnsafeRawBufferPointer?
+    /// What is left of the last decompressed block.
+    private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var isAtEnd = false
+
+    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImportError) {
+        guard let archive = archive_read_new() else {
+            throw ImportError(.system, "no memory to decompress the archive")
+        }
+        self.archive = archive
+        self.input = input
+        self.first = first
+        archive_read_support_filter_bzip2(archive)
+        archive_read_support_filter_compress(archive)
+        archive_read_support_filter_lz4(archive)
+        archive_read_support_filter_lzip(archive)
+        archive_read_support_filter_lzma(archive)
+        archive_read_support_filter_xz(archive)
+        archive_read_support_filter_zstd(archive)
+        archive_read_support_format_raw(archive)
+        archive_read_set_read_callback(archive) { _, context, block in
+            guard let context else { return -1 }
+            return Unmanaged<FilterDecoder>.fromOpaque(context).takeUnretainedValue().supply(
+                &block.unsafelyUnwrapped.pointee
+            )
+        }
+        archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
+        try check(archive_read_open1(archive))
+        var entry: OpaquePointer?
+        try check(archive_read_next_header(archive, &entry))
+    }
+
+    deinit {
+        archive_read_free(archive)
+    }
+
+    /// Gives libarchive the next compressed block.
+    private func supply(_ block: inout UnsafeRawPointer?) -> Int {
+        if let first {
+            self.first = nil
+            block = first.baseAddress
+            return first.count
+        }
+        guard let next = try? input.next() else { return Int(ARCHIVE_FATAL) }
+        block = next.baseAddress
+        return next.count
+    }
+
+    /// Fills the buffer with decompressed bytes.
+    /// - Returns: bytes filled; less than asked for only at the end, and then 0.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImportError) -> Int {
+        var filled = 0
+        while filled < buffer.count {
+            if rest.isEmpty { try refill() }
+            if rest.isEmpty { break }
+            let count = min(rest.count, buffer.count - filled)
+            UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: rest[..<count])
+            )
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            filled += count
+        }
+        return filled
+    }
+
+    private func refill() throws(ImportError) {
+        guard !isAtEnd else { return }
+        var start: UnsafeRawPointer?
+        var count = 0
+        var offset: Int64 = 0
+        let code = archive_read_data_block(archive, &start, &count, &offset)
+        if code == ARCHIVE_EOF {
+            isAtEnd = true
+        } else {
+            try check(code)
+            rest = UnsafeRawBufferPointer(start: start, count: count)
+        }
+    }
+
+    private func check(_ code: CInt) throws(ImportError) {
+        guard code != ARCHIVE_OK, code != ARCHIVE_WARN else { return }
+        if let failure = input.failure { throw failure }
+        let text = archive_error_string(archive).map { String(cString: $0) } ?? "wrong compressed data"
+        throw .damaged(text, at: input.bytesRead)
+    }
+}

@@ -1,0 +1,100 @@
+internal import CZlib
+
+/// Decompresses gzip (RFC 1952), one member after the other, and verifies each one's checksum and length.
+///
+/// libarchive's own gzip filter does not look at either (3.6 says "XXX TODO: Verify the length and CRC"), so a flipped
+/// bit could become a wrong byte in a file.
+final class GzipDecoder {
+    private let input: CompressedInput
+    private var rest: UnsafeRawBufferPointer
+    /// On the heap: zlib refuses a stream that has moved.
+    private let stream: UnsafeMutablePointer<z_stream>
+    private enum Position { case inMember, betweenMembers, end }
+    private var position = Position.inMember
+
+    /// - Parameter first: the first block of `input`, which was read to recognize the format.
+    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImportError) {
+        self.input = input
+        rest = first
+        stream = .allocate(capacity: 1)
+        stream.initialize(to: z_stream())
+        // 15 bits of window, and 16 for "a gzip header is required".
+        guard inflateInit2_(stream, 15 + 16, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
+            throw ImportError(.system, "no memory to decompress the archive")
+        }
+    }
+
+    deinit {
+        inflateEnd(stream)
+        stream.deallocate()
+    }
+
+    static func recognizes(_ first: UnsafeRawBufferPointer) -> Bool {
+        first.count >= 2 && first[0] == 0x1f && first[1] == 0x8b
+    }
+
+    /// Fills the buffer with decompressed bytes.
+    /// - Returns: bytes filled; less than asked for only at the end, and then 0.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImportError) -> Int {
+        var filled = 0
+        while filled < buffer.count, position != .end {
+            if rest.isEmpty { rest = try input.next() }
+            switch position {
+            case .inMember:
+                guard !rest.isEmpty else { throw damaged("gzip data ends too early") }
+                filled += try inflate(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+            case .betweenMembers: try beginMember()
+            case .end: break
+            }
+        }
+        return filled
+    }
+
+    private func inflate(into buffer: UnsafeMutableRawBufferPointer) throws(ImportError) -> Int {
+        stream.pointee.next_in = UnsafeMutablePointer(mutating: rest.assumingMemoryBound(to: UInt8.self).baseAddress)
+        stream.pointee.avail_in = uInt(rest.count)
+        stream.pointee.next_out = buffer.assumingMemoryBound(to: UInt8.self).baseAddress
+        stream.pointee.avail_out = uInt(buffer.count)
+        let code = CZlib.inflate(stream, Z_NO_FLUSH)
+        rest = UnsafeRawBufferPointer(rebasing: rest.suffix(Int(stream.pointee.avail_in)))
+        switch code {
+        case Z_OK, Z_BUF_ERROR: break
+        case Z_STREAM_END: position = .betweenMembers
+        case Z_MEM_ERROR: throw ImportError(.system, "no memory to decompress the archive")
+        default: throw damaged(stream.pointee.msg.map { String(cString: $0) } ?? "wrong gzip data")
+        }
+        return buffer.count - Int(stream.pointee.avail_out)
+    }
+
+    /// After a member comes another, or the end, or zeros that pad a block device or tape.
+    private func beginMember() throws(ImportError) {
+        guard let byte = rest.first else {
+            position = .end
+            return
+        }
+        if byte == 0x1f {
+            inflateReset(stream)
+            position = .inMember
+        } else if let other = rest.firstIndex(where: { $0 != 0 }) {
+            rest = UnsafeRawBufferPointer(rebasing: rest[other...])
+            throw damaged("there is something else after the end of the gzip data")
+        } else {
+            rest = UnsafeRawBufferPointer(rebasing: rest[rest.endIndex...])
+        }
+    }
+
+    private func damaged(_ what: String) -> ImportError {
+        .damaged(what, at: input.bytesRead - UInt64(rest.count))
+    }
+}
+
+extension ImportError {
+    /// - Parameter offset: where in the archive file, in bytes.
+    static func damaged(_ what: String, at offset: UInt64) -> ImportError {
+        ImportError(
+            .badArchive,
+            "the archive is damaged at byte \(offset): \(what)",
+            hint: "Download or copy it again, and compare its checksum with the one where it came from."
+        )
+    }
+}

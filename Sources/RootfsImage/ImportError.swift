@@ -1,0 +1,63 @@
+public import LinuxFiles
+
+/// Why an import ended early. Nothing is left at the destination then.
+public struct ImportError: Error, Hashable, Sendable {
+    public enum Code: Hashable, Sendable {
+        /// The archive is damaged, cut short, or in no format we read.
+        case badArchive
+        /// The archive asks for something that must not or can't be done, such as a path with "..".
+        case refusedEntry
+        /// The archive or the destination's parent does not exist.
+        case notFound
+        case permission
+        /// The destination is there already and holds something, or can't be a destination at all.
+        case badDestination
+        /// The destination's file system can't hold extended attributes.
+        case unsupportedFileSystem
+        case noSpace
+        case cancelled
+        /// A system call failed in a way that has no code of its own; see `cause`.
+        case system
+    }
+
+    public var code: Code
+    /// One sentence without a full stop. Bytes of an archive that a terminal would act on are escaped.
+    public var message: String
+    /// What to do next, in whole lines; nil where there is nothing to say.
+    public var hint: String?
+    public var cause: Errno?
+
+    public init(_ code: Code, _ message: String, hint: String? = nil, cause: Errno? = nil) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.cause = cause
+    }
+
+    /// The error for a system call that failed.
+    /// - Parameter action: what was being done, to go before ": No such file or directory".
+    init(_ action: String, _ cause: Errno) {
+        let (code, hint): (Code, String?) =
+            switch cause {
+            case .ENOENT, .ENOTDIR: (.notFound, nil)
+            case .EACCES, .EPERM, .EROFS: (.permission, nil)
+            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or import to another disk.")
+            default: (.system, nil)
+            }
+        self.init(code, "\(action): \(cause.text)", hint: hint, cause: cause)
+    }
+}
+
+/// Text from an archive as it may be printed: control characters, and bytes that are no UTF-8, as \xNN.
+func printable(_ bytes: some Collection<UInt8>) -> String {
+    func escape(_ byte: UInt8) -> String {
+        let digits = String(byte, radix: 16)
+        return "\\x" + (digits.count < 2 ? "0" : "") + digits
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+        return bytes.map { $0 < 0x20 || $0 >= 0x7f ? escape($0) : String(UnicodeScalar($0)) }.joined()
+    }
+    return text.unicodeScalars
+        .map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? $0.utf8.map(escape).joined() : String($0) }
+        .joined()
+}

@@ -1,0 +1,43 @@
+/// What an import did.
+public struct ImportSummary: Hashable, Sendable {
+    /// Entries of the archive, its root directory's included.
+    public var entries = 0
+    public var files = 0
+    public var directories = 0
+    public var symlinks = 0
+    public var hardLinks = 0
+    /// Device nodes, FIFOs and sockets.
+    public var specials = 0
+    /// Entries that took the place of an earlier one of the same name.
+    public var replaced = 0
+    /// Bytes of file content written; holes of sparse files don't count.
+    public var contentBytes: UInt64 = 0
+    /// Bytes of the archive file.
+    public var archiveBytes: UInt64 = 0
+    /// Entries whose owner, mode or kind the host's file can't show, so that a label keeps it.
+    public var labels = 0
+    /// Extended attributes kept.
+    public var attributes = 0
+    public var losses = Losses()
+    /// What the archive reader found odd but not wrong, at most `maxNotices`; printable.
+    public var notices: [String] = []
+    /// Left by earlier imports to the same destination that were killed, and removed.
+    public var leftoversRemoved = 0
+    public var seconds = 0.0
+
+    static let maxNotices = 10
+
+    /// What the archive holds and this version can't keep, as numbers of entries (attributes: of attributes).
+    public struct Losses: Hashable, Sendable {
+        /// Symbolic links of another owner than 0:0; they belong to 0:0 now.
+        public var symlinkOwners = 0
+        /// Attributes too large for the host's file system, on symbolic links, or of a class that can't be kept.
+        public var attributes = 0
+        /// Attributes in which fake-root tools keep owner and mode; an archive may not set these.
+        public var hiddenAttributes = 0
+        /// Access control lists.
+        public var accessControlLists = 0
+
+        public var isEmpty: Bool { self == Losses() }
+    }
+}

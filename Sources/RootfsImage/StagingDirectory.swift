@@ -1,0 +1,183 @@
+internal import LinuxFiles
+
+/// A directory beside the destination that becomes the destination when all is done, or goes away.
+///
+/// Its name is ".NAME.importing-XXXXXX", so on the same file system: the move is one rename. While the import runs the
+/// directory is locked; an unlocked one was left by a process that was killed.
+struct StagingDirectory: ~Copyable {
+    private let parent: OwnedDescriptor
+    private let name: FileName
+    private let destination: FileName
+    /// Whether the destination is an empty directory already.
+    private let replacesDirectory: Bool
+    private let path: String
+    /// Open for reading; holds the lock.
+    let directory: OwnedDescriptor
+    /// Directories of killed imports that were removed.
+    let leftoversRemoved: Int
+
+    /// Makes one for a destination, which must not exist or be an empty directory.
+    static func make(for path: String) throws(ImportError) -> StagingDirectory {
+        let (parentPath, last) = split(path)
+        let destination = try destinationName(last, path)
+        let parent = try openParent(parentPath)
+        let replacesDirectory = try inspect(destination, in: parent.raw, path)
+        let prefix = namePrefix(last)
+        let leftoversRemoved = removeLeftovers(prefix, in: parent.raw)
+        do throws(Errno) {
+            let name = try freshName(prefix)
+            let directory = try make(name, in: parent.raw)
+            return StagingDirectory(
+                parent: parent,
+                name: name,
+                destination: destination,
+                replacesDirectory: replacesDirectory,
+                path: path,
+                directory: directory,
+                leftoversRemoved: leftoversRemoved
+            )
+        } catch {
+            throw ImportError("can't make a directory in \(parentPath)", error)
+        }
+    }
+
+    private static func destinationName(_ last: String, _ path: String) throws(ImportError) -> FileName {
+        do throws(Errno) {
+            return try FileName(last)
+        } catch {
+            throw ImportError(
+                .badDestination,
+                "can't import to \(path): its last part must be the name of a directory",
+                hint: "Name a directory that does not exist yet, such as ./rootfs.",
+                cause: error
+            )
+        }
+    }
+
+    private static func openParent(_ path: String) throws(ImportError) -> OwnedDescriptor {
+        do throws(Errno) {
+            return try System.open(path, [.readOnly, .directory])
+        } catch {
+            var failure = ImportError("can't open the directory \(path)", error)
+            if error == .ENOENT { failure.hint = "Make it first:\n    mkdir -p \(path)" }
+            throw failure
+        }
+    }
+
+    /// "a/b//" is "b" in "a"; "b" is "b" in ".".
+    private static func split(_ path: String) -> (parent: String, last: String) {
+        var bytes = Array(path.utf8)
+        while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else {
+            return (".", String(decoding: bytes, as: UTF8.self))
+        }
+        let parent = slash == 0 ? bytes[...0] : bytes[..<slash]
+        return (String(decoding: parent, as: UTF8.self), String(decoding: bytes[(slash + 1)...], as: UTF8.self))
+    }
+
+    /// Long names are cut, to leave room for the rest.
+    private static func namePrefix(_ last: String) -> [UInt8] {
+        Array(".".utf8) + last.utf8.prefix(200) + Array(".importing-".utf8)
+    }
+
+    /// - Returns: whether the destination exists, as an empty directory.
+    private static func inspect(
+        _ destination: borrowing FileName,
+        in parent: CInt,
+        _ path: String
+    ) throws(ImportError) -> Bool {
+        do throws(Errno) {
+            let directory = try destination.withCString { (name) throws(Errno) in
+                try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
+            }
+            guard try System.names(in: directory.raw).isEmpty else { throw .ENOTEMPTY }
+            return true
+        } catch .ENOENT {
+            return false
+        } catch .ENOTEMPTY {
+            throw ImportError(
+                .badDestination,
+                "\(path) is not empty",
+                hint: "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(path)",
+                cause: .ENOTEMPTY
+            )
+        } catch .ENOTDIR, .ELOOP {
+            throw ImportError(
+                .badDestination,
+                "\(path) is there already and is not a directory",
+                hint: "Name a directory that does not exist yet.",
+                cause: .ENOTDIR
+            )
+        } catch {
+            throw ImportError("can't open \(path)", error)
+        }
+    }
+
+    /// Best effort: what can't be removed is in nobody's way.
+    private static func removeLeftovers(_ prefix: [UInt8], in parent: CInt) -> Int {
+        guard let names = try? System.names(in: parent) else { return 0 }
+        var removed = 0
+        for bytes in names where bytes.starts(with: prefix) && bytes.count == prefix.count + suffixLength {
+            do throws(Errno) {
+                let name = try FileName(bytes.span.bytes)
+                let directory = try name.withCString { (name) throws(Errno) in
+                    try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
+                }
+                guard try System.tryLock(directory.raw) else { continue }
+                try System.removeTree(at: parent, name)
+                removed += 1
+            } catch {}
+        }
+        return removed
+    }
+
+    private static let suffixLength = 6
+
+    private static func freshName(_ prefix: [UInt8]) throws(Errno) -> FileName {
+        let digits = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        let suffix = (0..<suffixLength).map { _ in digits[Int.random(in: 0..<digits.count)] }
+        return try FileName((prefix + suffix).span.bytes)
+    }
+
+    private static func make(_ name: borrowing FileName, in parent: CInt) throws(Errno) -> OwnedDescriptor {
+        let directory = try name.withCString { (name) throws(Errno) in
+            // Nobody else needs to look into a half-made tree.
+            try System.makeDirectory(at: parent, name, mode: 0o700)
+            return try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
+        }
+        _ = try System.tryLock(directory.raw)
+        return directory
+    }
+
+    /// Moves the directory to the destination.
+    func commit() throws(ImportError) {
+        do throws(Errno) {
+            try name.withCString { (name) throws(Errno) in
+                try destination.withCString { (destination) throws(Errno) in
+                    // Over an empty directory the rename is atomic too, and it fails if that has been filled meanwhile.
+                    try System.rename(
+                        at: parent.raw,
+                        name,
+                        to: parent.raw,
+                        destination,
+                        replacing: replacesDirectory
+                    )
+                }
+            }
+        } catch .EEXIST, .ENOTEMPTY, .ENOTDIR {
+            throw ImportError(
+                .badDestination,
+                "\(path) has been made or filled by somebody else during the import",
+                hint: "Name another directory.",
+                cause: .EEXIST
+            )
+        } catch {
+            throw ImportError("can't move the finished tree to \(path)", error)
+        }
+    }
+
+    /// Removes the directory with all it holds.
+    func discard() {
+        try? System.removeTree(at: parent.raw, name)
+    }
+}

@@ -1,0 +1,25 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+extension TarExtraction {
+    /// Keeps an entry's extended attributes; those that can't be kept are counted.
+    func setAttributes(of descriptor: CInt, from entry: ArchiveEntry) throws(Errno) {
+        try entry.forEachAttribute { (name, value) throws(Errno) in
+            do throws(Errno) {
+                try tree.setAttribute(UnsafeRawBufferPointer(name).bytes, of: descriptor, to: value, flags: 0)
+                summary.attributes += 1
+            } catch .EPERM {
+                // A label: what the archive's header says of owner and mode is what counts.
+                summary.losses.hiddenAttributes += 1
+            } catch .EOPNOTSUPP, .E2BIG, .ERANGE, .EINVAL {
+                summary.losses.attributes += 1
+            } catch .ENOSPC where value.byteCount > Self.alwaysFits {
+                summary.losses.attributes += 1
+            }
+        }
+    }
+
+    /// A value of this many bytes has room in every file system; ext4 says ENOSPC for one that doesn't fit into its
+    /// one block of attributes, as it does for a full disk.
+    private static let alwaysFits = 1024
+}

@@ -1,0 +1,107 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Finding the place of an entry, and what to say when there is none.
+extension TarExtraction {
+    /// Why an entry can't be extracted, before its path is put into words.
+    enum Failure: Error {
+        /// The reason, to go after the entry's path.
+        case refused(String)
+        case system(Errno)
+        /// It is not the entry's fault.
+        case stopped(ImportError)
+    }
+
+    func system<Result: ~Copyable>(_ body: () throws(Errno) -> Result) throws(Failure) -> Result {
+        do throws(Errno) {
+            return try body()
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    func checkedPath(_ entry: ArchiveEntry) throws(ImportError) -> EntryPath {
+        guard !entry.pathname.isEmpty else { throw Self.refusal("an entry without a name", "it can't be made") }
+        let path: EntryPath
+        do throws(EntryPath.Refusal) {
+            path = try EntryPath(entry.pathname)
+        } catch {
+            throw Self.refusal(printable(entry.pathname), error.rawValue)
+        }
+        guard !path.isRoot || entry.kind == .directory && entry.hardLink == nil else {
+            throw Self.refusal(printable(entry.pathname), "the root must be a directory")
+        }
+        return path
+    }
+
+    /// Makes something new under an entry's name, in the place of whatever is there.
+    func create<Result: ~Copyable>(
+        _ path: EntryPath,
+        _ make: (borrowing FileName, CInt) throws(Errno) -> Result
+    ) throws(Failure) -> Result {
+        let directory = try enterParent(of: path)
+        do throws(Errno) {
+            let name = try FileName(path.last.span.bytes)
+            try directories.willChange()
+            do throws(Errno) {
+                return try make(name, directory)
+            } catch .EEXIST {
+                let isDirectory = try System.status(of: tree.lookup(name, in: directory).raw).format == .directory
+                try tree.unlink(name, in: directory, isDirectory: isDirectory)
+                summary.replaced += 1
+                return try make(name, directory)
+            }
+        } catch .ENOTEMPTY {
+            throw .refused("it would replace a directory that has content")
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// The directory that stands under an entry's name already, if there is one.
+    func existingDirectory(_ path: EntryPath) throws(Failure) -> OwnedDescriptor? {
+        let directory = try enterParent(of: path)
+        do throws(Errno) {
+            let found = try tree.lookup(FileName(path.last.span.bytes), in: directory)
+            guard try System.status(of: found.raw).format == .directory else { return nil }
+            return found
+        } catch .ENOENT {
+            return nil
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    func open(_ path: EntryPath) throws(Failure) -> OwnedDescriptor {
+        let directory = try enterParent(of: path)
+        return try system { () throws(Errno) in try tree.lookup(FileName(path.last.span.bytes), in: directory) }
+    }
+
+    private func enterParent(of path: EntryPath) throws(Failure) -> CInt {
+        do throws(DirectoryStack.Failure) {
+            return try directories.enterParent(of: path)
+        } catch {
+            switch error {
+            case .symlink(let name): throw .refused("\(name) in its path is a symbolic link")
+            case .notDirectory(let name): throw .refused("\(name) in its path is not a directory")
+            case .system(let error): throw .system(error)
+            }
+        }
+    }
+
+    func importError(_ failure: Failure, _ path: EntryPath) -> ImportError {
+        switch failure {
+        case .refused(let reason): Self.refusal(path.description, reason)
+        case .system(let error): ImportError("can't make \(path.description)", error)
+        case .stopped(let error): error
+        }
+    }
+
+    private static func refusal(_ name: String, _ reason: String) -> ImportError {
+        ImportError(
+            .refusedEntry,
+            "refused \(name): \(reason)",
+            hint: "Such an archive can't become a root filesystem; make it again without this entry."
+        )
+    }
+}

@@ -1,0 +1,227 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Puts a tar archive's entries into a tree, one after the other.
+final class TarExtraction {
+    let tree: FakeRootTree
+    let directories: DirectoryStack
+    var summary = ImportSummary()
+    /// What the root gets in the end; until then only its maker may look in.
+    private var rootOwner = Owner(uid: 0, gid: 0)
+    private var rootPermissions: UInt32 = 0o755
+
+    init(_ tree: FakeRootTree) throws(Errno) {
+        self.tree = tree
+        directories = try DirectoryStack(tree)
+    }
+
+    /// - Parameter onProgress: called with the bytes of content written so far.
+    func extract(
+        _ entry: ArchiveEntry,
+        from reader: TarReader,
+        onProgress: (UInt64) -> Void
+    ) throws(ImportError) {
+        let path = try checkedPath(entry)
+        summary.entries += 1
+        if let notice = reader.notice, summary.notices.count < ImportSummary.maxNotices {
+            summary.notices.append("\(path.description): \(notice)")
+        }
+        if entry.hasAccessControlLists { summary.losses.accessControlLists += 1 }
+        do throws(Failure) {
+            if let target = entry.hardLink {
+                try makeHardLink(path, to: target)
+            } else {
+                let attributes = try EntryAttributes(entry)
+                switch attributes.kind {
+                case .file: try makeFile(path, entry, attributes, from: reader, onProgress)
+                case .directory: try makeDirectory(path, entry, attributes)
+                case .symlink: try makeSymlink(path, entry, attributes)
+                case .pipe, .socket, .block, .character: try makeSpecial(path, entry, attributes)
+                }
+            }
+        } catch {
+            throw importError(error, path)
+        }
+        onProgress(summary.contentBytes)
+    }
+
+    /// Sets what has to wait: the times of directories, and owner and mode of the root.
+    func finish() throws(ImportError) -> ImportSummary {
+        do throws(Errno) {
+            let change = OwnerAndMode(uid: rootOwner.uid, gid: rootOwner.gid, permissions: rootPermissions)
+            try tree.change(tree.root.raw, change)
+            try directories.finish()
+        } catch {
+            throw ImportError("can't finish the tree", error)
+        }
+        summary.directories += directories.impliedCount
+        return summary
+    }
+
+    // MARK: Kinds of entries
+
+    private func makeFile(
+        _ path: EntryPath,
+        _ entry: ArchiveEntry,
+        _ attributes: EntryAttributes,
+        from reader: TarReader,
+        _ onProgress: (UInt64) -> Void
+    ) throws(Failure) {
+        let file = try create(path) { (name, directory) throws(Errno) in
+            try tree.createFile(name, in: directory, owner: attributes.owner, permissions: attributes.permissions)
+        }
+        let content = FileContent(file.raw)
+        do throws(ImportError) {
+            try reader.forEachBlock { (block, offset) throws(ImportError) -> Void in
+                do throws(Errno) {
+                    try content.write(block, at: offset)
+                } catch {
+                    throw ImportError("can't write \(path.description)", error)
+                }
+                onProgress(summary.contentBytes + content.written)
+            }
+        } catch {
+            throw .stopped(error)
+        }
+        summary.contentBytes += content.written
+        summary.files += 1
+        try system { () throws(Errno) in
+            try content.finish(size: entry.size)
+            try setAttributes(of: file.raw, from: entry)
+            if let time = attributes.time {
+                try System.setTimes(of: file.raw, access: .keep, modification: .to(time))
+            }
+        }
+        count(attributes)
+    }
+
+    private func makeDirectory(
+        _ path: EntryPath,
+        _ entry: ArchiveEntry,
+        _ attributes: EntryAttributes
+    ) throws(Failure) {
+        summary.directories += 1
+        count(attributes)
+        guard !path.isRoot else {
+            rootOwner = attributes.owner
+            rootPermissions = attributes.permissions
+            try system { () throws(Errno) in try setAttributes(of: tree.root.raw, from: entry) }
+            if let time = attributes.time { directories.setRootTime(time) }
+            return
+        }
+        let directory = try directory(path, attributes)
+        try system { () throws(Errno) in try setAttributes(of: directory.raw, from: entry) }
+        // What follows is mostly in it.
+        directories.enter(path.last, directory, time: attributes.time)
+    }
+
+    /// The directory that stands there already, with its new owner and mode, or a new one.
+    private func directory(_ path: EntryPath, _ attributes: EntryAttributes) throws(Failure) -> OwnedDescriptor {
+        let owner = attributes.owner
+        if let existing = try existingDirectory(path) {
+            do throws(Errno) {
+                let change = OwnerAndMode(uid: owner.uid, gid: owner.gid, permissions: attributes.permissions)
+                try tree.change(existing.raw, change)
+            } catch {
+                throw .system(error)
+            }
+            return existing
+        }
+        try create(path) { (name, directory) throws(Errno) in
+            try tree.createDirectory(name, in: directory, owner: owner, permissions: attributes.permissions)
+        }
+        return try open(path)
+    }
+
+    private func makeSymlink(
+        _ path: EntryPath,
+        _ entry: ArchiveEntry,
+        _ attributes: EntryAttributes
+    ) throws(Failure) {
+        guard let target = entry.symlinkTarget, target.pointee != 0 else { throw .refused("it points nowhere") }
+        try create(path) { (name, directory) throws(Errno) in
+            try tree.createSymlink(name, in: directory, target: target)
+            try setTime(attributes.time, of: name, in: directory)
+        }
+        summary.symlinks += 1
+        if attributes.owner != Owner(uid: 0, gid: 0) { summary.losses.symlinkOwners += 1 }
+        entry.forEachAttribute { (_, _) in summary.losses.attributes += 1 }
+    }
+
+    private func makeSpecial(
+        _ path: EntryPath,
+        _ entry: ArchiveEntry,
+        _ attributes: EntryAttributes
+    ) throws(Failure) {
+        try create(path) { (name, directory) throws(Errno) in
+            try tree.createSpecial(
+                name,
+                in: directory,
+                owner: attributes.owner,
+                permissions: attributes.permissions,
+                kind: attributes.kind
+            )
+            var hasAttributes = false
+            entry.forEachAttribute { (_, _) in hasAttributes = true }
+            if hasAttributes { try setAttributes(of: tree.lookup(name, in: directory).raw, from: entry) }
+            try setTime(attributes.time, of: name, in: directory)
+        }
+        summary.specials += 1
+        count(attributes)
+    }
+
+    private func setTime(
+        _ time: FileTime?,
+        of name: borrowing FileName,
+        in directory: CInt
+    ) throws(Errno) {
+        guard let time else { return }
+        try name.withCString { (name) throws(Errno) in
+            try System.setTimes(at: directory, name, access: .keep, modification: .to(time))
+        }
+    }
+
+    private func makeHardLink(_ path: EntryPath, to target: UnsafeBufferPointer<UInt8>) throws(Failure) {
+        let targetPath: EntryPath
+        do throws(EntryPath.Refusal) {
+            targetPath = try EntryPath(target)
+        } catch {
+            throw .refused("the target of the hard link, \(printable(target)): \(error.rawValue)")
+        }
+        let file = try openTarget(targetPath)
+        let isDirectory = targetPath.isRoot || (try? System.status(of: file.raw).format) == .directory
+        guard !isDirectory else { throw .refused("it is a hard link to \(targetPath.description), a directory") }
+        guard path.bytes != targetPath.bytes else { return }
+        // The content, if there is any in this entry too (pax -o linkdata), is the target's: the reader skips it.
+        try create(path) { (name, directory) throws(Errno) in
+            try tree.link(file.raw, as: name, in: directory)
+        }
+        summary.hardLinks += 1
+    }
+
+    private func openTarget(_ path: EntryPath) throws(Failure) -> OwnedDescriptor {
+        let bytes = (path.isRoot ? [UInt8(ascii: ".")] : path.bytes) + [0]
+        do throws(Errno) {
+            return try bytes.span.withUnsafeBytes { (bytes) throws(Errno) in
+                guard let base = bytes.baseAddress else { throw .EINVAL }
+                let name = base.assumingMemoryBound(to: CChar.self)
+                return try System.open(beneath: tree.root.raw, name, [.path, .noFollow])
+            }
+        } catch .ENOENT, .ENOTDIR {
+            throw .refused("it is a hard link to \(path.description), which is not in the archive before it")
+        } catch .ELOOP {
+            throw .refused("it is a hard link to \(path.description), whose path leads through a symbolic link")
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private func count(_ attributes: EntryAttributes) {
+        let needsLabel = FakeRootTree.needsLabel(
+            attributes.owner,
+            permissions: attributes.permissions,
+            kind: attributes.kind
+        )
+        if needsLabel { summary.labels += 1 }
+    }
+}

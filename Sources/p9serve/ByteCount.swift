@@ -1,0 +1,16 @@
+/// A number of bytes for people: "3.4 MiB".
+struct ByteCount {
+    let text: String
+
+    init(_ bytes: UInt64) {
+        var value = Double(bytes)
+        var unit = 0
+        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+        while value >= 1024, unit < units.count - 1 {
+            value /= 1024
+            unit += 1
+        }
+        let tenths = Int((value * 10).rounded())
+        text = unit == 0 ? "\(bytes) B" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    }
+}

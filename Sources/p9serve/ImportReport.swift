@@ -1,0 +1,87 @@
+import CommandSupport
+import RootfsImage
+
+/// What is said when an import has succeeded.
+struct ImportReport {
+    private let summary: ImportSummary
+    private let archive: String
+    private let directory: String
+
+    init(_ summary: ImportSummary, archive: String, directory: String) {
+        self.summary = summary
+        self.archive = archive
+        self.directory = directory
+    }
+
+    func write(isQuiet: Bool, asJSON: Bool) {
+        for warning in warnings { StandardError.say("warning: \(warning)") }
+        if asJSON {
+            JSONValue.printDocument(version: 1, members)
+        } else if !isQuiet {
+            StandardError.write(
+                "imported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), into \(directory) in "
+                    + "\(Self.seconds(summary.seconds)) s; \(summary.labels) with a label\n"
+            )
+        }
+    }
+
+    private static func seconds(_ seconds: Double) -> String {
+        let hundredths = Int((seconds * 100).rounded())
+        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+    }
+
+    private var warnings: [String] {
+        let losses = summary.losses
+        var warnings = summary.notices
+        func warn(_ count: Int, _ one: String, _ many: String) {
+            if count > 0 { warnings.append(count == 1 ? "1 \(one)" : "\(count) \(many)") }
+        }
+        warn(
+            losses.symlinkOwners,
+            "symbolic link belongs to root now: this version can't keep its owner",
+            "symbolic links belong to root now: this version can't keep their owners"
+        )
+        warn(
+            losses.attributes,
+            "extended attribute was left out: the host can't hold it",
+            "extended attributes were left out: the host can't hold them"
+        )
+        warn(
+            losses.hiddenAttributes,
+            "attribute of a fake-root tool was left out; the archive's own owners and modes were taken",
+            "attributes of fake-root tools were left out; the archive's own owners and modes were taken"
+        )
+        warn(
+            losses.accessControlLists,
+            "entry has an access control list, which this version can't keep",
+            "entries have access control lists, which this version can't keep"
+        )
+        warn(
+            summary.leftoversRemoved,
+            "directory left by an import that was killed has been removed",
+            "directories left by imports that were killed have been removed"
+        )
+        return warnings
+    }
+
+    /// The keys are an interface: version 1.
+    private var members: [(key: String, value: JSONValue)] {
+        [
+            ("archive", .string(archive)),
+            ("directory", .string(directory)),
+            ("entries", .integer(summary.entries)),
+            ("files", .integer(summary.files)),
+            ("directories", .integer(summary.directories)),
+            ("symlinks", .integer(summary.symlinks)),
+            ("hard_links", .integer(summary.hardLinks)),
+            ("specials", .integer(summary.specials)),
+            ("replaced", .integer(summary.replaced)),
+            ("labels", .integer(summary.labels)),
+            ("attributes", .integer(summary.attributes)),
+            ("content_bytes", .integer(summary.contentBytes)),
+            ("archive_bytes", .integer(summary.archiveBytes)),
+            ("milliseconds", .integer(Int(summary.seconds * 1000))),
+            ("warnings", .array(warnings.map(JSONValue.string))),
+        ]
+    }
+}

@@ -1,0 +1,74 @@
+internal import Glibc
+public import LinuxFiles
+
+/// How another program ended.
+public struct ProgramResult: Sendable {
+    /// The exit code, or 128 and the signal's number.
+    public var status: CInt
+    /// Standard output and standard error.
+    public var output: String
+}
+
+/// Another program, running.
+public struct RunningProgram: Sendable {
+    public let processID: pid_t
+    private let output: String
+
+    /// Starts a program found in PATH (/usr/sbin included), with standard input from /dev/null.
+    public init(_ arguments: [String]) throws(Errno) {
+        var template = Array("/tmp/usb9pfs-output-XXXXXX".utf8CString)
+        let descriptor = mkostemp(&template, O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last }
+        defer { close(descriptor) }
+        output = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, descriptor, 1)
+        posix_spawn_file_actions_adddup2(&actions, descriptor, 2)
+        var arguments = ["env", "PATH=\(Self.searchPath)", "LC_ALL=C"] + arguments
+        arguments.removeAll { $0.isEmpty }
+        let cArguments = arguments.map { strdup($0) } + [nil]
+        defer { for argument in cArguments { free(argument) } }
+        var processID: pid_t = 0
+        let error = posix_spawn(&processID, "/usr/bin/env", &actions, nil, cArguments, environ)
+        guard error == 0 else { throw Errno(rawValue: error) }
+        self.processID = processID
+    }
+
+    private static var searchPath: String {
+        (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+    }
+
+    public func send(signal: CInt) {
+        kill(processID, signal)
+    }
+
+    public func wait() throws(Errno) -> ProgramResult {
+        var status: CInt = 0
+        while waitpid(processID, &status, 0) < 0 {
+            guard errno == EINTR else { throw .last }
+        }
+        let file = try System.open(output, .readOnly)
+        unlink(output)
+        var text = [UInt8](repeating: 0, count: Int(try System.status(of: file.raw).size))
+        _ = try text.withUnsafeMutableBytes { (buffer) throws(Errno) in
+            try System.read(file.raw, into: buffer, at: 0)
+        }
+        let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
+        return ProgramResult(status: code, output: String(decoding: text, as: UTF8.self))
+    }
+}
+
+/// Runs a program to its end.
+@discardableResult
+public func run(_ arguments: String...) throws(Errno) -> ProgramResult {
+    try RunningProgram(arguments).wait()
+}
+
+/// Whether a program can be found.
+public func isInstalled(_ program: String) -> Bool {
+    (try? run("sh", "-c", "command -v \(program)").status) == 0
+}
