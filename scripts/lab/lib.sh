@@ -283,7 +283,8 @@ host_counters() {
         baseline) awk '/(c2s|s2c) (packets|bytes):/ {
                 for (i = 2; i < NF; i++) if ($i == "packets:") p = $(i + 1); else if ($i == "bytes:") b[$(i - 1)] = $(i + 1) }
             END { if (p == "") print "unknown unknown"; else print p, b["c2s"] + b["s2c"] }' "$log" ;;
-        *) sed -nE 's/.*[^0-9]([0-9]+) requests[^0-9]+([0-9]+) bytes.*/\1 \2/p' "$log" | tail -n 1 | grep . || echo unknown unknown ;;
+        *) awk '/ requests, [0-9]+ bytes from the board, / { r += $2; b += $4 + $9 }
+            END { if (r == "") print "unknown unknown"; else print r, b }' "$log" ;;
     esac
 }
 
