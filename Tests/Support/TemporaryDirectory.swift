@@ -16,14 +16,26 @@ public final class TemporaryDirectory: Sendable {
                 continue
             }
             let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            if setxattr(path, "user.probe", "1", 1, 0) == 0 {
-                removexattr(path, "user.probe")
+            do throws(Errno) {
+                try Self.probe(path)
                 self.path = path
                 return
+            } catch {
+                failure = error
+                rmdir(path)
             }
-            rmdir(path)
         }
         throw failure
+    }
+
+    private static func probe(_ path: String) throws(Errno) {
+        let directory = try System.open(path, [.readOnly, .directory])
+        let name = Array("user.usb9pfs.probe".utf8CString)
+        try name.withUnsafeBufferPointer { (name) throws(Errno) in
+            let name = name.baseAddress.unsafelyUnwrapped
+            try System.setAttribute(name, of: directory.raw, to: [1].span.bytes)
+            try System.removeAttribute(name, of: directory.raw)
+        }
     }
 
     deinit {
@@ -53,8 +65,8 @@ public final class TemporaryDirectory: Sendable {
     public func read(_ name: String) throws(Errno) -> [UInt8] {
         let file = try System.open(self.file(name), .readOnly)
         var content = [UInt8](repeating: 0, count: Int(try System.status(of: file.raw).size))
-        let count = try content.withUnsafeMutableBytes { (buffer) throws(Errno) in
-            try System.read(file.raw, into: buffer, at: 0)
+        let count = try content.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }
         content.removeLast(content.count - count)
         return content
