@@ -63,15 +63,24 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // What several test targets need: temporary directories, other programs.
-        .target(name: "TestSupport", dependencies: ["LinuxFiles"], path: "Tests/Support", swiftSettings: strict),
-        .testTarget(name: "P9WireTests", dependencies: ["P9Wire"], swiftSettings: strict),
+        // What several test targets need: temporary directories, other programs, frames byte by byte, a server.
+        .target(
+            name: "TestSupport",
+            dependencies: ["CLinux", "P9Wire", "LinuxFiles", "P9Server", "P9Client"],
+            path: "Tests/Support",
+            swiftSettings: strict
+        ),
+        .testTarget(name: "P9WireTests", dependencies: ["P9Wire", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FakeRootTests",
             dependencies: ["FakeRoot", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
-        .testTarget(name: "P9ServerTests", dependencies: ["P9Server", "P9Client"], swiftSettings: strict),
+        .testTarget(
+            name: "P9ServerTests",
+            dependencies: ["P9Server", "P9Client", "P9Wire", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
         .testTarget(
             name: "RootfsImageTests",

@@ -1,5 +1,6 @@
 import CommandSupport
 import Glibc
+import LinuxFiles
 import P9Wire
 import Synchronization
 import USBLink
@@ -25,16 +26,16 @@ struct BoardService: Sendable {
         let signals = SignalWaiter()
         let stop = StopRequest()
         let outcome = Outcome()
-        let thread = WorkerThread {
-            outcome.result = Result { try serve(with: try makeResponder(stop), until: stop) }
-            signals.wake()
-        }
-        guard let thread else { throw CommandFailure(.failure, "the system allows no more threads") }
-        while true {
-            if let result = outcome.result {
-                thread.join()
-                return try result.get()
+        do throws(Errno) {
+            try startThread {
+                outcome.result = Result { try serve(with: try makeResponder(stop), until: stop) }
+                signals.wake()
             }
+        } catch {
+            throw CommandFailure(.failure, "can't start a thread: \(error.text)")
+        }
+        while true {
+            if let result = outcome.result { return try result.get() }
             if case .end = signals.wait() {
                 // 130 is what shells report of a command that Ctrl-C ended.
                 if stop.isRequested { exit(130) }

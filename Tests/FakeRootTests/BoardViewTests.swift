@@ -6,7 +6,7 @@ import Testing
 /// What the board sees of host files, and of labels on them.
 @Suite struct BoardViewTests {
     @Test func unlabelledFilesAreRootsWithTheHostsMode() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("plain", "x", mode: 0o640)
         let status = try fixture.status("plain")
         #expect(status.uid == 0 && status.gid == 0)
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func threeFieldLabelKeepsTheHostsKind() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("a", "x")
         try fixture.setHostAttribute("user.containers.override_stat", "a", "7:8:0100711")
         let status = try fixture.status("a")
@@ -25,7 +25,7 @@ import Testing
 
     @Test(arguments: ["junk", "0:0:0755:dir:", "-1:0:0:file"])
     func unreadableLabelIsNone(_ text: String) throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("a", "x", mode: 0o600)
         try fixture.setHostAttribute("user.containers.override_stat", "a", text)
         #expect(try fixture.status("a").mode == 0o100600)
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func labelTooLongIsNone() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("a", "x", mode: 0o600)
         let text = "0:0:0755:char-1-3" + String(repeating: "0", count: 300)
         try fixture.setHostAttribute("user.containers.override_stat", "a", text)
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func labelCannotTurnAFileIntoADirectoryOrBack() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("file", "")
         try fixture.createDirectory("directory")
         try fixture.setHostAttribute("user.containers.override_stat", "file", "1:2:0755:dir")
@@ -53,7 +53,7 @@ import Testing
 
     /// `kind` looks at labels of empty files only; `status` must agree with it.
     @Test func deviceLabelOnAFileWithContentIsIgnoredEverywhere() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("a", "content")
         try fixture.setHostAttribute("user.containers.override_stat", "a", "0:0:0666:block-8-0")
         #expect(try fixture.status("a").kind == .file)
@@ -61,8 +61,8 @@ import Testing
     }
 
     @Test func hostSymlinkIsNeverFollowed() throws {
-        let fixture = try Fixture()
-        let outside = try Fixture()
+        let fixture = try TreeFixture()
+        let outside = try TreeFixture()
         try outside.host.write("secret", "secret")
         #expect(try run("ln", "-s", outside.host.path, fixture.host.file("escape")).status == 0)
         #expect(try run("ln", "-s", outside.host.file("secret"), fixture.host.file("link")).status == 0)
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func stagingNamesAreInvisible() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         let name = ".usb9pfs-new.1.1"
         try fixture.host.write(name, "x")
         #expect(throws: Errno.ENOENT) { _ = try fixture.open(name) }
@@ -98,7 +98,7 @@ import Testing
 
     /// A server was killed while it made something: what is left must not keep the board from removing the directory.
     @Test func directoryWithNothingButStagedFilesCanBeRemoved() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.createDirectory("d")
         try fixture.host.write("d/.usb9pfs-new.77.1", "")
         _ = try run("mkdir", "-p", fixture.host.file("d/.usb9pfs-new.77.2/inner"))

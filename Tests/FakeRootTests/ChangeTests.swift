@@ -7,7 +7,7 @@ import Testing
 /// host's modes stand in the server's way, and the host's own chown is forbidden.
 @Suite struct ChangeTests {
     @Test func chownKeepsTheModeAndChmodTheOwner() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a", 0o755)
         try fixture.change("a", uid: 1000)
         #expect(try fixture.label("a") == "1000:0:0755:file")
@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test func labelGoesWhenNoLongerNeeded() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a", uid: 5, gid: 6, 0o444)
         try fixture.change("a", uid: 0, gid: 0)
         #expect(try fixture.label("a") == "0:0:0444:file")
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func specialStaysSpecial() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.createSpecial("s", .block(major: 8, minor: 1), 0o660)
         try fixture.change("s", gid: 6, 0o600)
         #expect(try fixture.label("s") == "0:6:0600:block-8-1")
@@ -43,7 +43,7 @@ import Testing
         ] as [(UInt32?, UInt32?)]
     )
     func changeTimeMoves(_ uid: UInt32?, _ permissions: UInt32?) throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         for (name, owner) in [("unlabelled", UInt32(0)), ("labelled", 7)] {
             try fixture.create(name, uid: owner, 0o644)
             let before = try fixture.status(name).host.changeTime
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func hostsReadOnlyFileCanBeWrittenAndStaysReadOnlyForTheBoard() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("a", "old", mode: 0o444)
         let file = try fixture.with("a") { (file) throws(Errno) in try fixture.tree.open(file, .readWrite) }
         #expect(try System.write(file.raw, Array("new".utf8).span.bytes, at: 0) == 3)
@@ -69,7 +69,7 @@ import Testing
     /// `chmod 000` on the host made every request for the file fail: a label can't be read from it.
     @Test(arguments: [0o000, 0o200, 0o100] as [UInt32])
     func hostFileWithoutReadPermissionCanBeSeen(_ mode: UInt32) throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("a", "text", mode: mode)
         #expect(try fixture.status("a").permissions == mode)
         #expect(try fixture.status("a").permissions == mode)
@@ -88,7 +88,7 @@ import Testing
     /// The board is root: no mode of a directory keeps it out.
     @Test(arguments: [0o000, 0o400, 0o600, 0o500] as [UInt32])
     func hostDirectoryWithoutPermissionsCanBeUsed(_ mode: UInt32) throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.createDirectory("d")
         try fixture.host.write("d/a", "")
         #expect(try run("chmod", String(mode, radix: 8), fixture.host.file("d")).status == 0)
@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test func capabilitiesAndTrustedAttributesAreKept() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("ping", 0o755)
         let file = try fixture.open("ping")
         let capability: [UInt8] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
@@ -127,7 +127,7 @@ import Testing
         "user.rsync.%stat", "user.rootlesscontainers", "user.containers.override_",
     ])
     func metadataNamesAreHidden(_ name: String) throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a", uid: 5)
         if name != "user.containers.override_" { try fixture.setHostAttribute(name, "a", "0:0:04755:file") }
         let file = try fixture.open("a")
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test func unknownClassesAndBadNamesAreRefused() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a")
         let file = try fixture.open("a")
         for name in ["system.nfs4_acl", "btrfs.compression", "nodot", ""] {

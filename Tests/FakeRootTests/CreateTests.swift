@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct CreateTests {
     @Test func rootsFileNeedsNoLabel() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a", 0o755)
         try fixture.createDirectory("d", 0o750)
         #expect(try fixture.label("a") == nil)
@@ -16,7 +16,7 @@ import Testing
 
     @Test(arguments: [0o444, 0o000, 0o200, 0o111, 0o4755, 0o2755, 0o1777, 0o7777] as [UInt32])
     func oddModesGetALabelAndTheFloor(_ mode: UInt32) throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a", mode)
         try fixture.createDirectory("d", mode)
         let file = try fixture.status("a")
@@ -33,7 +33,7 @@ import Testing
         .character(major: 4095, minor: 1_048_575),
     ])
     func specialsAreLabelledEmptyFiles(_ kind: NodeKind) throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.createSpecial("s", kind, 0o620)
         let status = try fixture.status("s")
         #expect(status.kind == kind)
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test func existingNamesAreNeverReplaced() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.host.write("a", "content")
         #expect(throws: Errno.EEXIST) { try fixture.create("a") }
         #expect(throws: Errno.EEXIST) { try fixture.create("a", uid: 5) }
@@ -61,7 +61,7 @@ import Testing
 
     /// Two servers may have the same process number, in two containers; and a killed one leaves names behind.
     @Test func stagingNameTakenByAnotherServerIsSkippedAndKept() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         for serial in 1...3 {
             _ = try run("mkdir", fixture.host.file(".usb9pfs-new.\(System.processID).\(serial)"))
         }
@@ -72,7 +72,7 @@ import Testing
 
     /// With O_TMPFILE and linkat, or a staging name and renameat2, the name never shows a file without its label.
     @Test func noNameEverShowsAnUnlabelledSpecial() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         let done = Monitor(false)
         let seen = Monitor<[NodeKind]>([])
         try startThread {
@@ -94,14 +94,14 @@ import Testing
 
     /// A developer's shared directory: g+s, or with a default ACL.
     @Test func inheritedSetgidBitIsNotTheBoards() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         #expect(try run("chmod", "g+s", fixture.host.path).status == 0)
         try fixture.createDirectory("d", 0o755)
         #expect(try fixture.status("d").mode == 0o40755)
     }
 
     @Test(.enabled(if: isInstalled("setfacl"))) func defaultACLDoesNotChangeTheBoardsMode() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         #expect(try run("setfacl", "-d", "-m", "u::rwx,g::rx,o::-", fixture.host.path).status == 0)
         try fixture.createDirectory("d", 0o777)
         try fixture.create("f", 0o666)
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test func hardLinksShareTheLabel() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a", uid: 5, 0o4755)
         try fixture.with("a") { (file) throws(Errno) in
             try fixture.tree.link(file, as: FileName("b"), in: fixture.root)

@@ -4,13 +4,13 @@ import TestSupport
 import Testing
 
 @Suite struct LocateTests {
-    private func path(_ fixture: Fixture, _ descriptor: CInt) throws(Errno) -> String {
+    private func path(_ fixture: TreeFixture, _ descriptor: CInt) throws(Errno) -> String {
         let path = try fixture.tree.relativePath(of: descriptor, beneath: fixture.root)
         return String(decoding: path, as: UTF8.self)
     }
 
     @Test func followsRenames() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a")
         try fixture.createDirectory("d")
         let file = try fixture.open("a")
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func removedFileIsGone() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         try fixture.create("a")
         let file = try fixture.open("a")
         #expect(try run("rm", fixture.host.file("a")).status == 0)
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func fileThatLeftTheTreeIsStale() throws {
-        let fixture = try Fixture()
+        let fixture = try TreeFixture()
         let elsewhere = try TemporaryDirectory()
         try fixture.createDirectory("d")
         try fixture.host.write("d/a", "")

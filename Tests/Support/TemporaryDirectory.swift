@@ -1,46 +1,57 @@
+internal import CLinux
 internal import Glibc
 public import LinuxFiles
 
 /// A directory of a test's own, on a file system with user extended attributes; removed with its owner.
+///
+/// Lies in $USB9PFS_TEST_DIR if that is set, else beneath the package's .build, else in TMPDIR, /var/tmp or /tmp.
 public final class TemporaryDirectory: Sendable {
+    /// Absolute, without symbolic links.
     public let path: String
 
-    /// - Throws: `EOPNOTSUPP` if neither TMPDIR nor /var/tmp nor /tmp can hold extended attributes.
+    /// - Throws: `EOPNOTSUPP` if none of the places can hold extended attributes; `USB9PFS_TEST_DIR` names another.
     public init() throws(Errno) {
-        let candidates = [getenv("TMPDIR").map { String(cString: $0) }, "/var/tmp", "/tmp"].compactMap { $0 }
         var failure = Errno.EOPNOTSUPP
-        for candidate in candidates {
+        for candidate in Self.candidates {
             var template = Array("\(candidate)/usb9pfs-test-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else {
+            guard mkdtemp(&template) != nil, let resolved = realpath(&template, nil) else {
                 failure = .last
                 continue
             }
-            let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            do throws(Errno) {
-                try Self.probe(path)
-                self.path = path
+            defer { free(resolved) }
+            if setxattr(resolved, "user.probe", "1", 1, 0) == 0 {
+                removexattr(resolved, "user.probe")
+                path = String(cString: resolved)
                 return
-            } catch {
-                failure = error
-                rmdir(path)
             }
+            failure = .last
+            rmdir(resolved)
         }
         throw failure
     }
 
-    private static func probe(_ path: String) throws(Errno) {
-        let directory = try System.open(path, [.readOnly, .directory])
-        let name = Array("user.usb9pfs.probe".utf8CString)
-        try name.withUnsafeBufferPointer { (name) throws(Errno) in
-            let name = name.baseAddress.unsafelyUnwrapped
-            try System.setAttribute(name, of: directory.raw, to: [1].span.bytes)
-            try System.removeAttribute(name, of: directory.raw)
-        }
+    private static var candidates: [String] {
+        if let chosen = getenv("USB9PFS_TEST_DIR") { return [String(cString: chosen)] }
+        return ["\(Fixture.package)/.build"] + (getenv("TMPDIR").map { [String(cString: $0)] } ?? []) + [
+            "/var/tmp", "/tmp",
+        ]
     }
 
     deinit {
-        _ = try? run("chmod", "-R", "u+rwX", path)
-        _ = try? run("rm", "-rf", path)
+        Self.removeAll(path)
+    }
+
+    /// Removes a file or a whole tree, whatever its modes are.
+    public static func removeAll(_ path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            Glibc.unlink(path)
+            return
+        }
+        chmod(path, 0o700)
+        for name in listFiles(path) { removeAll("\(path)/\(name)") }
+        rmdir(path)
     }
 
     public func file(_ name: String) -> String { "\(path)/\(name)" }
@@ -63,18 +74,73 @@ public final class TemporaryDirectory: Sendable {
     }
 
     public func read(_ name: String) throws(Errno) -> [UInt8] {
-        let file = try System.open(self.file(name), .readOnly)
+        let descriptor = Glibc.open(file(name), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last }
+        let file = OwnedDescriptor(owning: descriptor)
         var content = [UInt8](repeating: 0, count: Int(try System.status(of: file.raw).size))
-        let count = try content.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+        let count = try content.withUnsafeMutableBufferPointer { (buffer) throws(Errno) -> Int in
             try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }
         content.removeLast(content.count - count)
         return content
     }
 
+    public func makeDirectory(_ name: String, mode: UInt32 = 0o755) throws(Errno) {
+        guard mkdir(file(name), mode) == 0, chmod(file(name), mode) == 0 else { throw .last }
+    }
+
+    public func makeSymlink(_ name: String, to target: String) throws(Errno) {
+        guard symlink(target, file(name)) == 0 else { throw .last }
+    }
+
+    public func rename(_ name: String, to newName: String) throws(Errno) {
+        guard Glibc.rename(file(name), file(newName)) == 0 else { throw .last }
+    }
+
+    public func remove(_ name: String) {
+        Self.removeAll(file(name))
+    }
+
+    /// The permission bits of the host's file.
+    public func mode(_ name: String) throws(Errno) -> UInt32 {
+        try System.status(at: System.atCurrentDirectory, file(name)).mode & 0o7777
+    }
+
+    public func status(_ name: String) throws(Errno) -> FileStatus {
+        try System.status(at: System.atCurrentDirectory, file(name))
+    }
+
+    public func setMode(_ name: String, _ mode: UInt32) throws(Errno) {
+        guard chmod(file(name), mode) == 0 else { throw .last }
+    }
+
+    /// Sets an extended attribute of the host's file.
+    public func setAttribute(_ name: String, _ attribute: String, _ value: String) throws(Errno) {
+        guard setxattr(file(name), attribute, value, value.utf8.count, 0) == 0 else { throw .last }
+    }
+
+    /// An extended attribute of the host's file; nil if there is none.
+    public func attribute(_ name: String, _ attribute: String) -> String? {
+        var value = [UInt8](repeating: 0, count: 4096)
+        let size = getxattr(file(name), attribute, &value, value.count)
+        return size < 0 ? nil : String(decoding: value[..<size], as: UTF8.self)
+    }
+
     /// The names in it, sorted.
     public func names(_ directory: String = ".") throws(Errno) -> [String] {
         let opened = try System.open(file(directory), [.readOnly, .directory])
         return try System.names(in: opened.raw).map { String(decoding: $0, as: UTF8.self) }.sorted()
+    }
+
+    /// How many descriptors of this process lead into the directory.
+    public var openDescriptors: Int {
+        listFiles("/proc/self/fd").filter { number in
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let size = buffer.withUnsafeMutableBytes { bytes in
+                guard let base = bytes.baseAddress else { return 0 }
+                return readlink("/proc/self/fd/\(number)", base.assumingMemoryBound(to: CChar.self), bytes.count)
+            }
+            return size > 0 && String(decoding: buffer[..<size], as: UTF8.self).hasPrefix(path)
+        }.count
     }
 }

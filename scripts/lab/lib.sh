@@ -6,7 +6,10 @@
 #   board_down N                  and down again
 #   board_path N                  its USB path on the host, e.g. 1-1
 #   board_mount N DIR [OPTIONS]   mounts what the host serves; OPTIONS are v9fs options that override
-#   host_serve N DIR              serves DIR to board N with the host program under test ($LAB_HOST); host_stop N ends it
+#   host_serve N DIR [path|serial] serves DIR to board N, chosen so, with the host program under test ($LAB_HOST)
+#   host_stop N                   ends that program
+#   board_gone N                  true when the host does not see board N
+#   host_connect N PORT [ANAME]   connects board N to a 9P server on 127.0.0.1:PORT with the host program under test
 #   diod_start PORT DIR           the reference server, as root; prints its process id
 #   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable
 #   export_directory NAME         makes /run/export/NAME of that user's and prints it
@@ -141,6 +144,8 @@ board_device() {
     return 1
 }
 
+board_gone() { ! board_device "$1" >/dev/null; }
+
 board_path() { basename "$(board_device "$1")"; }
 
 board_up() {
@@ -179,19 +184,46 @@ port_open() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # In the lab p9_fwd.py and diod play the host side as one may have it today: diod needs root.
 host_serve() {
-    local board=$1 directory=$2 port=$((5650 + $1)) path
+    local board=$1 directory=$2 port=$((5650 + $1)) path select
     path=$(board_path "$board")
     case $LAB_HOST in
         baseline)
-            diod_start $port "$directory" >"/run/lab/host-$board.pids"
-            as_user python3 "$LAB_PYTHON_FORWARDER" --path "$path" connect -p $port </dev/null >"/run/lab/host-$board.log" 2>&1 &
-            echo $! >>"/run/lab/host-$board.pids"
-            echo "$directory" >"/run/lab/aname-$board" # diod's exports go by their path
+            diod_start $port "$directory" >"/run/lab/diod-$board.pid" || return
+            host_connect "$board" $port "$directory" || return # diod's exports go by their path
+            cat "/run/lab/diod-$board.pid" >>"/run/lab/host-$board.pids"
+            ;;
+        p9fwd)
+            host_program "$P9FWD"
+            rm -f "/run/lab/aname-$board"
+            case ${3:-path} in
+                path) select=(--path "$path") ;;
+                serial) select=(--serial "$(cat "$(board_device "$board")/serial")") ;;
+            esac
+            as_user "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            echo $! >"/run/lab/host-$board.pids"
+            sleep 0.2
+            kill -0 $!
+            ;;
+    esac
+}
+
+host_connect() {
+    local board=$1 port=$2 path id
+    path=$(board_path "$board")
+    rm -f "/run/lab/aname-$board"
+    [ -z "${3:-}" ] || echo "$3" >"/run/lab/aname-$board"
+    case $LAB_HOST in
+        baseline)
+            # It finds gadgets by id only, so it must be told.
+            id=$(cat "$(board_device "$board")"/id{Vendor,Product} | paste -s -d :)
+            as_user python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
+                >"/run/lab/host-$board.log" 2>&1 &
+            echo $! >"/run/lab/host-$board.pids"
             wait_for 20 grep -q 'connected to server' "/run/lab/host-$board.log"
             ;;
         p9fwd)
             host_program "$P9FWD"
-            as_user "$P9FWD" serve "$directory" --path "$path" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            as_user "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             sleep 0.2
             kill -0 $!

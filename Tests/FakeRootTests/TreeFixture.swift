@@ -3,7 +3,7 @@ import LinuxFiles
 import TestSupport
 
 /// A tree on a directory of its own, with the names of its root as plain strings.
-struct Fixture {
+struct TreeFixture {
     let host: TemporaryDirectory
     let tree: FakeRootTree
 
