@@ -31,6 +31,11 @@ seconds=$(awk "BEGIN { print $end - $start }")
 ok "multi-user after $seconds s"
 check_equal "systemctl is-system-running" running "$(in_board systemctl is-system-running --wait)"
 check_equal "systemctl --failed" "" "$(in_board systemctl --failed --no-legend --plain)"
+if [ "$LAB_HOST" = p9fwd ]; then
+    memory=$(awk '/^VmHWM:/ { print $2 }' "/proc/$(cat /run/lab/host-0.pids)/status")
+    echo "# memory of p9fwd: $memory KiB at most"
+    check "p9fwd takes less than 16 MiB" test "$memory" -lt 16384
+fi
 root_line=$(in_board grep ' / ' /proc/mounts)
 in_board journalctl --no-pager -p warning -b | sed 's/^/# /'
 check "the board's journal is written" in_board journalctl --no-pager -q -n 1 -u lab-reached.service
