@@ -9,6 +9,8 @@ public enum StandardError {
 
     /// Writes text as it is.
     public static func write(_ text: String) {
+        // What was printed before is also to be seen before, even where standard output is a pipe.
+        fflush(nil)
         var text = text
         text.withUTF8 { bytes in
             var rest = bytes[...]

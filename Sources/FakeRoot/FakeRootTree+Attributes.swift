@@ -11,8 +11,10 @@ extension FakeRootTree {
         do throws(Errno) {
             let name = try AttributeName(board: name)
             guard Self.canCarryAttributes(host) else { throw .ENODATA }
-            return try name.withCString { (name) throws(Errno) in
-                try Self.readAttribute(name, of: descriptor)
+            return try raisingToFloor(descriptor) { () throws(Errno) in
+                try name.withCString { (name) throws(Errno) in
+                    try Self.readAttribute(name, of: descriptor)
+                }
             }
         } catch .EPERM {
             throw .ENODATA

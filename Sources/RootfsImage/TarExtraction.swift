@@ -163,7 +163,10 @@ final class TarExtraction {
             )
             var hasAttributes = false
             entry.forEachAttribute { (_, _) in hasAttributes = true }
-            if hasAttributes { try setAttributes(of: tree.lookup(name, in: directory).raw, from: entry) }
+            if hasAttributes {
+                let file = try tree.lookup(name, in: directory)
+                try setAttributes(of: file.raw, from: entry)
+            }
             try setTime(attributes.time, of: name, in: directory)
         }
         summary.specials += 1

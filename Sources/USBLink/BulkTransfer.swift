@@ -3,7 +3,8 @@ internal import CLibUSB
 /// A libusb bulk transfer and its buffer, made once and submitted again and again by one thread.
 final class BulkTransfer {
     private let raw: UnsafeMutablePointer<libusb_transfer>
-    private let handle: OpaquePointer
+    /// Kept open for as long as the transfer: the buffer is the device's to free.
+    private let interface: ClaimedInterface
     private let endpoint: UInt8
     private(set) var buffer: UnsafeMutableRawBufferPointer
     /// Whether the buffer is the kernel's own memory, mapped: saves the kernel an allocation and a copy per transfer.
@@ -15,19 +16,19 @@ final class BulkTransfer {
     private(set) var isCancelled = false
 
     /// - Throws: `USBError.noMemory`.
-    init(handle: OpaquePointer, endpoint: UInt8, bufferSize: Int) throws(USBError) {
+    init(_ interface: ClaimedInterface, endpoint: UInt8, bufferSize: Int) throws(USBError) {
         guard let raw = libusb_alloc_transfer(0) else { throw .noMemory }
         self.raw = raw
-        self.handle = handle
+        self.interface = interface
         self.endpoint = endpoint
-        (buffer, isMapped) = Self.allocate(bufferSize, handle)
+        (buffer, isMapped) = Self.allocate(bufferSize, interface.handle)
     }
 
     deinit {
         // A link waits for its transfers before it lets go of them: libusb writes to this object until then.
         precondition(!isInFlight, "bulk transfer freed in flight")
         libusb_free_transfer(raw)
-        Self.free(buffer, isMapped, handle)
+        Self.free(buffer, isMapped, interface.handle)
     }
 
     /// Gives the transfer a buffer of another size, with the first `keeping` bytes of the old one.
@@ -35,15 +36,15 @@ final class BulkTransfer {
         precondition(!isInFlight, "bulk transfer resized in flight")
         guard bufferSize != buffer.count else { return }
         let (old, wasMapped) = (buffer, isMapped)
-        (buffer, isMapped) = Self.allocate(bufferSize, handle)
+        (buffer, isMapped) = Self.allocate(bufferSize, interface.handle)
         buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: old[..<keeping]))
-        Self.free(old, wasMapped, handle)
+        Self.free(old, wasMapped, interface.handle)
     }
 
     /// Submits a part of the buffer. The corresponding C function is `libusb_submit_transfer`.
     /// - Parameter endWithZeroLengthPacket: OUT only: what to do if `range.count` is a multiple of the packet size.
     func submit(_ range: Range<Int>, endWithZeroLengthPacket: Bool = false) throws(USBError) {
-        raw.pointee.dev_handle = handle
+        raw.pointee.dev_handle = interface.handle
         raw.pointee.endpoint = endpoint
         raw.pointee.type = UInt8(LIBUSB_TRANSFER_TYPE_BULK.rawValue)
         raw.pointee.timeout = 0

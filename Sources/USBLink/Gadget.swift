@@ -18,15 +18,10 @@ public struct Gadget: Hashable, Sendable {
     public var isAccessible: Bool
 
     /// Vendor and product, such as "1d6b:0109".
-    public var id: String { Self.hex(vendorID) + ":" + Self.hex(productID) }
+    public var id: String { "\(GadgetSelector.ID(vendor: vendorID, product: productID))" }
 
     /// The device node, such as "/dev/bus/usb/002/067".
     public var node: String { "/dev/bus/usb/\(Self.threeDigits(bus))/\(Self.threeDigits(address))" }
-
-    private static func hex(_ value: UInt16) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 4 - digits.count) + digits
-    }
 
     private static func threeDigits(_ value: Int) -> String {
         let digits = String(value)

@@ -49,9 +49,9 @@ public final class GadgetLink {
         let size = RequestFraming.bufferSize(msize: Self.initialMsize, maxPacketSize: packet)
         exchange = Exchange(maxPacketSize: packet, msize: msize)
         framing = RequestFraming(maxPacketSize: packet, bufferSize: size)
-        current = try BulkTransfer(handle: claimed.handle, endpoint: gadget.bulk.requests, bufferSize: size)
-        ahead = try BulkTransfer(handle: claimed.handle, endpoint: gadget.bulk.requests, bufferSize: size)
-        reply = try BulkTransfer(handle: claimed.handle, endpoint: gadget.bulk.replies, bufferSize: Self.initialMsize)
+        current = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
+        ahead = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
+        reply = try BulkTransfer(claimed, endpoint: gadget.bulk.replies, bufferSize: Self.initialMsize)
     }
 
     /// The interfaces of the device that lost usb-storage or uas.

@@ -46,9 +46,17 @@ extension GadgetSelector: CustomStringConvertible {
         var parts: [String] = []
         if let path { parts.append("at port \(path)") }
         if let serial { parts.append("with serial number \(serial)") }
-        if let id {
-            parts.append("with id \(String(id.vendor, radix: 16)):\(String(id.product, radix: 16))")
-        }
+        if let id { parts.append("with id \(id)") }
         return parts.joined(separator: " ")
+    }
+}
+
+extension GadgetSelector.ID: CustomStringConvertible {
+    /// The form of `lsusb`: "1d6b:0109".
+    public var description: String { Self.digits(vendor) + ":" + Self.digits(product) }
+
+    private static func digits(_ value: UInt16) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits
     }
 }

@@ -161,7 +161,7 @@ extension Gadget {
     /// What the gadget calls itself, such as "Pengutronix e.K. 9PFS Gadget", or its id.
     fileprivate var title: String {
         let names = [manufacturer, product].compactMap { $0 }
-        return names.isEmpty ? id : names.joined(separator: " ")
+        return names.isEmpty ? id : names.joined(separator: " ").printable
     }
 }
 

@@ -20,11 +20,11 @@ struct GadgetTable {
             Column("Serial", width: 6) { $0.serial ?? "" },
         ]
         let widths = columns.map { column in
-            gadgets.reduce(column.width) { max($0, Self.printable(column.value($1)).count) }
+            gadgets.reduce(column.width) { max($0, column.value($1).printable.count) }
         }
         func line(_ cell: (Column) -> String, fill: Character = " ") -> String {
             let cells = zip(columns, widths).map { column, width in
-                let text = Self.printable(cell(column))
+                let text = cell(column).printable
                 let padding = String(repeating: fill, count: max(0, width - text.count))
                 return column.isNumber ? padding + text : text + padding
             }
@@ -50,14 +50,14 @@ struct GadgetTable {
             self.value = value
         }
     }
-
-    /// A device names itself as it likes; control characters must not reach the terminal.
-    private static func printable(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "?" : $0 }))
-    }
 }
 
 extension String {
+    /// The text without control characters: a device names itself as it likes, and must not reach the terminal so.
+    var printable: String {
+        String(UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+    }
+
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - count))
     }

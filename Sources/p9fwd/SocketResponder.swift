@@ -80,7 +80,8 @@ final class SocketResponder: Responder {
     }
 
     private func name(of type: UInt8) -> String {
-        MessageType(rawValue: type).map { "\($0)" } ?? "a message of type \(type)"
+        MessageType(rawValue: type).map { "\($0)".prefix(1).uppercased() + "\($0)".dropFirst() }
+            ?? "a message of type \(type)"
     }
 
     /// Gives a new mount a connection of its own, which knows nothing of the fids before it.

@@ -20,6 +20,7 @@ public struct RunningProgram: Sendable {
         let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw .last }
         defer { close(descriptor) }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         output = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 
         var actions = posix_spawn_file_actions_t()
@@ -54,7 +55,7 @@ public struct RunningProgram: Sendable {
         let file = try System.open(output, .readOnly)
         unlink(output)
         var text = [UInt8](repeating: 0, count: Int(try System.status(of: file.raw).size))
-        _ = try text.withUnsafeMutableBufferPointer { (buffer) throws(Errno) -> Int in
+        _ = try text.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
             try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }
         let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)

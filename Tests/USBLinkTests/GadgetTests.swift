@@ -13,6 +13,15 @@ import Testing
     }
 }
 
+@Suite struct GadgetDescriptionTests {
+    @Test func idsAndNodesArePadded() {
+        #expect("\(GadgetSelector.ID(vendor: 0x1d6b, product: 0x9))" == "1d6b:0009")
+        let selector = GadgetSelector(path: "2-1", serial: "x", id: .init(vendor: 1, product: 2))
+        #expect("\(selector)" == "at port 2-1 with serial number x with id 0001:0002")
+        #expect("\(GadgetSelector())" == "")
+    }
+}
+
 @Suite struct BulkPairTests {
     private struct Setting {
         var triple: (UInt8, UInt8, UInt8)

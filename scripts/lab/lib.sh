@@ -112,9 +112,9 @@ watch_progress() {
     wait "$pid"
 }
 
-as_user() {
-    setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups --no-new-privs env HOME=/run/home TMPDIR=/run/tmp "$@"
-}
+# A command's prefix too, for one in the background: there a function would be a shell between it and its process id.
+user_prefix=(setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups --no-new-privs env HOME=/run/home TMPDIR=/run/tmp)
+as_user() { "${user_prefix[@]}" "$@"; }
 
 export_directory() {
     install -d -m 755 /run/export
@@ -199,7 +199,7 @@ host_serve() {
                 path) select=(--path "$path") ;;
                 serial) select=(--serial "$(cat "$(board_device "$board")/serial")") ;;
             esac
-            as_user "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            "${user_prefix[@]}" "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             sleep 0.2
             kill -0 $!
@@ -216,14 +216,14 @@ host_connect() {
         baseline)
             # It finds gadgets by id only, so it must be told.
             id=$(cat "$(board_device "$board")"/id{Vendor,Product} | paste -s -d :)
-            as_user python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
+            "${user_prefix[@]}" python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
                 >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             wait_for 20 grep -q 'connected to server' "/run/lab/host-$board.log"
             ;;
         p9fwd)
             host_program "$P9FWD"
-            as_user "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            "${user_prefix[@]}" "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             sleep 0.2
             kill -0 $!
@@ -283,7 +283,8 @@ host_counters() {
         baseline) awk '/(c2s|s2c) (packets|bytes):/ {
                 for (i = 2; i < NF; i++) if ($i == "packets:") p = $(i + 1); else if ($i == "bytes:") b[$(i - 1)] = $(i + 1) }
             END { if (p == "") print "unknown unknown"; else print p, b["c2s"] + b["s2c"] }' "$log" ;;
-        *) sed -nE 's/.*[^0-9]([0-9]+) requests[^0-9]+([0-9]+) bytes.*/\1 \2/p' "$log" | tail -n 1 | grep . || echo unknown unknown ;;
+        *) awk '/ requests, [0-9]+ bytes from the board, / { r += $2; b += $4 + $9 }
+            END { if (r == "") print "unknown unknown"; else print r, b }' "$log" ;;
     esac
 }
 

@@ -1,6 +1,7 @@
 # Shared by the bash scripts here: messages, packages, the uid that plays the developer.
 # shellcheck shell=bash
 
+# shellcheck disable=SC2034 # used by the scripts that source this file
 usb9pfs_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Root's own ~/.cache can't be entered by the uid that plays the developer, who runs what is kept here.
 if [ "$(id -u)" = 0 ]; then usb9pfs_cache=/var/cache; else usb9pfs_cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}; fi

@@ -8,8 +8,14 @@
 . "$LAB/lib.sh"
 cache=${1:-mmap}
 
+gadgets_listed() { as_user "$P9FWD" list >"$LAB_DIR/out/gadgets"; }
+
 image_mount /run/image || fail "image"
 board_up 0 || fail "gadget up"
+if [ "$LAB_HOST" = p9fwd ]; then
+    host_program "$P9FWD"
+    wait_for 10 gadgets_listed || fail "p9fwd list"
+fi
 host_serve 0 /run/image || fail "serve"
 start=$(uptime_seconds)
 board_mount 0 /run/board "cache=$cache" || fail "mount"
@@ -23,10 +29,9 @@ wait_for $((LAB_TIMEOUT - 60)) reached || {
 end=$(cut -d ' ' -f 1 "/proc/$board_init/root/run/lab-reached")
 seconds=$(awk "BEGIN { print $end - $start }")
 ok "multi-user after $seconds s"
-read -r requests bytes < <(host_counters 0)
 check_equal "systemctl is-system-running" running "$(in_board systemctl is-system-running --wait)"
 check_equal "systemctl --failed" "" "$(in_board systemctl --failed --no-legend --plain)"
-echo "# / of the board: $(in_board grep ' / ' /proc/mounts)"
+root_line=$(in_board grep ' / ' /proc/mounts)
 in_board journalctl --no-pager -p warning -b | sed 's/^/# /'
 check "the board's journal is written" in_board journalctl --no-pager -q -n 1 -u lab-reached.service
 in_board systemctl poweroff >/dev/null 2>&1
@@ -35,5 +40,12 @@ check "power off" wait_for 60 ended
 umount /run/board/run
 check "unmount" umount /run/board
 host_stop 0
+read -r requests bytes < <(host_counters 0)
 dmesg_clean
+cat >"$LAB_DIR/out/summary" <<END
+mount line of /=$root_line
+seconds to multi-user=$seconds
+requests, boot and power off=$requests
+bytes moved=$bytes
+END
 echo "result host=$LAB_HOST cache=$cache seconds=$seconds requests=$requests bytes=$bytes mount=\"$mount_line\""

@@ -31,7 +31,7 @@ kill "$diod"
 if [ "$LAB_HOST" = p9fwd ]; then
     host_program "$P9SERVE"
     rm -f "$tree/random"
-    as_user "$P9SERVE" serve "$tree" --listen tcp://127.0.0.1:5641 </dev/null >/run/lab/p9serve.log 2>&1 &
+    "${user_prefix[@]}" "$P9SERVE" serve "$tree" --listen tcp://127.0.0.1:5641 </dev/null >/run/lab/p9serve.log 2>&1 &
     wait_for 10 grep -q 'listening on' /run/lab/p9serve.log || fail "p9serve"
     wait_for 10 board_gone 0
     board_up 0 || fail "gadget up again"

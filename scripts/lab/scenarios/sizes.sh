@@ -25,7 +25,9 @@ rm -f /run/board/sizes
 
 # The large file: urandom to the board's mount, hashed on the way; then hashed on the host, and read back.
 start=$(uptime_seconds)
-(head -c "${mib}M" /dev/urandom | tee /run/board/large | sha256sum | cut -d ' ' -f 1 >/run/lab/written) &
+# tee's writes are as small as a pipe's; dd makes whole messages of them.
+(head -c "${mib}M" /dev/urandom | tee >(sha256sum | cut -d ' ' -f 1 >/run/lab/written) |
+    dd of=/run/board/large obs=1M status=none) &
 writer=$!
 (while sleep 1; do stat -c %s "$tree/large" >/run/lab/progress; done) 2>/dev/null &
 sampler=$!

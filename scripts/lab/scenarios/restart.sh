@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# p9fwd is stopped under load ([ROUNDS], default 8) and killed while idle, under a mounted board; the board never hangs
+# lab: timeout=180
+#
+# The board's files are stale afterwards, but it gets an answer to everything and can mount again.
+# shellcheck source=../lib.sh
+. "$LAB/lib.sh"
+rounds=${1:-8}
+load=
+
+tree=$(export_directory root)
+head -c 100000 /dev/urandom >/run/lab/random
+board_up 0 || fail "gadget up"
+
+# Reads and writes of mixed sizes until the first error.
+load() {
+    local size
+    while true; do
+        for size in 1 489 512 4096 70000 100000; do
+            dd if=/run/lab/random of=/run/board/load bs=$size count=1 status=none || return
+            dd if=/run/board/load of=/dev/null bs=$size status=none || return
+        done
+    done
+}
+
+# In the place of host_serve: its process id is that of p9fwd itself, not of a shell around it.
+start() {
+    host_program "$P9FWD"
+    setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups "$P9FWD" serve "$tree" --path "$(board_path 0)" \
+        </dev/null >>/run/lab/host-0.log 2>&1 &
+    p9fwd=$!
+    wait_for 5 grep -q '^Name:.*p9fwd' /proc/$p9fwd/status
+}
+
+# again NAME: a new process answers the mounted board, which then can mount anew.
+again() {
+    start || fail "$1: serve again"
+    check "$1: the board gets an answer" sh -c '! timeout 10 stat /run/board/load 2>&1 | grep -v "Stale file handle"'
+    [ -z "$load" ] || wait "$load"
+    load=
+    check "$1: unmount" timeout 10 umount /run/board
+    board_mount 0 /run/board || fail "$1: mount again"
+    check_equal "$1: read" "$(cat "$tree/kept")" "$(timeout 10 cat /run/board/kept)"
+}
+
+start || fail "serve"
+board_mount 0 /run/board || fail "mount"
+date >"$tree/kept"
+for round in $(seq "$rounds"); do
+    load 2>/dev/null &
+    load=$!
+    sleep "0.$((RANDOM % 9 + 1))"
+    kill "$p9fwd"
+    if wait "$p9fwd"; then ok "round $round: stopped"; else not_ok "round $round: stopped" "exit code $?"; fi
+    again "stop under load, round $round"
+done
+for round in 1 2 3; do
+    kill -9 "$p9fwd"
+    wait "$p9fwd" 2>/dev/null
+    again "kill while idle, round $round"
+done
+check "unmount" umount /run/board
+kill "$p9fwd"
+dmesg_clean
