@@ -30,8 +30,13 @@ public final class TestServer: Sendable {
     private let address: ListenAddress?
     private let logged: Lines
 
-    private final class Lines: Sendable {
+    fileprivate final class Lines: Sendable {
         let lines = Mutex<[String]>([])
+        private let directory: TemporaryDirectory
+
+        init(keeping directory: TemporaryDirectory) {
+            self.directory = directory
+        }
     }
 
     /// - Parameter exports: further exports, by name and directory beneath `base`; they are made.
@@ -58,8 +63,9 @@ public final class TestServer: Sendable {
             maximumFids: maximumFids,
             descriptorLimit: descriptorLimit
         )
-        let logged = Lines()
+        let logged = Lines(keeping: base)
         self.logged = logged
+        // The closure lives as long as a connection does, and with it the directory, which a test may let go early.
         sockets = SocketServer(configuration) { line in logged.lines.withLock { $0.append(line) } }
         switch link {
         case .direct, .socketPair: address = nil
@@ -105,7 +111,7 @@ public final class TestServer: Sendable {
         }
         if link == .direct {
             let far = FrameSocket(owning: OwnedDescriptor(owning: ends[1]))
-            let pump = Pump(far, ServerConnection(configuration), size: configuration.maximumMessageSize)
+            let pump = Pump(far, ServerConnection(configuration), keeping: base, size: configuration.maximumMessageSize)
             try startThread { pump.run() }
         } else {
             _ = try sockets.listen(on: .descriptors(input: ends[1], output: ends[1]))
@@ -131,9 +137,16 @@ public final class TestServer: Sendable {
 private final class Pump: Sendable {
     private let socket: FrameSocket
     private let server: ServerConnection
+    private let directory: TemporaryDirectory
     private let size: Int
 
-    init(_ socket: consuming FrameSocket, _ server: ServerConnection, size: Int) {
+    init(
+        _ socket: consuming FrameSocket,
+        _ server: ServerConnection,
+        keeping directory: TemporaryDirectory,
+        size: Int
+    ) {
+        self.directory = directory
         self.socket = socket
         self.server = server
         self.size = size
