@@ -4,6 +4,8 @@ public import LinuxFiles
 extension FakeRootTree {
     /// XATTR_SIZE_MAX, in bytes.
     public static let maxAttributeSize = 65_536
+    /// XATTR_NAME_MAX, in bytes.
+    public static let maxAttributeNameLength = AttributeName.maxLength
 
     /// - Throws: `ENODATA` if there is none, or the name is hidden; `EOPNOTSUPP` for a class that can't be kept.
     public func attribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) -> [UInt8] {

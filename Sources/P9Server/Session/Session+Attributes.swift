@@ -113,6 +113,8 @@ extension Session {
         guard case .walked = entry.state else { throw .EINVAL }
         guard request.size <= FakeRootTree.maxAttributeSize else { throw .E2BIG }
         guard request.flags & ~Self.attributeFlags == 0, !request.name.isEmpty else { throw .EINVAL }
+        // setxattr(2) would refuse it at Tclunk; until then many could fill the memory.
+        guard request.name.byteCount <= FakeRootTree.maxAttributeNameLength else { throw .ERANGE }
         let upload = AttributeUpload(
             name: request.name.array,
             size: Int(request.size),

@@ -63,6 +63,7 @@ extension Session {
                 do throws(Errno) {
                     let found = try SharedDescriptor(tree.lookup(name, in: directory.raw))
                     let node = try Node(found, System.status(of: found.raw), at: attachPoint)
+                    guard node.qid.kind != .directory else { throw .EISDIR }
                     return FidEntry(node: node, state: try openNode(node, request.flags), uid: parent.uid)
                 } catch .ENOENT {
                     continue

@@ -130,6 +130,10 @@ extension Session {
     /// The fid is gone afterwards, whether the file could be removed or not.
     func remove(_ request: FidRequest, _ reply: inout Reply) throws(Errno) {
         let entry = try release(request.fid)
+        switch entry.state {
+        case .attributeValue, .attributeUpload: throw .EBADF  // not a file's fid
+        case .walked, .file, .directory: break
+        }
         guard !entry.node.export.isReadOnly else { throw .EROFS }
         guard !entry.node.isAttachRoot else { throw .EBUSY }
         let tree = entry.node.tree
