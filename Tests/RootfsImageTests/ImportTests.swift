@@ -194,6 +194,8 @@ import Testing
         #expect(try run("test", "-e", "\(fixture.host.path)/root/new\nline").status == 0)
         let root = try System.open(fixture.host.file("root"), [.readOnly, .directory])
         #expect(try System.names(in: root.raw).contains(Array("bad-".utf8) + [0xff, 0x80]))
+        // A Swift string can't name that one, so the temporary directory couldn't remove it.
+        #expect(try run("rm", "-r", fixture.host.file("root")).status == 0)
     }
 
     @Test func pathsAreStrippedAsByGNUTar() throws {
