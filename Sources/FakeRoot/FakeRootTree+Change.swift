@@ -41,6 +41,22 @@ extension FakeRootTree {
         }
     }
 
+    /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another user
+    /// than root writes to a file.
+    public func dropPrivileges(of descriptor: CInt) throws(Errno) {
+        let status = try status(of: descriptor)
+        let setuid: UInt32 = 0o4000
+        let setgidAndGroupExecute: UInt32 = 0o2010
+        var permissions = status.permissions & ~setuid
+        if permissions & setgidAndGroupExecute == setgidAndGroupExecute { permissions &= ~0o2000 }
+        if permissions != status.permissions { try change(descriptor, OwnerAndMode(permissions: permissions)) }
+        do throws(Errno) {
+            try System.removeAttribute(AttributeName.capability.cString, of: descriptor)
+        } catch .ENODATA, .EOPNOTSUPP {
+            // as for nearly every file
+        }
+    }
+
     /// Makes label and host mode say `status`. At every moment the board sees the old or the new state.
     func store(_ status: BoardStatus, on descriptor: CInt) throws(Errno) {
         let needsLabel = BoardStatus.needsLabel(
