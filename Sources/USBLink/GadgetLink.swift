@@ -3,8 +3,14 @@ internal import P9Wire
 
 /// Carries requests from one board to a responder and the replies back, on the thread that calls `run`.
 ///
-/// Per request: the IN transfer ends with the whole T-message, the other IN transfer is submitted, the responder writes
-/// its reply into the OUT transfer's buffer, the OUT transfer is submitted. No allocation, no copy, no other thread.
+/// Per request: the IN transfer ends with the whole T-message, the responder writes its reply into the OUT transfer's
+/// buffer, the OUT transfer is submitted, and when the board has taken it, the IN transfer again. No allocation, no copy,
+/// no other thread.
+///
+/// The next request is not read before the reply has been taken: a client of Linux 6.12 that was unmounted and mounted
+/// again has two requests under way (`p9_usbg_create` in `net/9p/trans_usbg.c` completes `received` at each mount). If
+/// the second leaves the board too early, the client finds its only OUT request in use and fails with EINVAL; our reply
+/// to it then meets another request, and the board hangs. Left unread, the second request just waits its turn.
 public final class GadgetLink {
     public let gadget: Gadget
     public private(set) var statistics = LinkStatistics()
@@ -18,7 +24,7 @@ public final class GadgetLink {
         case toBoard
     }
 
-    /// The msize a server had better not exceed, in bytes. A link has three buffers of this size, and the kernel gives
+    /// The msize a server had better not exceed, in bytes. A link has two buffers of this size, and the kernel gives
     /// all of usbfs 16 MiB (`usbcore.usbfs_memory_mb`).
     public static let maximumMsize = 1 << 20
 
@@ -29,11 +35,10 @@ public final class GadgetLink {
     private let claimed: ClaimedInterface
     private var exchange: Exchange
     private var framing: RequestFraming
-    /// The IN transfer that brings the next message.
-    private var current: BulkTransfer
-    /// The IN transfer that is submitted while the message of `current` is executed.
-    private var ahead: BulkTransfer
-    private var reply: BulkTransfer
+    private let request: BulkTransfer
+    /// Whether `request` was submitted and its outcome has not been looked at; it may have ended meanwhile.
+    private var isReading = false
+    private let reply: BulkTransfer
 
     /// The negotiated msize in bytes; 0 before the first Tversion.
     public var msize: Int { exchange.msize }
@@ -49,8 +54,7 @@ public final class GadgetLink {
         let size = RequestFraming.bufferSize(msize: Self.initialMsize, maxPacketSize: packet)
         exchange = Exchange(maxPacketSize: packet, msize: msize)
         framing = RequestFraming(maxPacketSize: packet, bufferSize: size)
-        current = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
-        ahead = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
+        request = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
         reply = try BulkTransfer(claimed, endpoint: gadget.bulk.replies, bufferSize: Self.initialMsize)
     }
 
@@ -79,115 +83,118 @@ public final class GadgetLink {
 
     private func loop(_ responder: some Responder, _ stop: StopRequest) throws(Ended) -> Never {
         resize(msize: msize)
-        try read(into: current)
         while true {
+            if !isReading {
+                // What has begun to arrive must be answered before the link may stop.
+                if stop.isRequested, !framing.isMidMessage { throw Ended(.stopped) }
+                try read()
+            }
             switch try awaitStep(stop) {
-            case .nothing:
-                if stop.isRequested { throw Ended(.stopped) }
-                try read(into: current)
-            case .incomplete:
-                try read(into: current)
+            case .nothing, .incomplete:
+                break
             case .request(let size, let isEnded):
-                let readsAhead = !stop.isRequested || !isEnded
-                try execute(size, readsAhead, responder, stop)
-                if !readsAhead { throw Ended(.stopped) }
-            case .refused(let refusal):
+                let outcome = execute(size, responder)
+                let isVersion = request.buffer[4] == MessageType.tversion.rawValue
+                if isVersion {
+                    try send(try resizeForVersion(outcome), stop)
+                } else {
+                    if !isEnded { try read() }
+                    try send(outcome, stop)
+                }
+            case .refused(let refusal, let isEnded):
                 statistics.requestsRefused += 1
                 notify?(.requestRefused(refusal.reason == .tooLong ? .tooLong : .malformed))
-                // Always read ahead: the end of a refused message may still be a zero-length packet away.
-                try read(into: ahead)
+                if !isEnded { try read() }
                 try send(exchange.refuse(refusal, into: reply.buffer), stop)
-                swap(&current, &ahead)
             }
         }
     }
 
-    /// Submits an IN transfer for the rest of the buffer.
-    private func read(into transfer: BulkTransfer) throws(Ended) {
+    /// Submits the IN transfer for the rest of the buffer.
+    private func read() throws(Ended) {
         do throws(USBError) {
-            try transfer.submit(framing.offset..<framing.bufferSize)
+            try request.submit(framing.offset..<framing.bufferSize)
+            isReading = true
         } catch {
             throw Ended(error == .noDevice ? .gone(midRequest: framing.isMidMessage) : .failed(error))
         }
     }
 
-    /// Waits until the current IN transfer has ended, and says what it brought.
+    /// Waits until the IN transfer has ended, and says what it brought.
     private func awaitStep(_ stop: StopRequest) throws(Ended) -> RequestFraming.Step {
         var patience = Patience(milliseconds: 1000)
-        while current.isInFlight {
+        while request.isInFlight {
             // A message that has begun is read to its end: the board can't send it again.
-            if stop.isRequested, !framing.isMidMessage || patience.isOver { current.cancel() }
+            if stop.isRequested, !framing.isMidMessage || patience.isOver { request.cancel() }
             context.handleEvents(milliseconds: stop.isRequested ? 50 : 60_000)
         }
-        let isCancelled = current.status == LIBUSB_TRANSFER_CANCELLED
-        guard isCancelled || current.status == LIBUSB_TRANSFER_COMPLETED else {
-            throw failure(of: current, midRequest: framing.isMidMessage)
+        isReading = false
+        let isCancelled = request.status == LIBUSB_TRANSFER_CANCELLED
+        guard isCancelled || request.status == LIBUSB_TRANSFER_COMPLETED else {
+            throw failure(of: request, midRequest: framing.isMidMessage)
         }
-        if isCancelled, current.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
+        if isCancelled, request.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
         return framing.received(
-            current.count,
-            in: UnsafeRawBufferPointer(current.buffer).bytes,
+            request.count,
+            in: UnsafeRawBufferPointer(request.buffer).bytes,
             interrupted: isCancelled
         )
     }
 
-    /// Has a request answered, and the reply sent.
-    /// - Parameter readsAhead: whether to submit the next IN transfer meanwhile.
-    private func execute(
-        _ size: Int,
-        _ readsAhead: Bool,
-        _ responder: some Responder,
-        _ stop: StopRequest
-    ) throws(Ended) {
-        let frame = UnsafeRawBufferPointer(rebasing: current.buffer[..<size])
-        let type = frame[4]
+    /// Has a request answered.
+    private func execute(_ size: Int, _ responder: some Responder) -> Exchange.Outcome {
+        let frame = UnsafeRawBufferPointer(rebasing: request.buffer[..<size])
         statistics.bytesFromBoard += UInt64(size)
         trace?(.fromBoard, frame.bytes)
-
-        // The next transfer waits at the host controller before the board can want it, except where its size is what
-        // the request is about.
-        let isVersion = type == MessageType.tversion.rawValue
-        if readsAhead, !isVersion { try read(into: ahead) }
-        var outcome = exchange.answer(frame.bytes, with: responder, into: reply.buffer)
-        if isVersion {
-            resize(msize: msize, keepingReply: true)
-            if readsAhead, try !readAhead() {
-                let tag = FrameHeader(decoding: UnsafeRawBufferPointer(reply.buffer).bytes)?.tag ?? .none
-                outcome = .answered(size: ReplyRules.writeError(12 /* ENOMEM */, tag: tag, into: reply.buffer))
-            }
-        }
+        let outcome = exchange.answer(frame.bytes, with: responder, into: reply.buffer)
         if case .replaced = outcome {
             statistics.repliesReplaced += 1
-            notify?(.replyReplaced(requestType: type))
+            notify?(.replyReplaced(requestType: frame[4]))
         }
-        try send(outcome, stop)
-        swap(&current, &ahead)
+        return outcome
     }
 
-    /// Submits the next IN transfer after a Tversion; false if the kernel has no memory for the new msize, and a small
-    /// buffer is in use.
-    private func readAhead() throws(Ended) -> Bool {
+    /// Gives the transfers buffers for a new msize, and submits the IN transfer, before the board is told: if the kernel
+    /// has no memory for them, the mount must fail. Safe to do before the reply is taken, as a client that has no msize
+    /// yet sends nothing else.
+    /// - Returns: what to send.
+    private func resizeForVersion(_ outcome: Exchange.Outcome) throws(Ended) -> Exchange.Outcome {
+        resize(msize: msize)
         do throws(Ended) {
-            try read(into: ahead)
-            return true
+            try read()
+            return outcome
         } catch {
             guard error.end == .failed(.noMemory) else { throw error }
             notify?(.noMemory(msize: msize))
-            resize(msize: 0, keepingReply: true)
-            try read(into: ahead)
-            return false
+            resize(msize: 0)
+            try read()
+            return replyNoMemory()
         }
+    }
+
+    /// Replaces the reply in the buffer by an Rlerror(ENOMEM).
+    private func replyNoMemory() -> Exchange.Outcome {
+        let tag = FrameHeader(decoding: UnsafeRawBufferPointer(reply.buffer).bytes)?.tag ?? .none
+        return .replaced(size: ReplyRules.writeError(12 /* ENOMEM */, tag: tag, into: reply.buffer))
     }
 
     /// Sends a reply, and waits until the board has taken it.
     private func send(_ outcome: Exchange.Outcome, _ stop: StopRequest) throws(Ended) {
-        guard let size = outcome.size else { throw Ended(.wedged(.requestLost)) }
-        trace?(.toBoard, UnsafeRawBufferPointer(rebasing: reply.buffer[..<size]).bytes)
+        guard var size = outcome.size else { throw Ended(.wedged(.requestLost)) }
         do throws(USBError) {
-            try reply.submit(0..<size, endWithZeroLengthPacket: exchange.needsZeroLengthPacket(replySize: size))
+            do throws(USBError) {
+                try submitReply(size)
+            } catch {
+                // Nothing was sent. Large transfers need kernel memory that many boards share; an Rlerror needs none.
+                guard error == .noMemory else { throw error }
+                notify?(.noMemory(msize: msize))
+                size = replyNoMemory().size ?? 0
+                try submitReply(size)
+            }
         } catch {
             throw Ended(error == .noDevice ? .gone(midRequest: true) : .failed(error))
         }
+        trace?(.toBoard, UnsafeRawBufferPointer(rebasing: reply.buffer[..<size]).bytes)
         var patience = Patience(milliseconds: 2000)
         while reply.isInFlight {
             if stop.isRequested, patience.isOver { reply.cancel() }
@@ -203,15 +210,17 @@ public final class GadgetLink {
         statistics.bytesToBoard += UInt64(size)
     }
 
-    /// Gives all transfers buffers for an msize; 0 is none negotiated.
-    private func resize(msize: Int, keepingReply: Bool = false) {
+    private func submitReply(_ size: Int) throws(USBError) {
+        try reply.submit(0..<size, endWithZeroLengthPacket: exchange.needsZeroLengthPacket(replySize: size))
+    }
+
+    /// Gives both transfers buffers for an msize; 0 is none negotiated. A small reply stays where it is.
+    private func resize(msize: Int) {
         let msize = msize > 0 ? msize : Self.initialMsize
         framing.bufferSize = RequestFraming.bufferSize(msize: msize, maxPacketSize: framing.maxPacketSize)
-        current.resize(framing.bufferSize)
-        ahead.resize(framing.bufferSize)
-        // Replies to a request from before the Tversion may be on the wire up to this size.
-        let size = max(msize, Exchange.initialLimit)
-        reply.resize(size, keeping: keepingReply ? Exchange.initialLimit : 0)
+        request.resize(framing.bufferSize)
+        // The smallest msize is the largest reply to a Tversion: both are 4096.
+        reply.resize(max(msize, Exchange.initialLimit), keeping: Exchange.initialLimit)
     }
 
     /// What a failed transfer means. A pulled cable often shows as an I/O error first.
@@ -229,7 +238,7 @@ public final class GadgetLink {
 
     /// Waits for the transfers that are still submitted, so that libusb lets go of their buffers.
     private func retire() {
-        for transfer in [current, ahead, reply] {
+        for transfer in [request, reply] {
             transfer.cancel()
             while transfer.isInFlight { context.handleEvents(milliseconds: 1000) }
         }
