@@ -3,14 +3,12 @@ internal import P9Wire
 
 /// Carries requests from one board to a responder and the replies back, on the thread that calls `run`.
 ///
-/// Per request: the IN transfer ends with the whole T-message, the responder writes its reply into the OUT transfer's
-/// buffer, the OUT transfer is submitted, and when the board has taken it, the IN transfer again. No allocation, no copy,
-/// no other thread.
+/// Per request: an IN transfer ends with the whole T-message, the other IN transfer is submitted, the responder writes
+/// its reply into the OUT transfer's buffer, the OUT transfer is submitted. No allocation, no copy, no other thread.
 ///
-/// The next request is not read before the reply has been taken: a client of Linux 6.12 that was unmounted and mounted
-/// again has two requests under way (`p9_usbg_create` in `net/9p/trans_usbg.c` completes `received` at each mount). If
-/// the second leaves the board too early, the client finds its only OUT request in use and fails with EINVAL; our reply
-/// to it then meets another request, and the board hangs. Left unread, the second request just waits its turn.
+/// A board must not mount twice without making its gadget anew: each mount lets a client of Linux 6.12 send one more
+/// request before the first one's reply (`p9_usbg_create` in `net/9p/trans_usbg.c` completes `received`), which it can't
+/// cope with itself, whatever the host does.
 public final class GadgetLink {
     public let gadget: Gadget
     public private(set) var statistics = LinkStatistics()
@@ -24,7 +22,7 @@ public final class GadgetLink {
         case toBoard
     }
 
-    /// The msize a server had better not exceed, in bytes. A link has two buffers of this size, and the kernel gives
+    /// The msize a server had better not exceed, in bytes. A link has three buffers of this size, and the kernel gives
     /// all of usbfs 16 MiB (`usbcore.usbfs_memory_mb`).
     public static let maximumMsize = 1 << 20
 
@@ -35,26 +33,32 @@ public final class GadgetLink {
     private let claimed: ClaimedInterface
     private var exchange: Exchange
     private var framing: RequestFraming
-    private let request: BulkTransfer
-    /// Whether `request` was submitted and its outcome has not been looked at; it may have ended meanwhile.
+    /// The IN transfer that brings the next message.
+    private var incoming: BulkTransfer
+    /// Whether `incoming` was submitted and its outcome has not been looked at; it may have ended meanwhile.
     private var isReading = false
+    /// The IN transfer whose message is being executed.
+    private var executing: BulkTransfer
     private let reply: BulkTransfer
 
     /// The negotiated msize in bytes; 0 before the first Tversion.
     public var msize: Int { exchange.msize }
 
     /// Claims the gadget's interface, and takes usb-storage off the other ones of the same device.
-    /// - Parameter msize: what an earlier link has negotiated, for a board that is still mounted; else 0.
+    /// - Parameters:
+    ///   - msize: what an earlier link has negotiated, for a board that is still mounted; else 0.
+    ///   - patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
-    public init(_ gadget: Gadget, msize: Int = 0) throws(USBError) {
+    public init(_ gadget: Gadget, msize: Int = 0, patience: Double = 1) throws(USBError) {
         self.gadget = gadget
         context = try USBContext()
-        claimed = try ClaimedInterface(gadget, in: context)
+        claimed = try ClaimedInterface(gadget, in: context, patience: patience)
         let packet = gadget.bulk.maxPacketSize
         let size = RequestFraming.bufferSize(msize: Self.initialMsize, maxPacketSize: packet)
         exchange = Exchange(maxPacketSize: packet, msize: msize)
         framing = RequestFraming(maxPacketSize: packet, bufferSize: size)
-        request = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
+        incoming = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
+        executing = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
         reply = try BulkTransfer(claimed, endpoint: gadget.bulk.replies, bufferSize: Self.initialMsize)
     }
 
@@ -93,57 +97,62 @@ public final class GadgetLink {
             case .nothing, .incomplete:
                 break
             case .request(let size, let isEnded):
+                swap(&incoming, &executing)
+                // The next transfer waits at the host controller before the board can want it, except where its size is
+                // what the request is about. Before the end of this message is taken, the board doesn't listen.
+                let isVersion = executing.buffer[4] == MessageType.tversion.rawValue
+                if !isVersion, !isEnded || !stop.isRequested { readAhead() }
                 let outcome = execute(size, responder)
-                let isVersion = request.buffer[4] == MessageType.tversion.rawValue
-                if isVersion {
-                    try send(try resizeForVersion(outcome), stop)
-                } else {
-                    if !isEnded { try read() }
-                    try send(outcome, stop)
-                }
+                try send(isVersion ? resizeForVersion(outcome) : outcome, stop)
             case .refused(let refusal, let isEnded):
                 statistics.requestsRefused += 1
                 notify?(.requestRefused(refusal.reason == .tooLong ? .tooLong : .malformed))
-                if !isEnded { try read() }
+                if !isEnded || !stop.isRequested { readAhead() }
                 try send(exchange.refuse(refusal, into: reply.buffer), stop)
             }
         }
     }
 
-    /// Submits the IN transfer for the rest of the buffer.
+    /// Submits the incoming transfer for the rest of its buffer.
     private func read() throws(Ended) {
         do throws(USBError) {
-            try request.submit(framing.offset..<framing.bufferSize)
+            try incoming.submit(framing.offset..<framing.bufferSize)
             isReading = true
         } catch {
             throw Ended(error == .noDevice ? .gone(midRequest: framing.isMidMessage) : .failed(error))
         }
     }
 
-    /// Waits until the IN transfer has ended, and says what it brought.
+    /// Submits the incoming transfer while a request is in hand, which must be answered in any case: what goes wrong here
+    /// goes wrong again when the reply is sent, or when `loop` reads next.
+    private func readAhead() {
+        try? read()
+    }
+
+    /// Waits until the incoming transfer has ended, and says what it brought.
     private func awaitStep(_ stop: StopRequest) throws(Ended) -> RequestFraming.Step {
         var patience = Patience(milliseconds: 1000)
-        while request.isInFlight {
+        while incoming.isInFlight {
             // A message that has begun is read to its end: the board can't send it again.
-            if stop.isRequested, !framing.isMidMessage || patience.isOver { request.cancel() }
+            if stop.isRequested, !framing.isMidMessage || patience.isOver { incoming.cancel() }
             context.handleEvents(milliseconds: stop.isRequested ? 50 : 60_000)
         }
         isReading = false
-        let isCancelled = request.status == LIBUSB_TRANSFER_CANCELLED
-        guard isCancelled || request.status == LIBUSB_TRANSFER_COMPLETED else {
-            throw failure(of: request, midRequest: framing.isMidMessage)
+        let isCancelled = incoming.status == LIBUSB_TRANSFER_CANCELLED
+        guard isCancelled || incoming.status == LIBUSB_TRANSFER_COMPLETED else {
+            throw failure(of: incoming, midRequest: framing.isMidMessage)
         }
-        if isCancelled, request.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
+        if isCancelled, incoming.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
         return framing.received(
-            request.count,
-            in: UnsafeRawBufferPointer(request.buffer).bytes,
+            incoming.count,
+            in: UnsafeRawBufferPointer(incoming.buffer).bytes,
             interrupted: isCancelled
         )
     }
 
     /// Has a request answered.
     private func execute(_ size: Int, _ responder: some Responder) -> Exchange.Outcome {
-        let frame = UnsafeRawBufferPointer(rebasing: request.buffer[..<size])
+        let frame = UnsafeRawBufferPointer(rebasing: executing.buffer[..<size])
         statistics.bytesFromBoard += UInt64(size)
         trace?(.fromBoard, frame.bytes)
         let outcome = exchange.answer(frame.bytes, with: responder, into: reply.buffer)
@@ -154,9 +163,8 @@ public final class GadgetLink {
         return outcome
     }
 
-    /// Gives the transfers buffers for a new msize, and submits the IN transfer, before the board is told: if the kernel
-    /// has no memory for them, the mount must fail. Safe to do before the reply is taken, as a client that has no msize
-    /// yet sends nothing else.
+    /// Gives the transfers buffers for a new msize, and submits the incoming one, before the board is told: if the kernel
+    /// has no memory for it, the mount must fail.
     /// - Returns: what to send.
     private func resizeForVersion(_ outcome: Exchange.Outcome) throws(Ended) -> Exchange.Outcome {
         resize(msize: msize)
@@ -214,11 +222,12 @@ public final class GadgetLink {
         try reply.submit(0..<size, endWithZeroLengthPacket: exchange.needsZeroLengthPacket(replySize: size))
     }
 
-    /// Gives both transfers buffers for an msize; 0 is none negotiated. A small reply stays where it is.
+    /// Gives all transfers buffers for an msize; 0 is none negotiated. A small reply stays where it is.
     private func resize(msize: Int) {
         let msize = msize > 0 ? msize : Self.initialMsize
         framing.bufferSize = RequestFraming.bufferSize(msize: msize, maxPacketSize: framing.maxPacketSize)
-        request.resize(framing.bufferSize)
+        incoming.resize(framing.bufferSize)
+        executing.resize(framing.bufferSize)
         // The smallest msize is the largest reply to a Tversion: both are 4096.
         reply.resize(max(msize, Exchange.initialLimit), keeping: Exchange.initialLimit)
     }
@@ -238,7 +247,7 @@ public final class GadgetLink {
 
     /// Waits for the transfers that are still submitted, so that libusb lets go of their buffers.
     private func retire() {
-        for transfer in [request, reply] {
+        for transfer in [incoming, executing, reply] {
             transfer.cancel()
             while transfer.isInFlight { context.handleEvents(milliseconds: 1000) }
         }

@@ -43,7 +43,8 @@ again() {
         check "$1: the board gets an answer" sh -c 'timeout 10 stat /run/board/kept 2>&1 | grep -q "Stale file handle"'
     fi
     check "$1: unmount" timeout 10 umount /run/board
-    board_mount 0 /run/board || fail "$1: mount again"
+    board_mount 0 /run/board &
+    wait_for 15 ended $! || fail "$1: mount again"
     check_equal "$1: read" "$(cat "$tree/kept")" "$(timeout 10 cat /run/board/kept)"
 }
 
