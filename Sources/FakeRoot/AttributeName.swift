@@ -51,6 +51,8 @@ struct AttributeName: ~Copyable {
 
     /// The attribute that holds the label.
     static let label: StaticString = "user.containers.override_stat"
+    /// Where `security.capability` is kept.
+    static let capability: StaticString = "user.containers.override_security.capability"
     private static let overridePrefix: StaticString = "user.containers.override_"
 
     /// Metadata of this and other fake-root tools.

@@ -12,10 +12,15 @@ public struct BoardStatus: Sendable {
 
     init(host: FileStatus, label: Label?) {
         self.host = host
-        // A label can make a regular file a special one. It can't make a directory of a file or a file of a
-        // directory; one that claims so was put on the wrong file, and only its owner and mode are taken.
-        let hostKind = NodeKind(host.format) ?? .file
-        if let kind = label?.kind, kind.isSpecial, hostKind == .file { self.kind = kind } else { kind = hostKind }
+        // A label can make an empty regular file a special one. It can't make a directory of a file or a file of a
+        // directory, nor a device of a file with content; one that claims so was put on the wrong file, and only its
+        // owner and mode are taken.
+        let hostKind = NodeKind(host: host)
+        if let kind = label?.kind, kind.isSpecial, hostKind == .file, host.size == 0 {
+            self.kind = kind
+        } else {
+            kind = hostKind
+        }
         uid = label?.uid ?? 0
         gid = label?.gid ?? 0
         permissions = label?.mode ?? host.mode & 0o7777

@@ -4,6 +4,8 @@ public import LinuxFiles
 extension FakeRootTree {
     /// XATTR_SIZE_MAX, in bytes.
     public static let maxAttributeSize = 65_536
+    /// XATTR_NAME_MAX, in bytes.
+    public static let maxAttributeNameLength = AttributeName.maxLength
 
     /// - Throws: `ENODATA` if there is none, or the name is hidden; `EOPNOTSUPP` for a class that can't be kept.
     public func attribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) -> [UInt8] {
@@ -11,8 +13,10 @@ extension FakeRootTree {
         do throws(Errno) {
             let name = try AttributeName(board: name)
             guard Self.canCarryAttributes(host) else { throw .ENODATA }
-            return try name.withCString { (name) throws(Errno) in
-                try Self.readAttribute(name, of: descriptor)
+            return try raisingToFloor(descriptor) { () throws(Errno) in
+                try name.withCString { (name) throws(Errno) in
+                    try Self.readAttribute(name, of: descriptor)
+                }
             }
         } catch .EPERM {
             throw .ENODATA

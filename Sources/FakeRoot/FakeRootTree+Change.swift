@@ -23,7 +23,8 @@ extension FakeRootTree {
     ///   belong to another than root, a device node of the host's own.
     public func change(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
         try labelChanges.withLock { _ throws(Errno) in
-            var status = try status(of: descriptor)
+            let old = try status(of: descriptor)
+            var status = old
             status.uid = change.uid ?? status.uid
             status.gid = change.gid ?? status.gid
             if let permissions = change.permissions { status.permissions = permissions & 0o7777 }
@@ -33,6 +34,26 @@ extension FakeRootTree {
                 return
             }
             try store(status, on: descriptor)
+            if status.label == old.label {
+                // The board expects the change time to move all the same; ext4 ignores a setxattr of an equal value.
+                try System.changeMode(of: descriptor, to: status.hostPermissions)
+            }
+        }
+    }
+
+    /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another user
+    /// than root writes to a file.
+    public func dropPrivileges(of descriptor: CInt) throws(Errno) {
+        let status = try status(of: descriptor)
+        let setuid: UInt32 = 0o4000
+        let setgidAndGroupExecute: UInt32 = 0o2010
+        var permissions = status.permissions & ~setuid
+        if permissions & setgidAndGroupExecute == setgidAndGroupExecute { permissions &= ~0o2000 }
+        if permissions != status.permissions { try change(descriptor, OwnerAndMode(permissions: permissions)) }
+        do throws(Errno) {
+            try System.removeAttribute(AttributeName.capability.cString, of: descriptor)
+        } catch .ENODATA, .EOPNOTSUPP {
+            // as for nearly every file
         }
     }
 
@@ -58,17 +79,18 @@ extension FakeRootTree {
         }
     }
 
-    func write(_ label: Label, on descriptor: CInt) throws(Errno) {
+    /// - Parameter flags: as of `setxattr`.
+    func write(_ label: Label, on descriptor: CInt, flags: CInt = 0) throws(Errno) {
         let text = Array(label.text.utf8)
         let value = text.span.bytes
         do throws(Errno) {
-            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value)
+            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value, flags: flags)
         } catch .EACCES {
             // setxattr(2) wants a writable file, and we are here because this one isn't. Its owner may change that.
             let host = try System.status(of: descriptor)
             let kind = NodeKind(host.format) ?? .file
             try System.changeMode(of: descriptor, to: BoardStatus.hostPermissions(host.mode, kind))
-            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value)
+            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value, flags: flags)
         }
     }
 

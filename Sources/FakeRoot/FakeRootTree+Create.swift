@@ -52,9 +52,11 @@ extension FakeRootTree {
         let label = Self.label(owner, permissions, kind)
         return try raisingToFloor(directory) { () throws(Errno) in
             guard let label else {
-                return try name.withCString { (name) throws(Errno) in
+                let file = try name.withCString { (name) throws(Errno) in
                     try System.open(at: directory, name, [.readWrite, .create, .exclusive, .noFollow], mode: mode)
                 }
+                try Self.ensureMode(mode, of: file.raw)
+                return file
             }
             do throws(Errno) {
                 let file = try System.open(at: directory, ".", [.unnamed, .readWrite], mode: mode)
@@ -73,6 +75,13 @@ extension FakeRootTree {
         }
     }
 
+    /// A default ACL of the host's directory can take bits from what is made in it, and a setgid bit is inherited; without
+    /// a label the board would see that.
+    private static func ensureMode(_ mode: UInt32, of descriptor: CInt) throws(Errno) {
+        guard try System.status(of: descriptor).mode & 0o7777 != mode else { return }
+        try System.changeMode(of: descriptor, to: mode)
+    }
+
     /// Makes a directory.
     public func createDirectory(
         _ name: borrowing FileName,
@@ -88,6 +97,10 @@ extension FakeRootTree {
             guard let label else {
                 return try name.withCString { (name) throws(Errno) in
                     try System.makeDirectory(at: directory, name, mode: mode)
+                    if try System.status(at: directory, name).mode & 0o7777 != mode {
+                        let new = try System.open(at: directory, name, [.path, .directory, .noFollow])
+                        try Self.ensureMode(mode, of: new.raw)
+                    }
                 }
             }
             try staged(name, in: directory, isDirectory: true) { (staging) throws(Errno) in
@@ -145,9 +158,28 @@ extension FakeRootTree {
         guard !Self.isStagingName(name) else { throw .ENOENT }
         try raisingToFloor(directory) { () throws(Errno) in
             try name.withCString { (name) throws(Errno) in
-                try System.unlink(at: directory, name, isDirectory: isDirectory)
+                do throws(Errno) {
+                    try System.unlink(at: directory, name, isDirectory: isDirectory)
+                } catch .ENOTEMPTY {
+                    // Perhaps empty for the board: a server that was killed may have left something it can't see.
+                    guard try Self.removeStaged(from: directory, name) else { throw .ENOTEMPTY }
+                    try System.unlink(at: directory, name, isDirectory: isDirectory)
+                }
             }
         }
+    }
+
+    /// Removes what was being made in a directory, if the directory holds nothing else.
+    /// - Returns: whether it is empty now.
+    private static func removeStaged(
+        from parent: CInt,
+        _ name: UnsafePointer<CChar>
+    ) throws(Errno) -> Bool {
+        let directory = try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
+        let names = try System.names(in: directory.raw)
+        for name in names where try !isStagingName(FileName(name.span.bytes)) { return false }
+        for name in names { try System.removeTree(at: directory.raw, FileName(name.span.bytes)) }
+        return true
     }
 
     /// Whether a new file gets a label, because the host's file alone would not show this.
@@ -167,17 +199,41 @@ extension FakeRootTree {
         isDirectory: Bool,
         make: (UnsafePointer<CChar>) throws(Errno) -> Result
     ) throws(Errno) -> Result {
-        let serial = stagingSerial.wrappingAdd(1, ordering: .relaxed).newValue
-        let staging = try FileName("\(Self.stagingPrefix)\(System.processID).\(serial)")
-        return try staging.withCString { (staging) throws(Errno) -> Result in
+        while true {
+            let serial = stagingSerial.wrappingAdd(1, ordering: .relaxed).newValue
+            let staging = try FileName("\(Self.stagingPrefix)\(System.processID).\(serial)")
             do throws(Errno) {
-                let result = try make(staging)
+                return try stage(staging, name, in: directory, isDirectory: isDirectory, make: make)
+            } catch .EAGAIN {
+                continue
+            }
+        }
+    }
+
+    /// - Throws: `EAGAIN` if the staging name is taken: by a server in another process namespace, or one that was killed.
+    private func stage<Result: ~Copyable>(
+        _ staging: borrowing FileName,
+        _ name: borrowing FileName,
+        in directory: CInt,
+        isDirectory: Bool,
+        make: (UnsafePointer<CChar>) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        try staging.withCString { (staging) throws(Errno) -> Result in
+            var isTaken = false
+            do throws(Errno) {
+                let result: Result
+                do throws(Errno) {
+                    result = try make(staging)
+                } catch .EEXIST {
+                    isTaken = true
+                    throw .EAGAIN
+                }
                 try name.withCString { (name) throws(Errno) in
                     try System.rename(at: directory, staging, to: directory, name, replacing: false)
                 }
                 return result
             } catch {
-                try? System.unlink(at: directory, staging, isDirectory: isDirectory)
+                if !isTaken { try? System.unlink(at: directory, staging, isDirectory: isDirectory) }
                 throw error
             }
         }

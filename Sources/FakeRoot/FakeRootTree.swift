@@ -41,22 +41,52 @@ public final class FakeRootTree: Sendable {
         of name: borrowing FileName,
         in directory: CInt
     ) throws(Errno) -> (host: FileStatus, kind: NodeKind) {
-        let host = try name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
-        guard host.format == .regular, host.size == 0 else { return (host, NodeKind(host.format) ?? .file) }
-        let status = try status(of: lookup(name, in: directory).raw)
+        let host = try raisingToFloor(directory) { () throws(Errno) in
+            try name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
+        }
+        guard host.format == .regular, host.size == 0 else { return (host, NodeKind(host: host)) }
+        let file = try lookup(name, in: directory)
+        let status = try status(of: file.raw)
         return (status.host, status.kind)
     }
 
     /// The label of a file, if it has one that can be read as such.
     func label(of descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
         guard Self.canCarryAttributes(host) else { return nil }
-        return try withUnsafeStackBuffer(Label.maxSize) { (buffer) throws(Errno) -> Label? in
+        do throws(Errno) {
+            return try Self.readLabel(of: descriptor)
+        } catch .EACCES where host.uid == System.effectiveUser {
+            return try labelOfUnreadable(descriptor, host)
+        }
+    }
+
+    /// XATTR_CREATE: fail if the attribute exists.
+    private static let createOnly: CInt = 1
+
+    private static func readLabel(of descriptor: CInt) throws(Errno) -> Label? {
+        try withUnsafeStackBuffer(Label.maxSize) { (buffer) throws(Errno) -> Label? in
             do throws(Errno) {
                 let size = try System.getAttribute(AttributeName.label.cString, of: descriptor, into: buffer)
                 return Label(parsing: UnsafeRawBufferPointer(rebasing: buffer[..<size]))
             } catch .ENODATA, .EOPNOTSUPP, .ERANGE {
                 return nil  // none; none possible on this file system; too long to be one
             }
+        }
+    }
+
+    /// getxattr(2) wants a readable file, and the developer has said `chmod 000` or `chmod 200`. Raises the host's mode
+    /// to the floor; the board goes on seeing what it saw.
+    private func labelOfUnreadable(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
+        let kind = NodeKind(host.format) ?? .file
+        try System.changeMode(of: descriptor, to: BoardStatus.hostPermissions(host.mode, kind))
+        if let label = try Self.readLabel(of: descriptor) { return label }
+        let label = Label(uid: 0, gid: 0, mode: host.mode, kind: kind)
+        do throws(Errno) {
+            // Not over the one that another thread may have written since.
+            try write(label, on: descriptor, flags: Self.createOnly)
+            return label
+        } catch .EEXIST {
+            return try Self.readLabel(of: descriptor)
         }
     }
 
@@ -69,8 +99,10 @@ public final class FakeRootTree: Sendable {
     /// - Throws: `ENOENT`, `ENOTDIR`, `EACCES`.
     public func lookup(_ name: borrowing FileName, in directory: CInt) throws(Errno) -> OwnedDescriptor {
         guard !Self.isStagingName(name) else { throw .ENOENT }
-        return try name.withCString { (name) throws(Errno) in
-            try System.open(at: directory, name, [.path, .noFollow])
+        return try raisingToFloor(directory) { () throws(Errno) in
+            try name.withCString { (name) throws(Errno) in
+                try System.open(at: directory, name, [.path, .noFollow])
+            }
         }
     }
 

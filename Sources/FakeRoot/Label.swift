@@ -31,7 +31,9 @@ public struct Label: Hashable, Sendable {
             let mode = Self.takeNumber(&rest, radix: 8)
         else { return nil }
         guard !rest.isEmpty else {
-            self.init(uid: uid, gid: gid, mode: mode, kind: nil)
+            // With S_IFMT bits even this form knows a FIFO from a file; of a device it lacks the number.
+            let kind = NodeKind(FileFormat(mode: mode)).flatMap { $0 == .pipe || $0 == .socket ? $0 : nil }
+            self.init(uid: uid, gid: gid, mode: mode, kind: kind)
             return
         }
         guard Self.take(UInt8(ascii: ":"), &rest), let kind = Self.takeKind(&rest), rest.isEmpty else { return nil }

@@ -24,6 +24,12 @@ public enum NodeKind: Hashable, Sendable {
         }
     }
 
+    /// What the host's own file is; a device node of the host's keeps its number.
+    init(host: FileStatus) {
+        let (major, minor) = System.deviceNumbers(host.rawDevice)
+        self = NodeKind(host.format, major: major, minor: minor) ?? .file
+    }
+
     public var format: FileFormat {
         switch self {
         case .file: .regular

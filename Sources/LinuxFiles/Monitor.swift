@@ -11,7 +11,12 @@ public final class Monitor<State>: @unchecked Sendable {  // the state is touche
         mutex = .allocate(capacity: 1)
         changed = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(changed, nil)
+        // Waits with a limit are by the clock that nobody sets.
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(changed, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -45,7 +50,7 @@ public final class Monitor<State>: @unchecked Sendable {  // the state is touche
     /// - Returns: nil if the time ran out.
     public func wait<Result>(seconds: Double, _ body: (inout State) -> Result?) -> Result? {
         var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
+        clock_gettime(CLOCK_MONOTONIC, &deadline)
         deadline.tv_sec += Int(seconds)
         deadline.tv_nsec += Int(seconds.truncatingRemainder(dividingBy: 1) * 1e9)
         if deadline.tv_nsec >= 1_000_000_000 {

@@ -4,6 +4,10 @@ internal import Glibc
 ///
 /// System calls take the borrowed `raw` number; nobody closes it but this type.
 public struct OwnedDescriptor: ~Copyable, Sendable {
+    /// The number, for system calls.
+    ///
+    /// Only of a descriptor that has a name: in `use(try open(...).raw)` the descriptor has no other use than `raw`, and
+    /// is closed before `use` is called.
     public let raw: CInt
 
     /// Takes over an open descriptor.

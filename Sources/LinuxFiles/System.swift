@@ -231,6 +231,11 @@ public enum System {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// The corresponding C functions are `major` and `minor`.
+    public static func deviceNumbers(_ rawDevice: UInt64) -> (major: UInt32, minor: UInt32) {
+        (clinux_major(rawDevice), clinux_minor(rawDevice))
+    }
+
     /// The corresponding C function is `getpid`.
     public static var processID: CInt { getpid() }
 

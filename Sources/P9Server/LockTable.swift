@@ -48,53 +48,74 @@ final class LockTable: Sendable {
         var range: Range
     }
 
-    /// Locks that one file may carry.
-    static let maximumPerFile = 4096
+    /// Locks that one session may hold.
+    static let maximumPerSession = 4096
+    /// The longest name of a client, in bytes; Linux sends its host name, of 64 at most.
+    static let maximumClientID = 255
 
-    private let files = Mutex<[File: [Lock]]>([:])
+    private struct State {
+        var files: [File: [Lock]] = [:]
+        /// How many locks each session holds.
+        var counts: [UInt64: Int] = [:]
+
+        /// Replaces the locks of a file, of which only one session's differ.
+        mutating func replace(_ file: File, with locks: [Lock], of session: UInt64) {
+            let count = counts[session, default: 0] + locks.count - files[file, default: []].count
+            counts[session] = count == 0 ? nil : count
+            files[file] = locks.isEmpty ? nil : locks
+        }
+    }
+
+    private let state = Mutex(State())
 
     /// Takes a lock, replacing what its owner held in the range.
-    /// - Returns: `blocked` while somebody else's lock stands in the way, `error` when the file has too many.
+    /// - Returns: `blocked` while somebody else's lock stands in the way, `error` when the session has too many.
     func acquire(_ lock: Lock, on file: File) -> LockStatus {
-        files.withLock { files in
-            var held = files[file, default: []]
+        state.withLock { state in
+            let held = state.files[file, default: []]
             guard !held.contains(where: { Self.conflicts($0, lock) }) else { return .blocked }
-            Self.release(lock.range, of: lock.owner, from: &held)
-            guard held.count < Self.maximumPerFile else { return .error }
-            held.append(lock)
-            files[file] = held
+            var left = Self.without(lock.range, of: lock.owner, held)
+            left.append(lock)
+            let count = state.counts[lock.owner.session, default: 0] + left.count - held.count
+            guard count <= Self.maximumPerSession else { return .error }
+            state.replace(file, with: left, of: lock.owner.session)
             return .success
         }
     }
 
-    func release(_ range: Range, of owner: Owner, on file: File) {
-        files.withLock { files in
-            guard var held = files[file] else { return }
-            Self.release(range, of: owner, from: &held)
-            files[file] = held.isEmpty ? nil : held
+    /// Gives a range back; more than was locked may be named.
+    /// - Returns: `error` if that would split a lock and the session has too many.
+    func release(_ range: Range, of owner: Owner, on file: File) -> LockStatus {
+        state.withLock { state in
+            guard let held = state.files[file] else { return .success }
+            let left = Self.without(range, of: owner, held)
+            let count = state.counts[owner.session, default: 0] + left.count - held.count
+            guard left.count <= held.count || count <= Self.maximumPerSession else { return .error }
+            state.replace(file, with: left, of: owner.session)
+            return .success
         }
     }
 
     /// The first lock in the way of one like `lock`.
     func holder(against lock: Lock, on file: File) -> Lock? {
-        files.withLock { $0[file]?.first { Self.conflicts($0, lock) } }
+        state.withLock { $0.files[file]?.first { Self.conflicts($0, lock) } }
     }
 
     /// Drops what was locked through a fid.
     func releaseAll(session: UInt64, fid: Fid, on file: File) {
-        files.withLock { files in
-            guard var held = files[file] else { return }
-            held.removeAll { $0.owner.session == session && $0.fid == fid }
-            files[file] = held.isEmpty ? nil : held
+        state.withLock { state in
+            guard let held = state.files[file], state.counts[session] != nil else { return }
+            state.replace(file, with: held.filter { $0.owner.session != session || $0.fid != fid }, of: session)
         }
     }
 
     /// Drops everything a session holds.
     func releaseAll(session: UInt64) {
-        files.withLock { files in
-            for (file, held) in files {
+        state.withLock { state in
+            guard state.counts[session] != nil else { return }
+            for (file, held) in state.files {
                 let left = held.filter { $0.owner.session != session }
-                if left.count != held.count { files[file] = left.isEmpty ? nil : left }
+                if left.count != held.count { state.replace(file, with: left, of: session) }
             }
         }
     }
@@ -104,7 +125,7 @@ final class LockTable: Sendable {
     }
 
     /// Cuts a range out of an owner's locks: one may shrink, split in two or vanish.
-    private static func release(_ range: Range, of owner: Owner, from held: inout [Lock]) {
+    private static func without(_ range: Range, of owner: Owner, _ held: [Lock]) -> [Lock] {
         var left: [Lock] = []
         for lock in held {
             guard lock.owner == owner, lock.range.overlaps(range) else {
@@ -122,6 +143,6 @@ final class LockTable: Sendable {
                 left.append(after)
             }
         }
-        held = left
+        return left
     }
 }

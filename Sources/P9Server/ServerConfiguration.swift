@@ -10,8 +10,8 @@ public final class ServerConfiguration: Sendable {
     public let maximumMessageSize: Int
     /// Fids per session.
     let maximumFids: Int
-    /// O_PATH descriptors that one session keeps; idle fids beyond that find their file again by its path.
-    let maximumDescriptors: Int
+    /// Three quarters of what the process may have are for fids; the rest is for requests under way and connections.
+    let descriptors: DescriptorPool
     /// Bytes of attribute values that one session may have under way.
     let maximumAttributeBytes: Int
     let locks = LockTable()
@@ -32,7 +32,7 @@ public final class ServerConfiguration: Sendable {
         self.exports = exports
         self.maximumMessageSize = maximumMessageSize
         self.maximumFids = maximumFids
-        maximumDescriptors = max(64, min(descriptorLimit / 4, 65_536))
+        descriptors = DescriptorPool(limit: max(64, min(descriptorLimit / 4 * 3, 1 << 18)))
         maximumAttributeBytes = 8 << 20
         self.trace = trace
     }

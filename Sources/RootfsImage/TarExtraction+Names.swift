@@ -46,7 +46,9 @@ extension TarExtraction {
             do throws(Errno) {
                 return try make(name, directory)
             } catch .EEXIST {
-                let isDirectory = try System.status(of: tree.lookup(name, in: directory).raw).format == .directory
+                let isDirectory = try name.withCString { (name) throws(Errno) in
+                    try System.status(at: directory, name).format == .directory
+                }
                 try tree.unlink(name, in: directory, isDirectory: isDirectory)
                 summary.replaced += 1
                 return try make(name, directory)

@@ -11,15 +11,16 @@ public struct ProgramResult: Sendable {
 
 /// Another program, running.
 public struct RunningProgram: Sendable {
-    public let processID: pid_t
+    public let processID: CInt
     private let output: String
 
     /// Starts a program found in PATH (/usr/sbin included), with standard input from /dev/null.
     public init(_ arguments: [String]) throws(Errno) {
         var template = Array("/tmp/usb9pfs-output-XXXXXX".utf8CString)
-        let descriptor = mkostemp(&template, O_CLOEXEC)
+        let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw .last }
         defer { close(descriptor) }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         output = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 
         var actions = posix_spawn_file_actions_t()
@@ -54,8 +55,8 @@ public struct RunningProgram: Sendable {
         let file = try System.open(output, .readOnly)
         unlink(output)
         var text = [UInt8](repeating: 0, count: Int(try System.status(of: file.raw).size))
-        _ = try text.withUnsafeMutableBytes { (buffer) throws(Errno) in
-            try System.read(file.raw, into: buffer, at: 0)
+        _ = try text.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }
         let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
         return ProgramResult(status: code, output: String(decoding: text, as: UTF8.self))

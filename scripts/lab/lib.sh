@@ -11,7 +11,8 @@
 #   board_gone N                  true when the host does not see board N
 #   host_connect N PORT [ANAME]   connects board N to a 9P server on 127.0.0.1:PORT with the host program under test
 #   diod_start PORT DIR           the reference server, as root; prints its process id
-#   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable
+#   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable. In the
+#                                 background "${as_user[@]}" COMMAND... &
 #   export_directory NAME         makes /run/export/NAME of that user's and prints it
 #   check NAME COMMAND...         ok if the command succeeds; its output is shown if not. Never stops the scenario
 #   check_equal NAME WANT HAVE    compares two strings
@@ -112,9 +113,9 @@ watch_progress() {
     wait "$pid"
 }
 
-as_user() {
-    setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups --no-new-privs env HOME=/run/home TMPDIR=/run/tmp "$@"
-}
+# An array beside the function, for the background: with `as_user ... &`, $! is a shell's process id, not the program's.
+as_user=(setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups --no-new-privs env HOME=/run/home TMPDIR=/run/tmp)
+as_user() { "${as_user[@]}" "$@"; }
 
 export_directory() {
     install -d -m 755 /run/export
@@ -199,7 +200,7 @@ host_serve() {
                 path) select=(--path "$path") ;;
                 serial) select=(--serial "$(cat "$(board_device "$board")/serial")") ;;
             esac
-            as_user "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            "${as_user[@]}" "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             sleep 0.2
             kill -0 $!
@@ -216,14 +217,14 @@ host_connect() {
         baseline)
             # It finds gadgets by id only, so it must be told.
             id=$(cat "$(board_device "$board")"/id{Vendor,Product} | paste -s -d :)
-            as_user python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
+            "${as_user[@]}" python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
                 >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             wait_for 20 grep -q 'connected to server' "/run/lab/host-$board.log"
             ;;
         p9fwd)
             host_program "$P9FWD"
-            as_user "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            "${as_user[@]}" "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             sleep 0.2
             kill -0 $!
@@ -283,7 +284,8 @@ host_counters() {
         baseline) awk '/(c2s|s2c) (packets|bytes):/ {
                 for (i = 2; i < NF; i++) if ($i == "packets:") p = $(i + 1); else if ($i == "bytes:") b[$(i - 1)] = $(i + 1) }
             END { if (p == "") print "unknown unknown"; else print p, b["c2s"] + b["s2c"] }' "$log" ;;
-        *) sed -nE 's/.*[^0-9]([0-9]+) requests[^0-9]+([0-9]+) bytes.*/\1 \2/p' "$log" | tail -n 1 | grep . || echo unknown unknown ;;
+        *) awk '/ requests, [0-9]+ bytes from the board, / { r += $2; b += $4 + $9 }
+            END { if (r == "") print "unknown unknown"; else print r, b }' "$log" ;;
     esac
 }
 

@@ -6,12 +6,13 @@ internal import Synchronization
 /// An open directory that is read by Treaddir.
 ///
 /// The client's cookies are ordinals, small whatever numbers the host's file system uses; `positions` leads back from
-/// them. An entry's cookie may be replayed as long as the directory isn't begun anew.
+/// them. Any cookie may be replayed, forwards and backwards.
 final class DirectoryStream: Sendable {
     let descriptor: SharedDescriptor
 
     private struct State {
-        /// After entry `n` (from 0) the host goes on at `positions[n]`.
+        /// After entry `n` (from 0) the host goes on at `positions[n]`. Those from `next` on are from an earlier pass:
+        /// still the host's for what it showed then, and overwritten by what it shows now.
         var positions: [Int64] = []
         /// The ordinal of the entry at `start` in the buffer.
         var next = 0
@@ -55,7 +56,11 @@ final class DirectoryStream: Sendable {
                     guard output.byteCount > 0 else { throw .EINVAL }
                     break
                 }
-                if state.positions.count == state.next { state.positions.append(record.position) }
+                if state.positions.count == state.next {
+                    state.positions.append(record.position)
+                } else {
+                    state.positions[state.next] = record.position
+                }
                 state.next += 1
                 state.start += record.length
             }
@@ -91,7 +96,6 @@ final class DirectoryStream: Sendable {
         guard cookie <= UInt64(state.positions.count) else { throw .EINVAL }
         let ordinal = Int(cookie)
         try System.seek(descriptor.raw, to: ordinal == 0 ? 0 : state.positions[ordinal - 1])
-        state.positions.removeLast(state.positions.count - ordinal)
         state.next = ordinal
         state.start = 0
         state.end = 0

@@ -19,6 +19,16 @@ struct FidEntry: Sendable {
     var state: State
     /// The uid of the Tattach that the fid comes from: who new files belong to.
     var uid: UInt32
+
+    /// The file, by its own opening if it is open: that one holds it whatever becomes of its name.
+    /// - Throws: as `Node.descriptor()`.
+    func descriptor() throws(Errno) -> SharedDescriptor {
+        switch state {
+        case .file(let file): file.descriptor
+        case .directory(let stream): stream.descriptor
+        case .walked, .attributeValue, .attributeUpload: try node.descriptor()
+        }
+    }
 }
 
 /// A regular file that is open for a fid.
@@ -37,20 +47,23 @@ final class FidTable: Sendable {
     private struct Contents {
         var entries: [Fid: FidEntry] = [:]
         var attributeBytes = 0
-        /// How many descriptors there can be before idle ones are given up again.
-        var parkingThreshold: Int
     }
 
-    private let contents: Mutex<Contents>
+    private let contents = Mutex(Contents())
+    private let pool: DescriptorPool
     private let maximumFids: Int
-    private let maximumDescriptors: Int
     private let maximumAttributeBytes: Int
+    private let parked = Atomic<Bool>(false)
 
     init(_ configuration: ServerConfiguration) {
+        pool = configuration.descriptors
         maximumFids = configuration.maximumFids
-        maximumDescriptors = configuration.maximumDescriptors
         maximumAttributeBytes = configuration.maximumAttributeBytes
-        contents = Mutex(Contents(parkingThreshold: configuration.maximumDescriptors))
+        pool.insert(self)
+    }
+
+    deinit {
+        pool.remove(ObjectIdentifier(self))
     }
 
     /// - Throws: `EBADF`.
@@ -68,7 +81,6 @@ final class FidTable: Sendable {
     /// Binds a fid that must be free.
     /// - Throws: `EBADF` if it is in use, `ENFILE` if there are too many.
     func insert(_ entry: FidEntry, at fid: Fid) throws(Errno) {
-        try reserveDescriptor()
         try contents.withLock { contents throws(Errno) in
             guard contents.entries[fid] == nil, fid != .none else { throw .EBADF }
             guard contents.entries.count < maximumFids else { throw .ENFILE }
@@ -102,22 +114,31 @@ final class FidTable: Sendable {
         contents.attributeBytes += entry.attributeBytes
     }
 
-    /// Makes idle fids give up their descriptors when there are many.
-    private func reserveDescriptor() throws(Errno) {
-        let crowd = contents.withLock { contents -> [Node]? in
-            guard contents.entries.count >= contents.parkingThreshold else { return nil }
-            return contents.entries.values.compactMap { entry in
-                if case .walked = entry.state { entry.node } else { nil }
-            }
+    /// Whether some node was parked, ever.
+    var hasParked: Bool { parked.load(ordering: .relaxed) }
+
+    /// Makes idle fids give up their descriptors. Whichever they are: a node that is wanted again opens its file again.
+    ///
+    /// A node that an open fid stands on is not idle. Only within `DescriptorPool.whilePathsStay`.
+    /// - Parameter count: how many may keep theirs.
+    func park(downTo count: Int) {
+        let entries = contents.withLock { Array($0.entries.values) }
+        var busy: Set<ObjectIdentifier> = []
+        for entry in entries {
+            if case .walked = entry.state { continue }
+            busy.insert(ObjectIdentifier(entry.node))
         }
-        guard let crowd else { return }
-        var held = 0
-        for node in crowd where !node.isParked { held += 1 }
-        // Half of them at a time, so that the search is paid for by many walks. Whichever they are: a node that is
-        // wanted again opens its file again.
-        var surplus = held - maximumDescriptors / 2
-        for node in crowd where surplus > 0 && node.park() { surplus -= 1 }
-        contents.withLock { $0.parkingThreshold = $0.entries.count + maximumDescriptors / 2 }
+        var kept = 0
+        for entry in entries where !busy.contains(ObjectIdentifier(entry.node)) && !entry.node.isParked {
+            kept += 1
+            if kept > count, entry.node.park() { parked.store(true, ordering: .relaxed) }
+        }
+    }
+
+    /// Leads parked nodes after a directory entry that was moved. Only within `DescriptorPool.whilePathsStay`.
+    func follow(from oldPath: [UInt8], to newPath: [UInt8]) {
+        let nodes = contents.withLock { $0.entries.values.map(\.node) }
+        for node in nodes { node.follow(from: oldPath, to: newPath) }
     }
 }
 

@@ -5,15 +5,17 @@ internal import P9Wire
 /// Tgetattr, Tsetattr, Tstatfs, Treadlink and the extended attributes.
 extension Session {
     func getAttributes(_ request: Tgetattr, _ reply: inout Reply) throws(Errno) {
-        let node = try fids[request.fid].node
-        let status = try node.tree.status(of: node.descriptor().raw)
+        let entry = try fids[request.fid]
+        let descriptor = try entry.descriptor()
+        defer { extendLifetime(descriptor) }
+        let status = try entry.node.tree.status(of: descriptor.raw)
         let host = status.host
         var valid: GetattrMask = [.basic, .generation]
         if host.birthTime.seconds != 0 { valid.insert(.birthTime) }
         try reply.send(
             Rgetattr(
                 valid: valid.intersection(request.mask.union(.basic)),
-                qid: node.qid,
+                qid: entry.node.qid,
                 mode: status.mode,
                 uid: status.uid,
                 gid: status.gid,
@@ -40,8 +42,11 @@ extension Session {
     }
 
     func setAttributes(_ request: Tsetattr, _ reply: inout Reply) throws(Errno) {
-        let node = try entryForChange(request.fid).node
-        let descriptor = try node.descriptor().raw
+        let entry = try entryForChange(request.fid)
+        let tree = entry.node.tree
+        let held = try entry.descriptor()
+        defer { extendLifetime(held) }
+        let descriptor = held.raw
         let valid = request.valid
         // Owner before mode, both in one step: a chown must not take the setuid bit that the same message gives.
         let change = OwnerAndMode(
@@ -49,10 +54,10 @@ extension Session {
             gid: valid.contains(.gid) ? request.gid : nil,
             permissions: valid.contains(.mode) ? request.mode : nil
         )
-        if !change.isEmpty { try node.tree.change(descriptor, change) }
+        if !change.isEmpty { try tree.change(descriptor, change) }
         if valid.contains(.size) {
             guard let size = Int64(exactly: request.size) else { throw .EFBIG }
-            try node.tree.truncate(descriptor, to: size)
+            try tree.truncate(descriptor, to: size)
         }
         let access = TimeChange(valid.contains(.accessTime), valid.contains(.accessTimeSet), request.accessTime)
         let modification = TimeChange(
@@ -67,7 +72,9 @@ extension Session {
     }
 
     func fileSystemStatus(_ request: FidRequest, _ reply: inout Reply) throws(Errno) {
-        let status = try System.fileSystemStatus(of: fids[request.fid].node.descriptor().raw)
+        let descriptor = try fids[request.fid].descriptor()
+        defer { extendLifetime(descriptor) }
+        let status = try System.fileSystemStatus(of: descriptor.raw)
         try reply.send(
             Rstatfs(
                 type: 0x0102_1997,  // V9FS_MAGIC: tools on the board look for it
@@ -86,10 +93,11 @@ extension Session {
     func readLink(_ request: FidRequest, _ reply: inout Reply) throws(Errno) {
         let node = try fids[request.fid].node
         guard node.qid.kind == .symlink else { throw .EINVAL }
-        let descriptor = try node.descriptor().raw
+        let descriptor = try node.descriptor()
+        defer { extendLifetime(descriptor) }
         // PATH_MAX; the kernel lets no longer target come into being.
         try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { (buffer) throws(Errno) in
-            let size = try System.readLink(descriptor, into: buffer)
+            let size = try System.readLink(descriptor.raw, into: buffer)
             let target = UnsafeRawBufferPointer(rebasing: buffer[..<size])
             try reply.send(Rreadlink(target: target.bytes))
         }
@@ -98,11 +106,12 @@ extension Session {
     func walkAttribute(_ request: Txattrwalk, _ reply: inout Reply) throws(Errno) {
         let entry = try fids[request.fid]
         guard request.newfid != request.fid, !fids.contains(request.newfid) else { throw .EBADF }
-        let descriptor = try entry.node.descriptor().raw
+        let descriptor = try entry.descriptor()
+        defer { extendLifetime(descriptor) }
         let value =
             request.name.isEmpty
-            ? try entry.node.tree.attributeNames(of: descriptor)
-            : try entry.node.tree.attribute(request.name, of: descriptor)
+            ? try entry.node.tree.attributeNames(of: descriptor.raw)
+            : try entry.node.tree.attribute(request.name, of: descriptor.raw)
         let walked = FidEntry(node: entry.node, state: .attributeValue(value), uid: entry.uid)
         try fids.insert(walked, at: request.newfid)
         try reply.send(Rxattrwalk(size: UInt64(value.count)))
@@ -113,6 +122,8 @@ extension Session {
         guard case .walked = entry.state else { throw .EINVAL }
         guard request.size <= FakeRootTree.maxAttributeSize else { throw .E2BIG }
         guard request.flags & ~Self.attributeFlags == 0, !request.name.isEmpty else { throw .EINVAL }
+        // setxattr(2) would refuse it at Tclunk; until then many could fill the memory.
+        guard request.name.byteCount <= FakeRootTree.maxAttributeNameLength else { throw .ERANGE }
         let upload = AttributeUpload(
             name: request.name.array,
             size: Int(request.size),
@@ -130,7 +141,9 @@ extension Session {
     func store(_ upload: AttributeUpload, on node: Node) throws(Errno) {
         let value = try upload.value()
         let name = upload.name
-        let descriptor = try node.descriptor().raw
+        let held = try node.descriptor()
+        defer { extendLifetime(held) }
+        let descriptor = held.raw
         if value.isEmpty, upload.flags == CInt(Self.attributeReplace) {
             try node.tree.removeAttribute(name.span.bytes, of: descriptor)
         } else {

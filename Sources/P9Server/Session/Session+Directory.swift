@@ -8,6 +8,7 @@ extension Session {
         let entry = try fids[request.fid]
         guard case .directory(let stream) = entry.state else { throw .EBADF }
         let node = entry.node
+        defer { extendLifetime(stream) }
         try reply.sendEntries(limit: request.count) { (buffer) throws(Errno) in
             try stream.read(from: request.offset, into: buffer) { (entry) throws(Errno) in
                 try Self.describe(entry, in: stream.descriptor.raw, of: node)
@@ -38,6 +39,7 @@ extension Session {
 
     func makeDirectory(_ request: Tmkdir, _ reply: inout Reply) throws(Errno) {
         let parent = try directory(request.directory)
+        defer { extendLifetime(parent) }
         let name = try FileName(request.name)
         let owner = Owner(uid: parent.uid, gid: request.gid)
         try parent.node.tree.createDirectory(name, in: parent.raw, owner: owner, permissions: request.mode)
@@ -46,6 +48,7 @@ extension Session {
 
     func makeNode(_ request: Tmknod, _ reply: inout Reply) throws(Errno) {
         let parent = try directory(request.directory)
+        defer { extendLifetime(parent) }
         let name = try FileName(request.name)
         let owner = Owner(uid: parent.uid, gid: request.gid)
         let tree = parent.node.tree
@@ -62,6 +65,7 @@ extension Session {
 
     func makeSymlink(_ request: Tsymlink, _ reply: inout Reply) throws(Errno) {
         let parent = try directory(request.directory)
+        defer { extendLifetime(parent) }
         let name = try FileName(request.name)
         let target = request.target.array
         guard !target.isEmpty else { throw .ENOENT }
@@ -79,20 +83,29 @@ extension Session {
 
     func link(_ request: Tlink, _ reply: inout Reply) throws(Errno) {
         let parent = try directory(request.directory)
-        let node = try entryForChange(request.fid).node
+        defer { extendLifetime(parent) }
+        let entry = try entryForChange(request.fid)
+        let node = entry.node
         guard node.export === parent.node.export else { throw .EXDEV }
         guard node.qid.kind != .directory else { throw .EPERM }
-        try node.tree.link(node.descriptor().raw, as: FileName(request.name), in: parent.raw)
+        let descriptor = try entry.descriptor()
+        defer { extendLifetime(descriptor) }
+        try node.tree.link(descriptor.raw, as: FileName(request.name), in: parent.raw)
         try reply.send(EmptyReply(.rlink))
     }
 
     func rename(_ request: Trename, _ reply: inout Reply) throws(Errno) {
-        let node = try entryForChange(request.fid).node
+        let entry = try entryForChange(request.fid)
+        let node = entry.node
         let target = try directory(request.directory)
+        defer { extendLifetime(target) }
         guard node.export === target.node.export else { throw .EXDEV }
         guard !node.isAttachRoot else { throw .EBUSY }
-        let place = try node.tree.locate(node.descriptor().raw, beneath: node.attachPoint.root.raw)
-        try node.tree.rename(place.name, in: place.directory.raw, to: FileName(request.name), in: target.raw)
+        let newName = try FileName(request.name)
+        let descriptor = try entry.descriptor()
+        defer { extendLifetime(descriptor) }
+        let place = try node.tree.locate(descriptor.raw, beneath: node.attachPoint.root.raw)
+        try move(place.name, in: place.directory.raw, to: newName, in: target.raw, of: node.tree)
         try reply.send(EmptyReply(.rrename))
     }
 
@@ -102,12 +115,33 @@ extension Session {
         guard source.node.export === target.node.export else { throw .EXDEV }
         let oldName = try FileName(request.oldName)
         let newName = try FileName(request.newName)
-        try source.node.tree.rename(oldName, in: source.raw, to: newName, in: target.raw)
+        defer { extendLifetime((source, target)) }
+        try move(oldName, in: source.raw, to: newName, in: target.raw, of: source.node.tree)
         try reply.send(EmptyReply(.rrenameat))
+    }
+
+    private func move(
+        _ oldName: borrowing FileName,
+        in oldDirectory: CInt,
+        to newName: borrowing FileName,
+        in newDirectory: CInt,
+        of tree: FakeRootTree
+    ) throws(Errno) {
+        try configuration.descriptors.whilePathsStay { () throws(Errno) in
+            let paths = try configuration.descriptors.paths(
+                of: oldName,
+                in: oldDirectory,
+                and: newName,
+                in: newDirectory
+            )
+            try tree.rename(oldName, in: oldDirectory, to: newName, in: newDirectory)
+            if let paths { configuration.descriptors.follow(from: paths.old, to: paths.new) }
+        }
     }
 
     func unlink(_ request: Tunlinkat, _ reply: inout Reply) throws(Errno) {
         let parent = try directory(request.directory)
+        defer { extendLifetime(parent) }
         let removeDirectory: UInt32 = 0x200  // AT_REMOVEDIR, the same on every Linux
         try parent.node.tree.unlink(
             FileName(request.name),

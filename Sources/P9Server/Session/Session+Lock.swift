@@ -5,6 +5,7 @@ internal import P9Wire
 extension Session {
     func lock(_ request: Tlock, _ reply: inout Reply) throws(Errno) {
         let file = try lockable(request.fid)
+        guard request.clientID.byteCount <= LockTable.maximumClientID else { throw .EINVAL }
         let owner = LockTable.Owner(
             session: id,
             processID: request.processID,
@@ -13,8 +14,7 @@ extension Session {
         let range = LockTable.Range(start: request.start, length: request.length)
         switch request.type {
         case .unlock:
-            configuration.locks.release(range, of: owner, on: file)
-            try reply.send(Rlock(status: .success))
+            try reply.send(Rlock(status: configuration.locks.release(range, of: owner, on: file)))
         case .read, .write:
             let lock = LockTable.Lock(
                 owner: owner,

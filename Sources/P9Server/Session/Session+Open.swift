@@ -19,16 +19,20 @@ extension Session {
     /// Opens a node by what a client's flags mean here. O_APPEND is the client's own business (it sends offsets),
     /// O_CREAT and O_EXCL were settled before; O_DIRECT, O_NOATIME and the like are not for a server to pass on.
     private func openNode(_ node: Node, _ flags: OpenFlags) throws(Errno) -> FidEntry.State {
+        let held = try node.descriptor()
+        defer { extendLifetime(held) }
+        let pool = node.attachPoint.pool
+        try pool.reserve()
         if node.qid.kind == .directory {
             guard !flags.writes, !flags.contains(.truncate) else { throw .EISDIR }
-            let descriptor = try node.tree.open(node.descriptor().raw, [.readOnly, .directory])
-            return .directory(DirectoryStream(SharedDescriptor(descriptor)))
+            let descriptor = try node.tree.open(held.raw, [.readOnly, .directory])
+            return .directory(DirectoryStream(SharedDescriptor(descriptor, countedBy: pool)))
         }
         guard !flags.contains(.directory) else { throw .ENOTDIR }
         var mode: OpenMode = !flags.writes ? .readOnly : flags.reads ? .readWrite : .writeOnly
         if flags.contains(.truncate) { mode.insert(.truncate) }
-        let descriptor = try node.tree.open(node.descriptor().raw, mode)
-        return .file(OpenFile(SharedDescriptor(descriptor), flags))
+        let descriptor = try node.tree.open(held.raw, mode)
+        return .file(OpenFile(SharedDescriptor(descriptor, countedBy: pool), flags))
     }
 
     func create(_ request: Tlcreate, _ reply: inout Reply) throws(Errno) {
@@ -37,6 +41,8 @@ extension Session {
         guard entry.node.qid.kind == .directory else { throw .ENOTDIR }
         let name = try FileName(request.name)
         let directory = try entry.node.descriptor()
+        defer { extendLifetime(directory) }
+        try configuration.descriptors.reserve()
         let created = try createOrOpen(name, in: directory, entry, request)
         try fids.replace(request.fid, entry, with: created)
         try reply.send(OpenReply(.rlcreate, qid: created.node.qid, iounit: ioUnit))
@@ -55,14 +61,19 @@ extension Session {
         for _ in 0..<8 {
             do throws(Errno) {
                 let file = try SharedDescriptor(
-                    tree.createFile(name, in: directory.raw, owner: owner, permissions: request.mode)
+                    tree.createFile(name, in: directory.raw, owner: owner, permissions: request.mode),
+                    countedBy: attachPoint.pool
                 )
                 let node = try Node(file, System.status(of: file.raw), at: attachPoint)
                 return FidEntry(node: node, state: .file(OpenFile(file, request.flags)), uid: parent.uid)
             } catch .EEXIST where !request.flags.contains(.exclusive) {
                 do throws(Errno) {
-                    let found = try SharedDescriptor(tree.lookup(name, in: directory.raw))
+                    let found = try SharedDescriptor(
+                        tree.lookup(name, in: directory.raw),
+                        countedBy: attachPoint.pool
+                    )
                     let node = try Node(found, System.status(of: found.raw), at: attachPoint)
+                    guard node.qid.kind != .directory else { throw .EISDIR }
                     return FidEntry(node: node, state: try openNode(node, request.flags), uid: parent.uid)
                 } catch .ENOENT {
                     continue
@@ -76,9 +87,11 @@ extension Session {
         switch try fids[request.fid].state {
         case .file(let file):
             guard file.flags.reads else { throw .EBADF }
+            let descriptor = file.descriptor
+            defer { extendLifetime(descriptor) }
             let offset = try Self.fileOffset(request.offset)
             try reply.sendData(limit: request.count) { (buffer) throws(Errno) in
-                try System.read(file.descriptor.raw, into: buffer, at: offset)
+                try System.read(descriptor.raw, into: buffer, at: offset)
             }
         case .attributeValue(let value):
             try reply.sendData(limit: request.count) { (buffer) throws(Errno) in
@@ -94,10 +107,15 @@ extension Session {
 
     func write(_ request: Twrite, _ reply: inout Reply) throws(Errno) {
         let written: Int
-        switch try entryForChange(request.fid).state {
+        let entry = try entryForChange(request.fid)
+        switch entry.state {
         case .file(let file):
             guard file.flags.writes else { throw .EBADF }
-            written = try System.write(file.descriptor.raw, request.data, at: Self.fileOffset(request.offset))
+            let descriptor = file.descriptor
+            defer { extendLifetime(descriptor) }
+            // Linux 6.12's client asks for this by itself; older ones leave it to the server.
+            if entry.uid != 0 { try entry.node.tree.dropPrivileges(of: descriptor.raw) }
+            written = try System.write(descriptor.raw, request.data, at: Self.fileOffset(request.offset))
         case .attributeUpload(let upload):
             try upload.append(request.data, at: request.offset)
             written = request.data.byteCount
@@ -118,6 +136,7 @@ extension Session {
             case .directory(let directory): directory.descriptor
             case .walked, .attributeValue, .attributeUpload: throw Errno.EBADF
             }
+        defer { extendLifetime(descriptor) }
         try System.synchronize(descriptor.raw, dataOnly: request.dataOnly != 0)
         try reply.send(EmptyReply(.rfsync))
     }

@@ -11,7 +11,7 @@ extension Session {
         for component in target.subdirectory {
             root = try export.tree.lookup(FileName(component.span.bytes), in: root.raw)
         }
-        let attachPoint = try AttachPoint(export: export, root: root)
+        let attachPoint = try AttachPoint(export: export, root: root, configuration.descriptors)
         guard attachPoint.rootStatus.format == .directory else { throw .ENOTDIR }
 
         let node = Node(attachPoint.root, attachPoint.rootStatus, at: attachPoint)
@@ -107,8 +107,10 @@ extension Session {
 
     private func walk(from step: WalkStep, to name: RawSpan, below attachPoint: AttachPoint) throws(Errno) -> WalkStep {
         let directory = try step.open()
+        defer { extendLifetime(directory) }
         guard step.qid.kind == .directory else { throw .ENOTDIR }
         if FileName.isDot(name) { return step }
+        try attachPoint.pool.reserve()
         let found: OwnedDescriptor
         if FileName.isDotDot(name) {
             let isRoot = try System.status(of: directory.raw).isSameFile(as: attachPoint.rootStatus)
@@ -118,7 +120,11 @@ extension Session {
             found = try attachPoint.export.tree.lookup(FileName(name), in: directory.raw)
         }
         let status = try System.status(of: found.raw)
-        return WalkStep(SharedDescriptor(found), status, qid: attachPoint.export.qid(of: status))
+        return WalkStep(
+            SharedDescriptor(found, countedBy: attachPoint.pool),
+            status,
+            qid: attachPoint.export.qid(of: status)
+        )
     }
 
     func clunk(_ request: FidRequest, _ reply: inout Reply) throws(Errno) {
@@ -130,10 +136,15 @@ extension Session {
     /// The fid is gone afterwards, whether the file could be removed or not.
     func remove(_ request: FidRequest, _ reply: inout Reply) throws(Errno) {
         let entry = try release(request.fid)
+        switch entry.state {
+        case .attributeValue, .attributeUpload: throw .EBADF  // not a file's fid
+        case .walked, .file, .directory: break
+        }
         guard !entry.node.export.isReadOnly else { throw .EROFS }
         guard !entry.node.isAttachRoot else { throw .EBUSY }
         let tree = entry.node.tree
-        let descriptor = try entry.node.descriptor()
+        let descriptor = try entry.descriptor()
+        defer { extendLifetime(descriptor) }
         let place = try tree.locate(descriptor.raw, beneath: entry.node.attachPoint.root.raw)
         try tree.unlink(place.name, in: place.directory.raw, isDirectory: entry.node.qid.kind == .directory)
         try reply.send(EmptyReply(.rremove))

@@ -4,6 +4,7 @@ internal import P9Wire
 /// Cuts a stream of bytes into frames; reads several at once when they are there.
 final class FrameStream: @unchecked Sendable {  // used only by the thread whose turn it is to read
     private let descriptor: CInt
+    private let wakeUp: WakeUp?
     private let buffer: UnsafeMutableRawBufferPointer
     private var start = 0
     private var end = 0
@@ -11,8 +12,10 @@ final class FrameStream: @unchecked Sendable {  // used only by the thread whose
     /// Holds many small requests, and the head of a large one.
     private static let bufferSize = 64 << 10
 
-    init(_ descriptor: CInt) {
+    /// - Parameter wakeUp: ends the stream when woken; a socket needs none.
+    init(_ descriptor: CInt, _ wakeUp: WakeUp?) {
         self.descriptor = descriptor
+        self.wakeUp = wakeUp
         buffer = .allocate(byteCount: Self.bufferSize, alignment: 16)
     }
 
@@ -42,7 +45,7 @@ final class FrameStream: @unchecked Sendable {  // used only by the thread whose
                 start = 0
             }
             let free = UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
-            guard let count = try? System.receive(descriptor, into: free), count > 0 else { return .end }
+            guard let count = receive(into: free) else { return .end }
             end += count
         }
         let size = UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: start, as: UInt32.self))
@@ -55,9 +58,16 @@ final class FrameStream: @unchecked Sendable {  // used only by the thread whose
         var filled = here
         while filled < size {
             let free = UnsafeMutableRawBufferPointer(rebasing: frame[filled..<Int(size)])
-            guard let count = try? System.receive(descriptor, into: free), count > 0 else { return .end }
+            guard let count = receive(into: free) else { return .end }
             filled += count
         }
         return .frame(Int(size))
+    }
+
+    /// - Returns: bytes received, at least one; nil at the end.
+    private func receive(into free: UnsafeMutableRawBufferPointer) -> Int? {
+        if let wakeUp, !wakeUp.waitUntilReadable(descriptor) { return nil }
+        guard let count = try? System.receive(descriptor, into: free), count > 0 else { return nil }
+        return count
     }
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LinuxFiles
+internal import Synchronization
 
 /// Where a server takes connections.
 public enum ListenAddress: Sendable, Equatable {
@@ -54,24 +55,46 @@ extension ListenAddress: CustomStringConvertible {
 
 /// A socket that takes connections; a Unix socket's name goes with it.
 final class Listener: Sendable {
-    let descriptor: OwnedDescriptor
+    private let descriptor: OwnedDescriptor
     /// With the port that the kernel chose.
     let address: ListenAddress
-    private let isOurs: Bool
+    private let wakeUp: WakeUp
+    /// The name of a Unix socket that is ours to remove.
+    private let path: Mutex<String?>
 
-    private init(_ descriptor: consuming OwnedDescriptor, _ address: ListenAddress, isOurs: Bool) {
+    private init(_ descriptor: consuming OwnedDescriptor, _ address: ListenAddress, path: String? = nil) throws(Errno) {
         self.descriptor = descriptor
         self.address = address
-        self.isOurs = isOurs
+        self.path = Mutex(path)
+        wakeUp = try WakeUp()
     }
 
     deinit {
-        if isOurs, case .unix(let path) = address { _ = Glibc.unlink(path) }
+        close()
     }
 
-    convenience init(inherited descriptor: CInt) {
+    /// Takes no more connections: `accept` ends, and the name is gone on return.
+    ///
+    /// The socket itself is left as it is: an inherited one belongs to who passed it (systemd, say), too, and must go on
+    /// listening there.
+    func close() {
+        wakeUp.wake()
+        let name = path.withLock { path in
+            defer { path = nil }
+            return path
+        }
+        if let name { _ = Glibc.unlink(name) }
+    }
+
+    /// The next connection; nil after `close`.
+    func accept() throws(Errno) -> SharedDescriptor? {
+        guard wakeUp.waitUntilReadable(descriptor.raw) else { return nil }
+        return SharedDescriptor(try System.accept(descriptor.raw))
+    }
+
+    convenience init(inherited descriptor: CInt) throws(Errno) {
         let address = ListenAddress.descriptors(input: descriptor, output: descriptor)
-        self.init(OwnedDescriptor(owning: descriptor), address, isOurs: false)
+        try self.init(OwnedDescriptor(owning: descriptor), address)
     }
 
     private static let backlog: CInt = 64
@@ -92,7 +115,7 @@ final class Listener: Sendable {
         guard bind(raw, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0, listen(raw, Self.backlog) == 0 else {
             throw .last
         }
-        self.init(descriptor, .tcp(host: host, port: Self.boundPort(of: raw) ?? port), isOurs: true)
+        try self.init(descriptor, .tcp(host: host, port: Self.boundPort(of: raw) ?? port))
     }
 
     private static func boundPort(of socket: CInt) -> UInt16? {
@@ -122,7 +145,7 @@ final class Listener: Sendable {
             else { throw error }
         }
         guard listen(descriptor.raw, Self.backlog) == 0 else { throw .last }
-        self.init(descriptor, .unix(path: path), isOurs: true)
+        try self.init(descriptor, .unix(path: path), path: path)
     }
 
     private static func isAbandoned(_ path: String, _ address: inout sockaddr_un) -> Bool {

@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import P9Wire
+internal import Synchronization
 
 /// Serves one stream with a few threads that take turns at reading.
 ///
@@ -12,6 +13,9 @@ final class SocketConnection: Sendable {
     private let server: ServerConnection
     private let configuration: ServerConfiguration
     private let inFlight: RequestsInFlight
+    /// For an input that is no socket.
+    private let wakeUp: WakeUp?
+    private let isStopping = Atomic<Bool>(false)
     private let turns = Monitor(Turns())
     private let log: @Sendable (String) -> Void
 
@@ -21,6 +25,8 @@ final class SocketConnection: Sendable {
         /// Threads that wait for the turn.
         var waiting = 0
         var workers = 0
+        /// Workers that have handed the turn over and execute a request.
+        var executing = 0
         var isClosing = false
     }
 
@@ -30,17 +36,19 @@ final class SocketConnection: Sendable {
     /// - Parameters:
     ///   - output: the same as `input` if that is a socket.
     ///   - log: gets a line when the client breaks the protocol.
+    /// - Throws: `EMFILE` and the like.
     init(
         input: SharedDescriptor,
         output: SharedDescriptor,
         _ configuration: ServerConfiguration,
         log: @escaping @Sendable (String) -> Void
-    ) {
+    ) throws(Errno) {
         self.input = input
         self.output = output
         self.configuration = configuration
         self.log = log
-        stream = FrameStream(input.raw)
+        wakeUp = System.socketState(input.raw) == .none ? try WakeUp() : nil
+        stream = FrameStream(input.raw, wakeUp)
         server = ServerConnection(configuration)
         inFlight = RequestsInFlight(output: output.raw)
     }
@@ -55,8 +63,16 @@ final class SocketConnection: Sendable {
 
     /// Takes no more requests; those in flight are still answered.
     func stop() {
+        isStopping.store(true, ordering: .releasing)
         turns.update { $0.isClosing = true }
         System.shutDown(input.raw, receivingOnly: true)
+        wakeUp?.wake()
+    }
+
+    /// Ends the connection, though replies may wait to be read by the client.
+    func abandon() {
+        System.shutDown(input.raw, receivingOnly: false)
+        System.shutDown(output.raw, receivingOnly: false)
     }
 
     private func work() {
@@ -89,6 +105,7 @@ final class SocketConnection: Sendable {
     private func handOver() {
         let wantsWorker = turns.update { turns -> Bool in
             turns.isReading = false
+            turns.executing += 1
             guard turns.waiting == 0, turns.workers < Self.maximumWorkers else { return false }
             turns.workers += 1
             return true
@@ -99,6 +116,16 @@ final class SocketConnection: Sendable {
         } catch {
             turns.update { $0.workers -= 1 }  // those that there are will do
         }
+    }
+
+    /// A request that was handed over is answered.
+    private func finishHandedOver() {
+        turns.update { $0.executing -= 1 }
+    }
+
+    /// Waits for the requests before, which still belong to the session that a Tversion ends.
+    private func waitForOthers() {
+        turns.wait { $0.executing == 0 ? () : nil }
     }
 
     /// Has the turn on entry; has given it away on return, by hand-over or because the connection is at its end.
@@ -116,6 +143,7 @@ final class SocketConnection: Sendable {
                 log("closing a connection: a frame claims \(claimed) bytes, and the limit is \(limit)")
                 return false
             }
+            if isStopping.load(ordering: .acquiring) { return false }
             let frame = UnsafeRawBufferPointer(rebasing: request[..<size]).bytes
             let ticket: RequestsInFlight.Ticket
             switch inFlight.admit(frame) {
@@ -125,8 +153,14 @@ final class SocketConnection: Sendable {
                 log("closing a connection: a tag was used again before its request was answered")
                 return false
             }
-            let isHandedOver = stream.hasMore || Self.mayTakeLong(frame)
+            let isVersion = FrameHeader(decoding: frame)?.type == MessageType.tversion.rawValue
+            if isVersion { waitForOthers() }
+            // What follows a Tversion is for the new session, and must be of its msize.
+            let isHandedOver = !isVersion && (stream.hasMore || Self.mayTakeLong(frame))
             if isHandedOver { handOver() }
+            defer {
+                if isHandedOver { finishHandedOver() }
+            }
             let count = server.respond(to: frame, into: reply)
             do throws(Errno) {
                 try inFlight.answer(ticket, with: UnsafeRawBufferPointer(rebasing: reply[..<count]))
@@ -153,6 +187,7 @@ final class SocketConnection: Sendable {
     private func closeFromOutside() -> Bool {
         turns.update { $0.isClosing = true }
         System.shutDown(input.raw, receivingOnly: false)
+        wakeUp?.wake()
         return true
     }
 }

@@ -59,10 +59,8 @@ public final class SocketServer: Sendable {
         }
         guard mayGoOn else { return false }
         do throws(Errno) {
-            let socket = try SharedDescriptor(System.accept(listener.descriptor.raw))
+            guard let socket = try listener.accept() else { return false }
             try serve(SocketConnection(input: socket, output: socket, configuration, log: log))
-        } catch .EINVAL {
-            return false  // shut down by stop
         } catch {
             log("a connection could not be taken: \(error.text)")
             // EMFILE and the like: the next try would fail at once; another connection's end may help.
@@ -95,11 +93,12 @@ public final class SocketServer: Sendable {
     public func stop(waitingAtMost seconds: Double) {
         let connections = state.update { state in
             state.isStopping = true
-            for listener in state.listeners { System.shutDown(listener.descriptor.raw, receivingOnly: false) }
+            for listener in state.listeners { listener.close() }
             state.listeners = []
             return Array(state.connections.values)
         }
         for connection in connections { connection.stop() }
-        _ = state.wait(seconds: seconds) { $0.connections.isEmpty ? () : nil }
+        guard state.wait(seconds: seconds, { $0.connections.isEmpty ? () : nil }) == nil else { return }
+        for connection in connections { connection.abandon() }
     }
 }
