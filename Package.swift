@@ -43,7 +43,9 @@ let package = Package(
         // Command lines: argument parsing and wiring only.
         .target(
             name: "CommandSupport",
-            dependencies: ["LinuxFiles", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "LinuxFiles", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict
         ),
         .executableTarget(

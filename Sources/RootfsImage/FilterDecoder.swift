@@ -29,10 +29,8 @@ final class FilterDecoder {
         archive_read_support_filter_zstd(archive)
         archive_read_support_format_raw(archive)
         archive_read_set_read_callback(archive) { _, context, block in
-            guard let context else { return -1 }
-            return Unmanaged<FilterDecoder>.fromOpaque(context).takeUnretainedValue().supply(
-                &block.unsafelyUnwrapped.pointee
-            )
+            guard let context, let block else { return Int(ARCHIVE_FATAL) }
+            return Unmanaged<FilterDecoder>.fromOpaque(context).takeUnretainedValue().supply(&block.pointee)
         }
         archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
         try check(archive_read_open1(archive))

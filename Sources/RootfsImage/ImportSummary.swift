@@ -3,6 +3,7 @@ public struct ImportSummary: Hashable, Sendable {
     /// Entries of the archive, its root directory's included.
     public var entries = 0
     public var files = 0
+    /// Made, the root and those that the archive only implies included.
     public var directories = 0
     public var symlinks = 0
     public var hardLinks = 0

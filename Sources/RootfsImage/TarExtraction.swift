@@ -54,7 +54,7 @@ final class TarExtraction {
         } catch {
             throw ImportError("can't finish the tree", error)
         }
-        summary.directories += directories.impliedCount
+        summary.directories += 1 + directories.impliedCount
         return summary
     }
 
@@ -100,7 +100,6 @@ final class TarExtraction {
         _ entry: ArchiveEntry,
         _ attributes: EntryAttributes
     ) throws(Failure) {
-        summary.directories += 1
         count(attributes)
         guard !path.isRoot else {
             rootOwner = attributes.owner
@@ -130,6 +129,7 @@ final class TarExtraction {
         try create(path) { (name, directory) throws(Errno) in
             try tree.createDirectory(name, in: directory, owner: owner, permissions: attributes.permissions)
         }
+        summary.directories += 1
         return try open(path)
     }
 

@@ -11,7 +11,8 @@
 #   board_gone N                  true when the host does not see board N
 #   host_connect N PORT [ANAME]   connects board N to a 9P server on 127.0.0.1:PORT with the host program under test
 #   diod_start PORT DIR           the reference server, as root; prints its process id
-#   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable
+#   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable. In the
+#                                 background "${as_user[@]}" COMMAND... &
 #   export_directory NAME         makes /run/export/NAME of that user's and prints it
 #   check NAME COMMAND...         ok if the command succeeds; its output is shown if not. Never stops the scenario
 #   check_equal NAME WANT HAVE    compares two strings
@@ -112,9 +113,9 @@ watch_progress() {
     wait "$pid"
 }
 
-# A command's prefix too, for one in the background: there a function would be a shell between it and its process id.
-user_prefix=(setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups --no-new-privs env HOME=/run/home TMPDIR=/run/tmp)
-as_user() { "${user_prefix[@]}" "$@"; }
+# An array beside the function, for the background: with `as_user ... &`, $! is a shell's process id, not the program's.
+as_user=(setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups --no-new-privs env HOME=/run/home TMPDIR=/run/tmp)
+as_user() { "${as_user[@]}" "$@"; }
 
 export_directory() {
     install -d -m 755 /run/export
@@ -199,7 +200,7 @@ host_serve() {
                 path) select=(--path "$path") ;;
                 serial) select=(--serial "$(cat "$(board_device "$board")/serial")") ;;
             esac
-            "${user_prefix[@]}" "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            "${as_user[@]}" "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             sleep 0.2
             kill -0 $!
@@ -216,14 +217,14 @@ host_connect() {
         baseline)
             # It finds gadgets by id only, so it must be told.
             id=$(cat "$(board_device "$board")"/id{Vendor,Product} | paste -s -d :)
-            "${user_prefix[@]}" python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
+            "${as_user[@]}" python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
                 >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             wait_for 20 grep -q 'connected to server' "/run/lab/host-$board.log"
             ;;
         p9fwd)
             host_program "$P9FWD"
-            "${user_prefix[@]}" "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
+            "${as_user[@]}" "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
             sleep 0.2
             kill -0 $!

@@ -11,7 +11,7 @@ chown "$LAB_UID" "$tree/file"
 
 # through SERVER PORT [ANAME]
 through() {
-    check "$1: connect" host_connect 0 "$2" "${3:-}"
+    host_connect 0 "$2" "${3:-}" || fail "$1: connect"
     board_mount 0 /run/board || fail "$1: mount"
     check_equal "$1: read" "over a socket" "$(cat /run/board/file)"
     check "$1: write" sh -c "echo $1 >/run/board/$1"
@@ -31,7 +31,7 @@ kill "$diod"
 if [ "$LAB_HOST" = p9fwd ]; then
     host_program "$P9SERVE"
     rm -f "$tree/random"
-    "${user_prefix[@]}" "$P9SERVE" serve "$tree" --listen tcp://127.0.0.1:5641 </dev/null >/run/lab/p9serve.log 2>&1 &
+    "${as_user[@]}" "$P9SERVE" serve "$tree" --listen tcp://127.0.0.1:5641 </dev/null >/run/lab/p9serve.log 2>&1 &
     wait_for 10 grep -q 'listening on' /run/lab/p9serve.log || fail "p9serve"
     wait_for 10 board_gone 0
     board_up 0 || fail "gadget up again"

@@ -1,0 +1,129 @@
+import Glibc
+import LinuxFiles
+import RootfsImage
+import TestSupport
+import Testing
+
+/// Imports that don't come to their end. The program itself is run, with an archive that stops in the middle.
+@Suite struct InterruptedImportTests {
+    private static let program = "\(Fixture.package)/.build/debug/p9serve"
+
+    /// Starts an import that has made files and waits for more of its archive.
+    private func begin(_ fixture: ImportFixture) throws -> RunningProgram {
+        _ = try fixture.archive("for i in range(20): add(f'd/{i}', data=b'x' * 50000, uid=5, mode=0o4000)")
+        // The writer only keeps the FIFO open, and ends by itself.
+        let script = """
+            cd "$1" && mkfifo pipe && { head -c 600000 a.tar; exec sleep 20; } > pipe & sleep 0.1; cd "$1" &&
+            exec "$2" import pipe root
+            """
+        let running = try RunningProgram(["sh", "-c", script, "sh", fixture.host.path, Self.program])
+        for _ in 0..<200 {
+            let staging = try fixture.host.names().first { $0.hasPrefix(".root.importing-") }
+            if let staging, (try? fixture.host.names("\(staging)/d").count) ?? 0 >= 5 { return running }
+            _ = try run("sleep", "0.05")
+        }
+        running.send(signal: SIGKILL)
+        throw Errno.ETIMEDOUT
+    }
+
+    @Test(.enabled(if: isInstalled(program)), arguments: [SIGTERM, SIGINT, SIGHUP])
+    func signalRemovesEverything(_ signal: CInt) throws {
+        let fixture = try ImportFixture()
+        let running = try begin(fixture)
+        running.send(signal: signal)
+        let result = try running.wait()
+        #expect(result.status == 1)
+        #expect(result.output.contains("cancelled"), "\(result.output)")
+        #expect(try fixture.host.names() == ["a.tar", "make.py", "pipe"])
+    }
+
+    @Test(.enabled(if: isInstalled(program))) func killedImportLeavesNoDestinationAndTheNextOneCleansUp() throws {
+        let fixture = try ImportFixture()
+        let running = try begin(fixture)
+        // While it runs, its directory is locked and another import leaves it alone.
+        let archive = fixture.host.file("a.tar")
+        #expect(try fixture.importing(archive).leftoversRemoved == 0)
+        #expect(try run("rm", "-r", fixture.host.file("root")).status == 0)
+        running.send(signal: SIGKILL)
+        #expect(try running.wait().status == 128 + SIGKILL)
+        let names = try fixture.host.names()
+        #expect(!names.contains("root"))
+        #expect(names.contains { $0.hasPrefix(".root.importing-") })
+
+        try fixture.host.write(".root.importing-x", "not ours: the suffix has another length")
+        let summary = try fixture.importing(archive)
+        #expect(summary.leftoversRemoved == 1)
+        #expect(try fixture.host.names() == [".root.importing-x", "a.tar", "make.py", "pipe", "root"])
+    }
+
+    @Test func cancelledFromAnotherThread() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("for i in range(500): add(f'{i}', data=b'x' * 1000)")
+        let cancellation = ImportCancellation()
+        let importer = TarImporter(archive: archive, destination: fixture.host.file("root"), cancellation: cancellation)
+        var failure: ImportError?
+        do throws(ImportError) {
+            _ = try importer.run { if $0.entries == 100 { cancellation.request() } }
+        } catch {
+            failure = error
+        }
+        #expect(failure?.code == .cancelled)
+        #expect(try fixture.host.names() == ["a.tar", "make.py"])
+    }
+
+    /// Somebody fills the destination while the import runs.
+    @Test func destinationMadeMeanwhileIsLeftAlone() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("for i in range(5): add(f'{i}')")
+        let importer = TarImporter(archive: archive, destination: fixture.host.file("root"))
+        var failure: ImportError?
+        do throws(ImportError) {
+            _ = try importer.run {
+                guard $0.entries == 3 else { return }
+                _ = try? run("mkdir", fixture.host.file("root"))
+                _ = try? fixture.host.write("root/mine", "mine")
+            }
+        } catch {
+            failure = error
+        }
+        #expect(failure?.code == .badDestination)
+        #expect(try fixture.host.names("root") == ["mine"])
+        #expect(try fixture.host.names() == ["a.tar", "make.py", "root"])
+    }
+
+    /// The disk is full. A size limit gives the same short write as a full disk, without one.
+    @Test(.enabled(if: isInstalled(program))) func fullDiskLeavesNothing() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a', data=b'x' * 3000000)")
+        let script = "trap '' XFSZ; ulimit -f 2000; exec \"$1\" import \"$2\" \"$3\""
+        let result = try run("sh", "-c", script, "sh", Self.program, archive, fixture.host.file("root"))
+        #expect(result.status == 1)
+        #expect(result.output.contains("can't write a: File too large"), "\(result.output)")
+        #expect(try fixture.host.names() == ["a.tar", "make.py"])
+    }
+
+    @Test(.enabled(if: isInstalled(program))) func programReportsAsJSON() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a', mode=0o4755); add('l', S, linkname='x', uid=1)")
+        let root = fixture.host.file("root")
+        let result = try run(
+            "sh",
+            "-c",
+            "\"$1\" import --json - \"$2\" < \"$3\" 2>/dev/null",
+            "sh",
+            Self.program,
+            root,
+            archive
+        )
+        #expect(result.status == 0)
+        for line in [
+            "\"version\": 1", "\"entries\": 2", "\"labels\": 1", "\"symlinks\": 1", "\"archive\": \"-\"",
+            "\"1 symbolic link belongs to root now: this version can't keep its owner\"",
+        ] {
+            #expect(result.output.contains(line), "\(result.output)")
+        }
+        let again = try run(Self.program, "import", archive, root)
+        #expect(again.status == 64 && again.output.contains("is not empty") && again.output.contains("rm -r"))
+        #expect(try run(Self.program, "import", root + "/missing", fixture.host.file("new")).status == 3)
+    }
+}
