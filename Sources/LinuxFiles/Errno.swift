@@ -45,6 +45,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let EMSGSIZE = Errno(rawValue: 90)
     public static let EOPNOTSUPP = Errno(rawValue: 95)
     public static let ECONNRESET = Errno(rawValue: 104)
+    public static let ESHUTDOWN = Errno(rawValue: 108)
     public static let ETIMEDOUT = Errno(rawValue: 110)
     public static let EADDRINUSE = Errno(rawValue: 98)
     public static let ESTALE = Errno(rawValue: 116)

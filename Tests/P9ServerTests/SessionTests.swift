@@ -104,7 +104,7 @@ struct SessionTests {
         }
     }
 
-    @Test("Tauth is EOPNOTSUPP: nobody needs to", arguments: Link.oneAndMany)
+    @Test("Tauth is ENOENT, from which diod's clients go on to Tattach", arguments: Link.oneAndMany)
     func auth(link: Link) throws {
         let client = try TestServer(link).client()
         let uname = Array("root".utf8)
@@ -115,7 +115,7 @@ struct SessionTests {
             aname: aname.span.bytes,
             numericUname: 0
         )
-        expectRefusal(.EOPNOTSUPP) {
+        expectRefusal(.ENOENT) {
             try client.call(request) { (body) throws(WireError) in try QidReply(.rauth, decoding: body) }
         }
     }

@@ -49,6 +49,8 @@ public final class TestServer: Sendable {
         descriptorLimit: Int = 65_536
     ) throws {
         self.link = link
+        // Tests run at the same time, and some keep hundreds of connections.
+        _ = System.raiseOpenFileLimit()
         base = try TemporaryDirectory()
         try base.makeDirectory("tree")
         tree = base.subdirectory("tree")

@@ -41,16 +41,21 @@ final class DescriptorPool: Sendable {
     /// Makes room for a descriptor.
     /// - Throws: `EMFILE` if there are too many and none can be parked: they belong to open files.
     func reserve() throws(Errno) {
-        guard held.load(ordering: .relaxed) >= limit else { return }
-        whilePathsStay {
+        guard isFull else { return }
+        let hasRoom = whilePathsStay { () -> Bool in
             // Somebody else may have made room meanwhile.
-            guard held.load(ordering: .relaxed) >= limit else { return }
+            guard isFull else { return true }
             let tables = liveTables
             // Half of them at a time, so that the search is paid for by many walks.
-            for table in tables { table.park(downTo: limit / 2 / max(tables.count, 1)) }
+            var parked = 0
+            for table in tables { parked += table.park(downTo: limit / 2 / max(tables.count, 1)) }
+            // Others may have taken the room by now, as they don't wait for the lock unless the pool is full.
+            return parked > 0 || !isFull
         }
-        guard held.load(ordering: .relaxed) < limit else { throw .EMFILE }
+        guard hasRoom else { throw .EMFILE }
     }
+
+    private var isFull: Bool { held.load(ordering: .relaxed) >= limit }
 
     private var liveTables: [FidTable] {
         tables.withLock { $0.values.compactMap(\.table) }

@@ -121,7 +121,8 @@ final class FidTable: Sendable {
     ///
     /// A node that an open fid stands on is not idle. Only within `DescriptorPool.whilePathsStay`.
     /// - Parameter count: how many may keep theirs.
-    func park(downTo count: Int) {
+    /// - Returns: how many descriptors were given up.
+    func park(downTo count: Int) -> Int {
         let entries = contents.withLock { Array($0.entries.values) }
         var busy: Set<ObjectIdentifier> = []
         for entry in entries {
@@ -129,10 +130,13 @@ final class FidTable: Sendable {
             busy.insert(ObjectIdentifier(entry.node))
         }
         var kept = 0
+        var given = 0
         for entry in entries where !busy.contains(ObjectIdentifier(entry.node)) && !entry.node.isParked {
             kept += 1
-            if kept > count, entry.node.park() { parked.store(true, ordering: .relaxed) }
+            if kept > count, entry.node.park() { given += 1 }
         }
+        if given > 0 { parked.store(true, ordering: .relaxed) }
+        return given
     }
 
     /// Leads parked nodes after a directory entry that was moved. Only within `DescriptorPool.whilePathsStay`.

@@ -58,7 +58,13 @@ final class Session: Sendable {
         case .tlock: try lock(decoded(try? Tlock(decoding: body)), &reply)
         case .tgetlock: try getLock(decoded(try? Tgetlock(decoding: body)), &reply)
 
-        // Tauth: no authentication is needed. The rest are replies, or were handled by the connection.
+        case .tauth:
+            _ = try decoded(try? Tauth(decoding: body))
+            // No authentication is needed. diod's clients understand that from ENOENT alone, and give up on any other
+            // error; Linux doesn't ask.
+            throw .ENOENT
+
+        // Replies, and what was handled by the connection.
         default: throw .EOPNOTSUPP
         }
     }

@@ -24,7 +24,8 @@ public final class SocketServer: Sendable {
 
     /// Begins to serve an address.
     /// - Returns: the address, with the port that the kernel chose for port 0.
-    /// - Throws: `EBADF` for a descriptor that isn't open, and what `bind` gives: `EADDRINUSE`, `EACCES`, ...
+    /// - Throws: `EBADF` for a descriptor that isn't open, `ESHUTDOWN` after `stop`, and what `bind` gives: `EADDRINUSE`,
+    ///   `EACCES`, ...
     public func listen(on address: ListenAddress) throws(Errno) -> ListenAddress {
         switch address {
         case .tcp(let host, let port):
@@ -44,7 +45,11 @@ public final class SocketServer: Sendable {
     }
 
     private func accept(from listener: Listener) throws(Errno) -> ListenAddress {
-        state.update { $0.listeners.append(listener) }
+        let isTaken = state.update { state in
+            if !state.isStopping { state.listeners.append(listener) }
+            return !state.isStopping
+        }
+        guard isTaken else { throw .ESHUTDOWN }
         try startThread { [self] in
             while takeConnection(from: listener) {}
         }
@@ -61,6 +66,8 @@ public final class SocketServer: Sendable {
         do throws(Errno) {
             guard let socket = try listener.accept() else { return false }
             try serve(SocketConnection(input: socket, output: socket, configuration, log: log))
+        } catch .ESHUTDOWN {
+            return false
         } catch {
             log("a connection could not be taken: \(error.text)")
             // EMFILE and the like: the next try would fail at once; another connection's end may help.
@@ -71,7 +78,12 @@ public final class SocketServer: Sendable {
 
     private func serve(_ connection: SocketConnection) throws(Errno) {
         let key = ObjectIdentifier(connection)
-        state.update { $0.connections[key] = connection }
+        let isTaken = state.update { state in
+            // After stop has looked for connections to end, nobody would end this one.
+            if !state.isStopping { state.connections[key] = connection }
+            return !state.isStopping
+        }
+        guard isTaken else { throw .ESHUTDOWN }
         do throws(Errno) {
             try startThread { [self] in
                 connection.run()
