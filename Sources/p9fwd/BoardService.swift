@@ -48,7 +48,10 @@ struct BoardService: Sendable {
         var selector = selector
         var timeout = timeout
         var msize = 0
-        while let (gadget, hasJustCome) = try find(selector, timeout, stop) {
+        var isFirst = true
+        while let (gadget, waited) = try find(selector, timeout, stop) {
+            let hasJustCome = waited || !isFirst
+            isFirst = false
             // The board that comes back is the one at this port; it may be another one's turn at any other.
             selector = GadgetSelector(path: gadget.path)
             timeout = nil

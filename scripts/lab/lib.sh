@@ -134,7 +134,7 @@ usb_permissions() {
         [ -e "/dev/$node" ] && chgrp "$LAB_GID" "/dev/$node" && chmod 660 "/dev/$node"
     done
 }
-while usb_permissions; do sleep 0.5; done </dev/null >/dev/null 2>&1 &
+while :; do usb_permissions; sleep 0.5; done </dev/null >/dev/null 2>&1 &
 disown
 
 board_device() {
