@@ -12,10 +12,11 @@ final class ClaimedInterface {
     /// The interfaces that lost their kernel driver so that the board stays well.
     private(set) var detachedInterfaces: [Int] = []
 
+    /// - Parameter patience: seconds to wait for permission.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
-    init(_ gadget: Gadget, in context: USBContext) throws(USBError) {
+    init(_ gadget: Gadget, in context: USBContext, patience: Double) throws(USBError) {
         self.context = context
-        handle = try Self.open(gadget, in: context)
+        handle = try Self.open(gadget, in: context, patience: patience)
         interface = CInt(gadget.bulk.interface)
         // From here on the object is complete: an error runs deinit.
         try detachStorage(of: gadget)
@@ -34,9 +35,12 @@ final class ClaimedInterface {
     /// Whether the device has left the bus. Asks the kernel about a driver, which sends nothing on the wire.
     var isGone: Bool { libusb_kernel_driver_active(handle, interface) == LIBUSB_ERROR_NO_DEVICE.rawValue }
 
-    /// Opens the device, waiting a second for permissions: udev sets them a moment after the device has appeared.
-    private static func open(_ gadget: Gadget, in context: USBContext) throws(USBError) -> OpaquePointer {
-        let deadline = ContinuousClock.now + .seconds(1)
+    private static func open(
+        _ gadget: Gadget,
+        in context: USBContext,
+        patience: Double
+    ) throws(USBError) -> OpaquePointer {
+        let deadline = ContinuousClock.now + .seconds(patience)
         while true {
             let result = try context.devices { list -> Result<OpaquePointer, USBError> in
                 let device = list.first {

@@ -3,8 +3,12 @@ internal import P9Wire
 
 /// Carries requests from one board to a responder and the replies back, on the thread that calls `run`.
 ///
-/// Per request: the IN transfer ends with the whole T-message, the other IN transfer is submitted, the responder writes
+/// Per request: an IN transfer ends with the whole T-message, the other IN transfer is submitted, the responder writes
 /// its reply into the OUT transfer's buffer, the OUT transfer is submitted. No allocation, no copy, no other thread.
+///
+/// A board must not mount twice without making its gadget anew: each mount lets a client of Linux 6.12 send one more
+/// request before the first one's reply (`p9_usbg_create` in `net/9p/trans_usbg.c` completes `received`), which it can't
+/// cope with itself, whatever the host does.
 public final class GadgetLink {
     public let gadget: Gadget
     public private(set) var statistics = LinkStatistics()
@@ -30,27 +34,31 @@ public final class GadgetLink {
     private var exchange: Exchange
     private var framing: RequestFraming
     /// The IN transfer that brings the next message.
-    private var current: BulkTransfer
-    /// The IN transfer that is submitted while the message of `current` is executed.
-    private var ahead: BulkTransfer
-    private var reply: BulkTransfer
+    private var incoming: BulkTransfer
+    /// Whether `incoming` was submitted and its outcome has not been looked at; it may have ended meanwhile.
+    private var isReading = false
+    /// The IN transfer whose message is being executed.
+    private var executing: BulkTransfer
+    private let reply: BulkTransfer
 
     /// The negotiated msize in bytes; 0 before the first Tversion.
     public var msize: Int { exchange.msize }
 
     /// Claims the gadget's interface, and takes usb-storage off the other ones of the same device.
-    /// - Parameter msize: what an earlier link has negotiated, for a board that is still mounted; else 0.
+    /// - Parameters:
+    ///   - msize: what an earlier link has negotiated, for a board that is still mounted; else 0.
+    ///   - patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
-    public init(_ gadget: Gadget, msize: Int = 0) throws(USBError) {
+    public init(_ gadget: Gadget, msize: Int = 0, patience: Double = 1) throws(USBError) {
         self.gadget = gadget
         context = try USBContext()
-        claimed = try ClaimedInterface(gadget, in: context)
+        claimed = try ClaimedInterface(gadget, in: context, patience: patience)
         let packet = gadget.bulk.maxPacketSize
         let size = RequestFraming.bufferSize(msize: Self.initialMsize, maxPacketSize: packet)
         exchange = Exchange(maxPacketSize: packet, msize: msize)
         framing = RequestFraming(maxPacketSize: packet, bufferSize: size)
-        current = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
-        ahead = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
+        incoming = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
+        executing = try BulkTransfer(claimed, endpoint: gadget.bulk.requests, bufferSize: size)
         reply = try BulkTransfer(claimed, endpoint: gadget.bulk.replies, bufferSize: Self.initialMsize)
     }
 
@@ -79,115 +87,122 @@ public final class GadgetLink {
 
     private func loop(_ responder: some Responder, _ stop: StopRequest) throws(Ended) -> Never {
         resize(msize: msize)
-        try read(into: current)
         while true {
+            if !isReading {
+                // What has begun to arrive must be answered before the link may stop.
+                if stop.isRequested, !framing.isMidMessage { throw Ended(.stopped) }
+                try read()
+            }
             switch try awaitStep(stop) {
-            case .nothing:
-                if stop.isRequested { throw Ended(.stopped) }
-                try read(into: current)
-            case .incomplete:
-                try read(into: current)
+            case .nothing, .incomplete:
+                break
             case .request(let size, let isEnded):
-                let readsAhead = !stop.isRequested || !isEnded
-                try execute(size, readsAhead, responder, stop)
-                if !readsAhead { throw Ended(.stopped) }
-            case .refused(let refusal):
+                swap(&incoming, &executing)
+                // The next transfer waits at the host controller before the board can want it, except where its size is
+                // what the request is about. Before the end of this message is taken, the board doesn't listen.
+                let isVersion = executing.buffer[4] == MessageType.tversion.rawValue
+                if !isVersion, !isEnded || !stop.isRequested { readAhead() }
+                let outcome = execute(size, responder)
+                try send(isVersion ? resizeForVersion(outcome) : outcome, stop)
+            case .refused(let refusal, let isEnded):
                 statistics.requestsRefused += 1
                 notify?(.requestRefused(refusal.reason == .tooLong ? .tooLong : .malformed))
-                // Always read ahead: the end of a refused message may still be a zero-length packet away.
-                try read(into: ahead)
+                if !isEnded || !stop.isRequested { readAhead() }
                 try send(exchange.refuse(refusal, into: reply.buffer), stop)
-                swap(&current, &ahead)
             }
         }
     }
 
-    /// Submits an IN transfer for the rest of the buffer.
-    private func read(into transfer: BulkTransfer) throws(Ended) {
+    /// Submits the incoming transfer for the rest of its buffer.
+    private func read() throws(Ended) {
         do throws(USBError) {
-            try transfer.submit(framing.offset..<framing.bufferSize)
+            try incoming.submit(framing.offset..<framing.bufferSize)
+            isReading = true
         } catch {
             throw Ended(error == .noDevice ? .gone(midRequest: framing.isMidMessage) : .failed(error))
         }
     }
 
-    /// Waits until the current IN transfer has ended, and says what it brought.
+    /// Submits the incoming transfer while a request is in hand, which must be answered in any case: what goes wrong here
+    /// goes wrong again when the reply is sent, or when `loop` reads next.
+    private func readAhead() {
+        try? read()
+    }
+
+    /// Waits until the incoming transfer has ended, and says what it brought.
     private func awaitStep(_ stop: StopRequest) throws(Ended) -> RequestFraming.Step {
         var patience = Patience(milliseconds: 1000)
-        while current.isInFlight {
+        while incoming.isInFlight {
             // A message that has begun is read to its end: the board can't send it again.
-            if stop.isRequested, !framing.isMidMessage || patience.isOver { current.cancel() }
+            if stop.isRequested, !framing.isMidMessage || patience.isOver { incoming.cancel() }
             context.handleEvents(milliseconds: stop.isRequested ? 50 : 60_000)
         }
-        let isCancelled = current.status == LIBUSB_TRANSFER_CANCELLED
-        guard isCancelled || current.status == LIBUSB_TRANSFER_COMPLETED else {
-            throw failure(of: current, midRequest: framing.isMidMessage)
+        isReading = false
+        let isCancelled = incoming.status == LIBUSB_TRANSFER_CANCELLED
+        guard isCancelled || incoming.status == LIBUSB_TRANSFER_COMPLETED else {
+            throw failure(of: incoming, midRequest: framing.isMidMessage)
         }
-        if isCancelled, current.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
+        if isCancelled, incoming.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
         return framing.received(
-            current.count,
-            in: UnsafeRawBufferPointer(current.buffer).bytes,
+            incoming.count,
+            in: UnsafeRawBufferPointer(incoming.buffer).bytes,
             interrupted: isCancelled
         )
     }
 
-    /// Has a request answered, and the reply sent.
-    /// - Parameter readsAhead: whether to submit the next IN transfer meanwhile.
-    private func execute(
-        _ size: Int,
-        _ readsAhead: Bool,
-        _ responder: some Responder,
-        _ stop: StopRequest
-    ) throws(Ended) {
-        let frame = UnsafeRawBufferPointer(rebasing: current.buffer[..<size])
-        let type = frame[4]
+    /// Has a request answered.
+    private func execute(_ size: Int, _ responder: some Responder) -> Exchange.Outcome {
+        let frame = UnsafeRawBufferPointer(rebasing: executing.buffer[..<size])
         statistics.bytesFromBoard += UInt64(size)
         trace?(.fromBoard, frame.bytes)
-
-        // The next transfer waits at the host controller before the board can want it, except where its size is what
-        // the request is about.
-        let isVersion = type == MessageType.tversion.rawValue
-        if readsAhead, !isVersion { try read(into: ahead) }
-        var outcome = exchange.answer(frame.bytes, with: responder, into: reply.buffer)
-        if isVersion {
-            resize(msize: msize, keepingReply: true)
-            if readsAhead, try !readAhead() {
-                let tag = FrameHeader(decoding: UnsafeRawBufferPointer(reply.buffer).bytes)?.tag ?? .none
-                outcome = .answered(size: ReplyRules.writeError(12 /* ENOMEM */, tag: tag, into: reply.buffer))
-            }
-        }
+        let outcome = exchange.answer(frame.bytes, with: responder, into: reply.buffer)
         if case .replaced = outcome {
             statistics.repliesReplaced += 1
-            notify?(.replyReplaced(requestType: type))
+            notify?(.replyReplaced(requestType: frame[4]))
         }
-        try send(outcome, stop)
-        swap(&current, &ahead)
+        return outcome
     }
 
-    /// Submits the next IN transfer after a Tversion; false if the kernel has no memory for the new msize, and a small
-    /// buffer is in use.
-    private func readAhead() throws(Ended) -> Bool {
+    /// Gives the transfers buffers for a new msize, and submits the incoming one, before the board is told: if the kernel
+    /// has no memory for it, the mount must fail.
+    /// - Returns: what to send.
+    private func resizeForVersion(_ outcome: Exchange.Outcome) throws(Ended) -> Exchange.Outcome {
+        resize(msize: msize)
         do throws(Ended) {
-            try read(into: ahead)
-            return true
+            try read()
+            return outcome
         } catch {
             guard error.end == .failed(.noMemory) else { throw error }
             notify?(.noMemory(msize: msize))
-            resize(msize: 0, keepingReply: true)
-            try read(into: ahead)
-            return false
+            resize(msize: 0)
+            try read()
+            return replyNoMemory()
         }
+    }
+
+    /// Replaces the reply in the buffer by an Rlerror(ENOMEM).
+    private func replyNoMemory() -> Exchange.Outcome {
+        let tag = FrameHeader(decoding: UnsafeRawBufferPointer(reply.buffer).bytes)?.tag ?? .none
+        return .replaced(size: ReplyRules.writeError(12 /* ENOMEM */, tag: tag, into: reply.buffer))
     }
 
     /// Sends a reply, and waits until the board has taken it.
     private func send(_ outcome: Exchange.Outcome, _ stop: StopRequest) throws(Ended) {
-        guard let size = outcome.size else { throw Ended(.wedged(.requestLost)) }
-        trace?(.toBoard, UnsafeRawBufferPointer(rebasing: reply.buffer[..<size]).bytes)
+        guard var size = outcome.size else { throw Ended(.wedged(.requestLost)) }
         do throws(USBError) {
-            try reply.submit(0..<size, endWithZeroLengthPacket: exchange.needsZeroLengthPacket(replySize: size))
+            do throws(USBError) {
+                try submitReply(size)
+            } catch {
+                // Nothing was sent. Large transfers need kernel memory that many boards share; an Rlerror needs none.
+                guard error == .noMemory else { throw error }
+                notify?(.noMemory(msize: msize))
+                size = replyNoMemory().size ?? 0
+                try submitReply(size)
+            }
         } catch {
             throw Ended(error == .noDevice ? .gone(midRequest: true) : .failed(error))
         }
+        trace?(.toBoard, UnsafeRawBufferPointer(rebasing: reply.buffer[..<size]).bytes)
         var patience = Patience(milliseconds: 2000)
         while reply.isInFlight {
             if stop.isRequested, patience.isOver { reply.cancel() }
@@ -203,15 +218,18 @@ public final class GadgetLink {
         statistics.bytesToBoard += UInt64(size)
     }
 
-    /// Gives all transfers buffers for an msize; 0 is none negotiated.
-    private func resize(msize: Int, keepingReply: Bool = false) {
+    private func submitReply(_ size: Int) throws(USBError) {
+        try reply.submit(0..<size, endWithZeroLengthPacket: exchange.needsZeroLengthPacket(replySize: size))
+    }
+
+    /// Gives all transfers buffers for an msize; 0 is none negotiated. A small reply stays where it is.
+    private func resize(msize: Int) {
         let msize = msize > 0 ? msize : Self.initialMsize
         framing.bufferSize = RequestFraming.bufferSize(msize: msize, maxPacketSize: framing.maxPacketSize)
-        current.resize(framing.bufferSize)
-        ahead.resize(framing.bufferSize)
-        // Replies to a request from before the Tversion may be on the wire up to this size.
-        let size = max(msize, Exchange.initialLimit)
-        reply.resize(size, keeping: keepingReply ? Exchange.initialLimit : 0)
+        incoming.resize(framing.bufferSize)
+        executing.resize(framing.bufferSize)
+        // The smallest msize is the largest reply to a Tversion: both are 4096.
+        reply.resize(max(msize, Exchange.initialLimit), keeping: Exchange.initialLimit)
     }
 
     /// What a failed transfer means. A pulled cable often shows as an I/O error first.
@@ -229,7 +247,7 @@ public final class GadgetLink {
 
     /// Waits for the transfers that are still submitted, so that libusb lets go of their buffers.
     private func retire() {
-        for transfer in [current, ahead, reply] {
+        for transfer in [incoming, executing, reply] {
             transfer.cancel()
             while transfer.isInFlight { context.handleEvents(milliseconds: 1000) }
         }

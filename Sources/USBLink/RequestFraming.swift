@@ -51,7 +51,8 @@ struct RequestFraming {
         /// The first `size` bytes of the buffer are a request. `isEnded` is false if its zero-length packet is still to
         /// be taken; until then, the gadget doesn't listen for the reply.
         case request(size: Int, isEnded: Bool)
-        case refused(Refusal)
+        /// A message that is not executed has come, `isEnded` as above.
+        case refused(Refusal, isEnded: Bool)
     }
 
     /// Whether a message has begun to arrive.
@@ -69,7 +70,7 @@ struct RequestFraming {
             drained.received += count
             if isEnded || drained.received >= drained.size {
                 draining = nil
-                return .refused(drained.refusal)
+                return .refused(drained.refusal, isEnded: isEnded)
             }
             draining = drained
             return .incomplete
@@ -99,7 +100,7 @@ struct RequestFraming {
     /// Refuses a message, once all of it has come.
     private mutating func refuse(_ refusal: Refusal, after received: Int, of size: Int, isEnded: Bool) -> Step {
         offset = 0
-        if isEnded { return .refused(refusal) }
+        if isEnded { return .refused(refusal, isEnded: true) }
         draining = (refusal, received, size)
         return .incomplete
     }

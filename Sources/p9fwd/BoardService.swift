@@ -48,13 +48,14 @@ struct BoardService: Sendable {
         var selector = selector
         var timeout = timeout
         var msize = 0
-        while let gadget = try find(selector, timeout, stop) {
+        while let (gadget, hasJustCome) = try find(selector, timeout, stop) {
             // The board that comes back is the one at this port; it may be another one's turn at any other.
             selector = GadgetSelector(path: gadget.path)
             timeout = nil
             let link: GadgetLink
             do throws(USBError) {
-                link = try GadgetLink(gadget, msize: msize)
+                // udev may be busy with all that came with the board.
+                link = try GadgetLink(gadget, msize: msize, patience: hasJustCome ? 10 : 1)
             } catch {
                 if error == .noDevice, !once { continue }
                 throw USBFailure.opening(gadget, error)
@@ -84,16 +85,19 @@ struct BoardService: Sendable {
     }
 
     /// Finds the board, or waits for it; nil if the service is to stop.
-    private func find(_ selector: GadgetSelector, _ timeout: Double?, _ stop: StopRequest) throws -> Gadget? {
+    /// - Returns: the board, and whether it came while this waited.
+    private func find(_ selector: GadgetSelector, _ timeout: Double?, _ stop: StopRequest) throws -> (Gadget, Bool)? {
         let search = GadgetSearch(selector)
         do {
             var found = try search.look()
+            var hasJustCome = false
             if case .none = found {
+                hasJustCome = true
                 StandardError.say("waiting for a board\(selector.phrase) to appear")
                 found = try search.wait(until: timeout.map { .now + .seconds($0) }, stop: stop)
             }
             switch found {
-            case .found(let gadget): return gadget
+            case .found(let gadget): return (gadget, hasJustCome)
             case .several(let gadgets): throw USBFailure.several(gadgets)
             case .none: throw USBFailure.timeout(selector, seconds: timeout ?? 0)
             case .stopped: return nil

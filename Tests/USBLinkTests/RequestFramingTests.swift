@@ -46,8 +46,12 @@ private func frame(_ size: Int, claims: Int? = nil, tag: UInt16 = 7, type: Messa
     return Array(bytes.prefix(size))
 }
 
-private func refused(_ tag: UInt16?, _ reason: RequestFraming.Refusal.Reason) -> RequestFraming.Step {
-    .refused(.init(tag: tag.map(Tag.init), reason: reason))
+private func refused(
+    _ tag: UInt16?,
+    _ reason: RequestFraming.Refusal.Reason,
+    isEnded: Bool = true
+) -> RequestFraming.Step {
+    .refused(.init(tag: tag.map(Tag.init), reason: reason), isEnded: isEnded)
 }
 
 @Suite struct RequestFramingTests {
@@ -92,9 +96,10 @@ private func refused(_ tag: UInt16?, _ reason: RequestFraming.Refusal.Reason) ->
             for extra in [1, 511, 512, 513, size, size + 1, 3 * size - 1, 3 * size] {
                 let steps = wire.message(frame(size + extra, tag: 0x1234))
                 // Where the last transfer is full, the refusal comes with it and the zero-length packet by itself.
-                let last = steps.count - ((size + extra) % size == 0 ? 2 : 1)
+                let isFull = (size + extra) % size == 0
+                let last = steps.count - (isFull ? 2 : 1)
                 #expect(steps[..<last].allSatisfy { $0 == .incomplete })
-                #expect(steps[last] == refused(0x1234, .tooLong))
+                #expect(steps[last] == refused(0x1234, .tooLong, isEnded: !isFull))
                 #expect(steps[(last + 1)...].allSatisfy { $0 == .nothing })
                 #expect(wire.message(frame(23)) == [.request(size: 23, isEnded: true)])
             }
