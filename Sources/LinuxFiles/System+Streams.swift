@@ -8,7 +8,13 @@ extension System {
     ///
     /// The corresponding C function is `read`.
     public static func receive(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
-        try retrying { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+        while true {
+            do throws(Errno) {
+                return try retrying { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+            } catch .EAGAIN {
+                try waitUntilReady(descriptor, POLLIN)
+            }
+        }
     }
 
     /// Waits until a read would not block; end and failure of a stream count as well.
@@ -26,9 +32,19 @@ extension System {
     public static func send(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer) throws(Errno) {
         var rest = buffer
         while rest.count > 0 {
-            let sent = try retrying { Glibc.write(descriptor, rest.baseAddress, rest.count) }
-            rest = UnsafeRawBufferPointer(rebasing: rest[sent...])
+            do throws(Errno) {
+                let sent = try retrying { Glibc.write(descriptor, rest.baseAddress, rest.count) }
+                rest = UnsafeRawBufferPointer(rebasing: rest[sent...])
+            } catch .EAGAIN {
+                try waitUntilReady(descriptor, POLLOUT)
+            }
         }
+    }
+
+    /// For a descriptor that somebody else has made non-blocking: it may be theirs too, and not ours to change.
+    private static func waitUntilReady(_ descriptor: CInt, _ events: CInt) throws(Errno) {
+        var request = pollfd(fd: descriptor, events: CShort(events), revents: 0)
+        _ = try retrying { poll(&request, 1, -1) }
     }
 
     /// A write to a closed pipe or socket shall be `EPIPE`, not the end of the process. Process-wide.

@@ -335,6 +335,23 @@ struct StopTests {
         #expect(try connection.receive() == nil)
     }
 
+    @Test("an inherited socket that is non-blocking is waited for, in both directions")
+    func nonBlocking() throws {
+        let server = try TestServer()
+        try server.tree.write("file", [UInt8](repeating: 7, count: 60_000))
+        let connection = try server.connectRaw(isNonBlocking: true)
+        sleep(milliseconds: 20)
+        try connection.negotiate()
+        try connection.attach()
+        _ = try connection.exchange(frame(110, tag: 1, hex("00000000 01000000 0100") + wireString("file")))
+        _ = try connection.exchange(frame(12, tag: 1, hex("01000000 00000000")))
+        for number in 0..<50 as Range<UInt16> {
+            try connection.send(frame(116, tag: number, hex("01000000 0000000000000000 60ea0000")))
+        }
+        sleep(milliseconds: 50)
+        for _ in 0..<50 { #expect(try connection.receive()?.count == 60_011) }
+    }
+
     @Test("stop ends a session on a pair of pipes")
     func pipes() throws {
         let server = try TestServer()

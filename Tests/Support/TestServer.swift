@@ -98,19 +98,21 @@ public final class TestServer: Sendable {
     }
 
     /// As `connect`, for bytes that aren't frames.
-    public func connectRaw() throws -> RawConnection {
+    /// - Parameter isNonBlocking: makes the server's end of a pair so.
+    public func connectRaw(isNonBlocking: Bool = false) throws -> RawConnection {
         switch address {
         case .tcp(_, let port): try RawConnection(port: port)
         case .unix(let path): try RawConnection(path: path)
-        default: RawConnection(owning: OwnedDescriptor(owning: try connectPair()))
+        default: RawConnection(owning: OwnedDescriptor(owning: try connectPair(isNonBlocking: isNonBlocking)))
         }
     }
 
-    private func connectPair() throws -> CInt {
+    private func connectPair(isNonBlocking: Bool = false) throws -> CInt {
         var ends: [CInt] = [-1, -1]
         guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw Errno.last
         }
+        if isNonBlocking { _ = fcntl(ends[1], F_SETFL, O_NONBLOCK) }
         if link == .direct {
             let far = FrameSocket(owning: OwnedDescriptor(owning: ends[1]))
             let pump = Pump(far, ServerConnection(configuration), keeping: base, size: configuration.maximumMessageSize)

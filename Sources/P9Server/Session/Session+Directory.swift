@@ -27,7 +27,8 @@ extension Session {
             let parent = try node.isAttachRoot ? System.status(of: directory) : System.status(at: directory, "..")
             return (node.export.qid(of: parent), FileFormat.directory.directoryType)
         }
-        let name = try FileName(entry.name)
+        // Some file systems count 255 UTF-16 units: such a name fits into no Linux client's directory entry.
+        guard let name = try? FileName(entry.name) else { return nil }
         guard !FakeRootTree.isStagingName(name) else { return nil }
         do throws(Errno) {
             let found = try node.tree.kind(of: name, in: directory)
