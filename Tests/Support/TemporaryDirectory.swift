@@ -1,8 +1,9 @@
 internal import CLinux
 internal import Glibc
 public import LinuxFiles
+internal import Synchronization
 
-/// A directory of a test's own, on a file system with user extended attributes; removed with its owner.
+/// A directory of a test's own, on a file system with user extended attributes; removed with its owner, or at exit.
 ///
 /// Lies in $USB9PFS_TEST_DIR if that is set, else beneath the package's .build, else in TMPDIR, /var/tmp or /tmp.
 public final class TemporaryDirectory: HostFiles {
@@ -22,6 +23,7 @@ public final class TemporaryDirectory: HostFiles {
             if setxattr(resolved, "user.probe", "1", 1, 0) == 0 {
                 removexattr(resolved, "user.probe")
                 path = String(cString: resolved)
+                Self.remember(path)
                 return
             }
             failure = .last
@@ -39,6 +41,23 @@ public final class TemporaryDirectory: HostFiles {
 
     deinit {
         Self.removeAll(path)
+        _ = Self.remaining.withLock { $0.paths.remove(path) }
+    }
+
+    /// Directories of threads that don't end before the process does.
+    private static let remaining = Mutex<(paths: Set<String>, isRegistered: Bool)>(([], false))
+
+    private static func remember(_ path: String) {
+        remaining.withLock { remaining in
+            remaining.paths.insert(path)
+            if !remaining.isRegistered {
+                remaining.isRegistered = true
+                atexit {
+                    let paths = TemporaryDirectory.remaining.withLock { $0.paths }
+                    for path in paths { TemporaryDirectory.removeAll(path) }
+                }
+            }
+        }
     }
 
     /// Removes a file or a whole tree, whatever its modes are.
