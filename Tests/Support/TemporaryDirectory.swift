@@ -1,8 +1,9 @@
 internal import CLinux
 internal import Glibc
 public import LinuxFiles
+internal import Synchronization
 
-/// A directory of a test's own, on a file system with user extended attributes; removed with its owner.
+/// A directory of a test's own, on a file system with user extended attributes; removed with its owner, or at exit.
 ///
 /// Lies in $USB9PFS_TEST_DIR if that is set, else beneath the package's .build, else in TMPDIR, /var/tmp or /tmp.
 public final class TemporaryDirectory: HostFiles {
@@ -22,6 +23,7 @@ public final class TemporaryDirectory: HostFiles {
             if setxattr(resolved, "user.probe", "1", 1, 0) == 0 {
                 removexattr(resolved, "user.probe")
                 path = String(cString: resolved)
+                Self.remember(path)
                 return
             }
             failure = .last
@@ -39,10 +41,31 @@ public final class TemporaryDirectory: HostFiles {
 
     deinit {
         Self.removeAll(path)
+        _ = Self.remaining.withLock { $0.paths.remove(path) }
     }
 
-    /// Removes a file or a whole tree, whatever its modes are.
+    /// Directories of threads that don't end before the process does.
+    private static let remaining = Mutex<(paths: Set<String>, isRegistered: Bool)>(([], false))
+
+    private static func remember(_ path: String) {
+        remaining.withLock { remaining in
+            remaining.paths.insert(path)
+            if !remaining.isRegistered {
+                remaining.isRegistered = true
+                atexit {
+                    let paths = TemporaryDirectory.remaining.withLock { $0.paths }
+                    for path in paths { TemporaryDirectory.removeAll(path) }
+                }
+            }
+        }
+    }
+
+    /// Removes a file or a whole tree, whatever its modes are and its names: those need not be UTF-8.
     public static func removeAll(_ path: String) {
+        removeAll(Array(path.utf8CString))
+    }
+
+    private static func removeAll(_ path: [CChar]) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -50,7 +73,21 @@ public final class TemporaryDirectory: HostFiles {
             return
         }
         chmod(path, 0o700)
-        for name in listFiles(path) { removeAll("\(path)/\(name)") }
+        var names: [[CChar]] = []
+        if let directory = opendir(path) {
+            while let entry = readdir(directory) {
+                // d_name is a tuple: its address is where the record has it.
+                withUnsafePointer(to: &entry.pointee.d_name) { name in
+                    name.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+                        names.append(Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1)))
+                    }
+                }
+            }
+            closedir(directory)
+        }
+        for name in names where !name.elementsEqual([46, 0]) && !name.elementsEqual([46, 46, 0]) {
+            removeAll(path.dropLast() + [CChar(bitPattern: UInt8(ascii: "/"))] + name)
+        }
         rmdir(path)
     }
 }
