@@ -60,8 +60,12 @@ public final class TemporaryDirectory: HostFiles {
         }
     }
 
-    /// Removes a file or a whole tree, whatever its modes are.
+    /// Removes a file or a whole tree, whatever its modes are and its names: those need not be UTF-8.
     public static func removeAll(_ path: String) {
+        removeAll(Array(path.utf8CString))
+    }
+
+    private static func removeAll(_ path: [CChar]) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -69,7 +73,21 @@ public final class TemporaryDirectory: HostFiles {
             return
         }
         chmod(path, 0o700)
-        for name in listFiles(path) { removeAll("\(path)/\(name)") }
+        var names: [[CChar]] = []
+        if let directory = opendir(path) {
+            while let entry = readdir(directory) {
+                // d_name is a tuple: its address is where the record has it.
+                withUnsafePointer(to: &entry.pointee.d_name) { name in
+                    name.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+                        names.append(Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1)))
+                    }
+                }
+            }
+            closedir(directory)
+        }
+        for name in names where !name.elementsEqual([46, 0]) && !name.elementsEqual([46, 46, 0]) {
+            removeAll(path.dropLast() + [CChar(bitPattern: UInt8(ascii: "/"))] + name)
+        }
         rmdir(path)
     }
 }
