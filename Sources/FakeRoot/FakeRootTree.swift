@@ -15,16 +15,21 @@ public final class FakeRootTree: Sendable {
 
     let stagingSerial = Atomic<UInt32>(0)
 
+    /// Whether modes below the floor may be raised, which changes host files.
+    private let mayRaiseModes: Bool
+
     /// Clears the process' umask: modes are stored exactly as the board sends them.
+    /// - Parameter mayRaiseModes: false for a tree that is only read: what its modes forbid its owner stays forbidden.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`.
-    public convenience init(directory path: String) throws(Errno) {
-        try self.init(owning: System.open(path, [.path, .directory]))
+    public convenience init(directory path: String, mayRaiseModes: Bool = true) throws(Errno) {
+        try self.init(owning: System.open(path, [.path, .directory]), mayRaiseModes: mayRaiseModes)
     }
 
     /// As `init(directory:)`, for a directory that is open already, be it O_PATH.
-    public init(owning root: consuming OwnedDescriptor) throws(Errno) {
+    public init(owning root: consuming OwnedDescriptor, mayRaiseModes: Bool = true) throws(Errno) {
         System.clearUmask()
         self.root = root
+        self.mayRaiseModes = mayRaiseModes
         _ = try System.status(of: self.root.raw)
     }
 
@@ -148,7 +153,8 @@ public final class FakeRootTree: Sendable {
 
     /// - Returns: false if there is nothing to raise, or the file isn't ours.
     private func raiseToFloor(_ descriptor: CInt) throws(Errno) -> Bool {
-        try labelChanges.withLock { _ throws(Errno) -> Bool in
+        guard mayRaiseModes else { return false }
+        return try labelChanges.withLock { _ throws(Errno) -> Bool in
             let status = try status(of: descriptor)
             let isRaised = status.host.mode & 0o777 | status.hostPermissions == status.host.mode & 0o777
             guard !isRaised, Self.canCarryAttributes(status.host), status.host.uid == System.effectiveUser else {

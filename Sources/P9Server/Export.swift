@@ -19,7 +19,7 @@ public final class Export: Sendable {
     public init(name: String = "", directory: String, isReadOnly: Bool = false) throws(Errno) {
         self.name = name
         self.isReadOnly = isReadOnly
-        tree = try FakeRootTree(directory: directory)
+        tree = try FakeRootTree(directory: directory, mayRaiseModes: !isReadOnly)
         pathComponents = Export.components(try System.currentPath(of: tree.root.raw))
         rootDevice = try System.status(of: tree.root.raw).device
     }
@@ -32,13 +32,17 @@ public final class Export: Sendable {
     ///
     /// The version is constant: the Linux client counts it to the file's identity and turns caching off if it is 0.
     func qid(of host: FileStatus) -> Qid {
+        qid(host.format, device: host.device, inode: host.inode)
+    }
+
+    func qid(_ format: FileFormat, device: UInt64, inode: UInt64) -> Qid {
         let kind: Qid.Kind =
-            switch host.format {
+            switch format {
             case .directory: .directory
             case .symlink: .symlink
             default: .file
             }
-        return Qid(kind: kind, version: 1, path: qidPath(device: host.device, inode: host.inode))
+        return Qid(kind: kind, version: 1, path: qidPath(device: device, inode: inode))
     }
 
     private func qidPath(device: UInt64, inode: UInt64) -> UInt64 {

@@ -201,6 +201,13 @@ struct ReadOnlyTests {
         try client.clunk(client.created(other, "new"))
     }
 
+    @Test("a mode that forbids reading to its owner stays as it is")
+    func modesStay() throws {
+        try server.tree.write("closed", "text", mode: 0o200)
+        _ = try? client.opened(root, "closed")
+        #expect(try server.tree.status("closed").mode & 0o7777 == 0o200)
+    }
+
     @Test("reading, listing, locking and syncing work")
     func reading() throws {
         let file = try client.opened(root, "file")

@@ -126,6 +126,9 @@ struct HostEntry: ~Copyable, ~Escapable {
     var position: Int64 { bytes.loadUnaligned(fromByteOffset: 8, as: Int64.self) }
     var length: Int { Int(bytes.loadUnaligned(fromByteOffset: 16, as: UInt16.self)) }
 
+    /// As in `readdir(3)`.
+    var type: UInt8 { bytes[18] }
+
     var name: RawSpan {
         @_lifetime(copy self)
         get {

@@ -35,6 +35,11 @@ extension Session {
             return (node.export.qid(of: found.host), found.kind.format.directoryType)
         } catch .ENOENT {
             return nil  // removed since the host's kernel listed it
+        } catch {
+            // Something that can't be looked at, such as a dead FUSE mount: it must not hide its neighbours.
+            let format = FileFormat(mode: UInt32(entry.type) << 12)
+            let device = try System.status(of: directory).device
+            return (node.export.qid(format, device: device, inode: entry.inode), entry.type)
         }
     }
 
