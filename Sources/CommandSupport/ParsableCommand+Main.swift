@@ -1,5 +1,6 @@
 public import ArgumentParser
 internal import Glibc
+internal import LinuxFiles
 
 extension ParsableCommand {
     /// Parses the command line, runs the command, and exits with the code of its cause.
@@ -7,6 +8,9 @@ extension ParsableCommand {
     /// A `CommandFailure` goes to standard error as "program: message" and its advice; all other errors, and `--help`,
     /// are the argument parser's business.
     public static func runAndExit() -> Never {
+        // Neither a closed terminal nor a limit may end a process that owes a board an answer.
+        System.ignoreBrokenPipes()
+        System.ignoreFileSizeSignal()
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -52,6 +52,11 @@ extension System {
         _ = signal(SIGPIPE, SIG_IGN)
     }
 
+    /// A write beyond the limit of file sizes shall be `EFBIG`, not the end of the process. Process-wide.
+    public static func ignoreFileSizeSignal() {
+        _ = signal(SIGXFSZ, SIG_IGN)
+    }
+
     /// The corresponding C function is `accept4`.
     public static func accept(_ listener: CInt) throws(Errno) -> OwnedDescriptor {
         OwnedDescriptor(owning: try retrying { clinux_accept4(listener, CInt(SOCK_CLOEXEC.rawValue)) })

@@ -90,9 +90,10 @@ public struct FrameSocket: ~Copyable, Sendable {
         return descriptor
     }
 
-    /// Lets `receive` fail with `timedOut` when the other side is silent for so long; 0 waits for ever.
-    public func setReceiveTimeout(milliseconds: Int) {
+    /// Lets `receive` and `send` fail with `timedOut` when nothing moves for so long; 0 waits for ever.
+    public func setTimeout(milliseconds: Int) {
         Self.setTimeout(descriptor.raw, SO_RCVTIMEO, milliseconds: milliseconds)
+        Self.setTimeout(descriptor.raw, SO_SNDTIMEO, milliseconds: milliseconds)
     }
 
     private static func setTimeout(_ socket: CInt, _ option: CInt, milliseconds: Int) {
@@ -123,6 +124,7 @@ public struct FrameSocket: ~Copyable, Sendable {
             }
             return nil
         }
+        if error == .EAGAIN { throw .timedOut }
         if let error { throw error == .EPIPE || error == .ECONNRESET ? .closed : .system(error) }
     }
 

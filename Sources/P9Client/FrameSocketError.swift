@@ -10,7 +10,7 @@ public enum FrameSocketError: Error, Hashable, Sendable {
     case pathTooLong
     /// The other side has closed the connection, in or between messages.
     case closed
-    /// Nothing came within the time given to `setReceiveTimeout`.
+    /// Nothing moved within the time given to `setTimeout`.
     case timedOut
     /// The message's size field is below 7 or above the receiver's buffer, in bytes.
     case badSize(Int)

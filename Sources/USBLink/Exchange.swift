@@ -58,8 +58,9 @@ struct Exchange {
         guard let rules = ReplyRules(request: request, limit: limit) else { return .unanswerable }
         let room = UnsafeMutableRawBufferPointer(rebasing: reply[..<rules.capacity])
         let size = responder.respond(to: request, into: room)
-        if size >= 0, size <= room.count, rules.accepts(UnsafeRawBufferPointer(rebasing: room[..<size]).bytes) {
-            if isVersion { noteVersion(UnsafeRawBufferPointer(rebasing: room[..<size])) }
+        if size >= 0, size <= room.count, rules.accepts(UnsafeRawBufferPointer(rebasing: room[..<size]).bytes),
+            !isVersion || noteVersion(UnsafeRawBufferPointer(rebasing: room[..<size]), askedBy: request)
+        {
             return .answered(size: size)
         }
         return .replaced(size: rules.writeError(5 /* EIO */, into: room))
@@ -79,11 +80,22 @@ struct Exchange {
         return .replaced(size: ReplyRules.writeError(errno, tag: tag, into: reply))
     }
 
+    /// For a session that can't be: the board is told so instead of the Rversion.
+    mutating func forgetVersion() {
+        msize = 0
+    }
+
     /// Takes the msize from an Rversion, `msize[4] version[s]`.
-    private mutating func noteVersion(_ reply: UnsafeRawBufferPointer) {
-        guard let header = FrameHeader(decoding: reply.bytes), header.type == MessageType.rversion.rawValue,
-            let version = try? Rversion(decoding: reply.bytes.extracting(droppingFirst: FrameHeader.size))
-        else { return }
+    /// - Returns: false for one that answers with more than was asked: buffers are made by it.
+    private mutating func noteVersion(_ reply: UnsafeRawBufferPointer, askedBy request: RawSpan) -> Bool {
+        guard let header = FrameHeader(decoding: reply.bytes), header.type == MessageType.rversion.rawValue else {
+            return true  // an Rlerror
+        }
+        guard let asked = try? Tversion(decoding: request.extracting(droppingFirst: FrameHeader.size)),
+            let version = try? Rversion(decoding: reply.bytes.extracting(droppingFirst: FrameHeader.size)),
+            version.msize <= min(asked.msize, UInt32(GadgetLink.maximumMsize))
+        else { return false }
         msize = Int(version.msize)
+        return true
     }
 }

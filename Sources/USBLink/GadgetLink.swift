@@ -174,6 +174,7 @@ public final class GadgetLink {
         } catch {
             guard error.end == .failed(.noMemory) else { throw error }
             notify?(.noMemory(msize: msize))
+            exchange.forgetVersion()
             resize(msize: 0)
             try read()
             return replyNoMemory()

@@ -60,7 +60,11 @@ struct BoardService: Sendable {
                 // udev may be busy with all that came with the board.
                 link = try GadgetLink(gadget, msize: msize, patience: hasJustCome ? 10 : 1)
             } catch {
-                if error == .noDevice, !once { continue }
+                if error == .noDevice, !once {
+                    // It has gone again, or its device node is yet to come.
+                    _ = usleep(250_000)
+                    continue
+                }
                 throw USBFailure.opening(gadget, error)
             }
             StandardError.say("serving the board at port \(gadget.path) (\(gadget.title))")
@@ -90,6 +94,7 @@ struct BoardService: Sendable {
     /// Finds the board, or waits for it; nil if the service is to stop.
     /// - Returns: the board, and whether it came while this waited.
     private func find(_ selector: GadgetSelector, _ timeout: Double?, _ stop: StopRequest) throws -> (Gadget, Bool)? {
+        if stop.isRequested { return nil }
         let search = GadgetSearch(selector)
         do {
             var found = try search.look()
@@ -150,7 +155,10 @@ struct BoardService: Sendable {
         StandardError.say(failure.message)
         if let advice = failure.advice { StandardError.write(advice + "\n") }
         // A device that fails at once must not keep a processor busy.
-        if case .failed = end { sleep(1) }
+        switch end {
+        case .failed, .wedged: sleep(1)
+        case .stopped, .gone: break
+        }
     }
 
     /// How a service ended, for the main thread.

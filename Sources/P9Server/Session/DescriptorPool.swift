@@ -49,6 +49,8 @@ final class DescriptorPool: Sendable {
             // Half of them at a time, so that the search is paid for by many walks.
             var parked = 0
             for table in tables { parked += table.park(downTo: limit / 2 / max(tables.count, 1)) }
+            // Where open files take most of the room, no table may have that many idle ones.
+            if parked == 0 { for table in tables { parked += table.park(downTo: 0) } }
             // Others may have taken the room by now, as they don't wait for the lock unless the pool is full.
             return parked > 0 || !isFull
         }

@@ -108,6 +108,8 @@ final class DirectoryStream: Sendable {
         state.end = try state.buffer.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
             try System.readDirectory(descriptor.raw, into: UnsafeMutableRawBufferPointer(buffer))
         }
+        // Clients keep directories open that they have read to the end.
+        if state.end == 0 { state.buffer = [] }
         return state.end > 0
     }
 }

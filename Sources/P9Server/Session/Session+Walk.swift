@@ -7,6 +7,7 @@ extension Session {
     func attach(_ request: Tattach, _ reply: inout Reply) throws(Errno) {
         let target = try configuration.resolve(aname: request.aname.array)
         let export = target.export
+        try configuration.descriptors.reserve()
         var root = try Self.reopen(export.tree.root.raw)
         for component in target.subdirectory {
             root = try export.tree.lookup(FileName(component.span.bytes), in: root.raw)

@@ -18,6 +18,7 @@ public final class SocketServer: Sendable {
     /// - Parameter log: gets a line for what an operator should know, such as a client that breaks the protocol.
     public init(_ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void) {
         System.ignoreBrokenPipes()
+        System.ignoreFileSizeSignal()
         self.configuration = configuration
         self.log = log
     }
