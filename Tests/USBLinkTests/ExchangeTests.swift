@@ -42,6 +42,21 @@ private func answer(
 private let ioError: [UInt8] = [11, 0, 0, 0, 7, 0x34, 0x12, 5, 0, 0, 0]
 
 @Suite struct ExchangeTests {
+    @Test(
+        arguments: [
+            (asked: [0, 0, 1, 0], granted: [0, 0, 1, 0], isTaken: true),
+            (asked: [0, 0, 1, 0], granted: [1, 0, 1, 0], isTaken: false),
+            (asked: [255, 255, 255, 255], granted: [255, 255, 255, 255], isTaken: false),
+        ] as [(asked: [UInt8], granted: [UInt8], isTaken: Bool)]
+    )
+    func versionWithMoreThanWasAskedMakesNoBuffers(asked: [UInt8], granted: [UInt8], isTaken: Bool) {
+        let version: [UInt8] = [8, 0] + Array("9P2000.L".utf8)
+        let request = message(100, tag: 0x1234, body: asked + version)
+        let result = answer(request, Canned(message(101, tag: 0x1234, body: granted + version)), msize: 0)
+        #expect(result.msize == (isTaken ? 65536 : 0))
+        if !isTaken { #expect(result.reply == ioError) }
+    }
+
     @Test func validReplyGoesThrough() {
         let reply = message(121, tag: 0x1234)
         let result = answer(message(120, tag: 0x1234, body: [1, 0, 0, 0]), Canned(reply))
