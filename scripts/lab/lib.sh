@@ -131,7 +131,8 @@ usb_permissions() {
         [ "$(cat "$interface"/bInterface{Class,SubClass,Protocol} 2>/dev/null | tr -d '\n')" = ffff09 ] || continue
         device=${interface%:*}
         node=$(sed -n 's/^DEVNAME=//p' "$device/uevent")
-        [ -e "/dev/$node" ] && chgrp "$LAB_GID" "/dev/$node" && chmod 660 "/dev/$node"
+        # No name: the device has just gone. (/dev itself must not lose its x bits.)
+        [ -n "$node" ] && [ -e "/dev/$node" ] && chgrp "$LAB_GID" "/dev/$node" && chmod 660 "/dev/$node"
     done
 }
 while :; do usb_permissions; sleep 0.5; done </dev/null >/dev/null 2>&1 &
