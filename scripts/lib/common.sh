@@ -7,6 +7,9 @@ usb9pfs_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 if [ "$(id -u)" = 0 ]; then usb9pfs_cache=/var/cache; else usb9pfs_cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}; fi
 usb9pfs_cache=${USB9PFS_CACHE:-$usb9pfs_cache/usb9pfs}
 
+# mke2fs and others are there, which an ordinary Debian user does not have in PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 say() { printf '== %s\n' "$*" >&2; }
 die() {
     printf '%s: error: %s\n' "${0##*/}" "$*" >&2
@@ -32,12 +35,15 @@ need_packages() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null 2>&1 || die "these Debian packages are missing, and there is no apt-get: ${missing[*]}"
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null 2>&1; then
+        die "Debian packages are missing, and there is no sudo. As root: apt-get install ${missing[*]}"
+    fi
     say "installing ${missing[*]}"
     if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
         >/dev/null 2>&1; then
         as_root apt-get update -qq >/dev/null || true # one unreachable source must not spoil the others
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
-            >/dev/null || die "apt-get could not install: ${missing[*]}"
+            >/dev/null || die "could not install them; as root: apt-get install ${missing[*]}"
     fi
 }
 

@@ -64,6 +64,8 @@ final class DirectoryStream: Sendable {
                 state.next += 1
                 state.start += record.length
             }
+            // Clients keep directories open that they have read to the end, which an empty reply tells them.
+            if output.byteCount == 0 { state.buffer = [] }
             return output.byteCount
         }
     }
@@ -108,8 +110,6 @@ final class DirectoryStream: Sendable {
         state.end = try state.buffer.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
             try System.readDirectory(descriptor.raw, into: UnsafeMutableRawBufferPointer(buffer))
         }
-        // Clients keep directories open that they have read to the end.
-        if state.end == 0 { state.buffer = [] }
         return state.end > 0
     }
 }
