@@ -29,9 +29,11 @@ public struct GadgetSelector: Hashable, Sendable {
             self.product = product
         }
 
-        /// Reads the form "1d6b:0109": hexadecimal, one to four digits each; nil if it is anything else.
+        /// Reads the form "1d6b:0109": hexadecimal, one to four digits each, with "0x" before them or without; nil if it
+        /// is anything else.
         public init?(parsing text: String) {
             let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+                .map { $0.hasPrefix("0x") ? $0.dropFirst(2) : $0 }
             guard parts.count == 2, parts.allSatisfy({ $0.allSatisfy(\.isHexDigit) }),
                 let vendor = UInt16(parts[0], radix: 16), let product = UInt16(parts[1], radix: 16)
             else { return nil }

@@ -15,10 +15,16 @@ struct ConnectCommand: ParsableCommand {
 
     @OptionGroup var options: GadgetOptions
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The server's host name or address.", valueName: "host"))
+    @Option(
+        name: [.customShort("s", allowingJoined: true), .long],
+        help: ArgumentHelp("The server's host name or address.", valueName: "host")
+    )
     var server = "127.0.0.1"
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The server's TCP port.", valueName: "port"))
+    @Option(
+        name: [.customShort("p", allowingJoined: true), .long],
+        help: ArgumentHelp("The server's TCP port.", valueName: "port")
+    )
     var port: UInt16 = 564
 
     @Option(help: ArgumentHelp("The server's Unix socket, instead of host and port.", valueName: "path"))

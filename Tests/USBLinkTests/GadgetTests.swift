@@ -7,6 +7,7 @@ import Testing
     @Test func parsesIDs() {
         #expect(GadgetSelector.ID(parsing: "1d6b:0109") == .init(vendor: 0x1d6b, product: 0x0109))
         #expect(GadgetSelector.ID(parsing: "1D6B:109") == .init(vendor: 0x1d6b, product: 0x0109))
+        #expect(GadgetSelector.ID(parsing: "0x1d6b:0x0109") == .init(vendor: 0x1d6b, product: 0x0109))
         for text in ["", ":", "1d6b", "1d6b:", "1d6b:0109:1", "1d6b:x", "+1:2", "12345:1", "1d6b: 109"] {
             #expect(GadgetSelector.ID(parsing: text) == nil, "\(text)")
         }
