@@ -5,9 +5,8 @@ internal import Synchronization
 ///
 /// One object belongs to one board's thread; it may be asked before the link runs.
 public final class StopRequest: Sendable {
-    /// A libusb session to wake. `@unchecked` because `libusb_interrupt_event_handler` may be called from any thread,
-    /// and the lock keeps the session open meanwhile.
-    private struct Waiting: @unchecked Sendable {
+    /// A libusb session to wake; the lock keeps it open meanwhile.
+    private struct Waiting: @unchecked Sendable {  // libusb_interrupt_event_handler may be called from any thread
         var context: OpaquePointer?
     }
 
