@@ -41,6 +41,8 @@ extern const long clinux_UTIME_NOW;
 extern const long clinux_UTIME_OMIT;
 extern const int clinux_O_PATH;
 extern const int clinux_O_TMPFILE;
+extern const int clinux_SEEK_DATA;
+extern const int clinux_SEEK_HOLE;
 extern const unsigned clinux_RENAME_NOREPLACE;
 extern const uint64_t clinux_RESOLVE_BENEATH;
 extern const uint64_t clinux_RESOLVE_NO_MAGICLINKS;

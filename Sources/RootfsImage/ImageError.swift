@@ -1,7 +1,7 @@
 public import LinuxFiles
 
-/// Why an import ended early. Nothing is left at the destination then.
-public struct ImportError: Error, Hashable, Sendable {
+/// Why an import or an export ended early. Nothing is left at the destination then.
+public struct ImageError: Error, Hashable, Sendable {
     public enum Code: Hashable, Sendable {
         /// The archive is damaged, cut short, or in no format we read.
         case badArchive
@@ -45,6 +45,20 @@ public struct ImportError: Error, Hashable, Sendable {
             default: (.system, nil)
             }
         self.init(code, "\(action): \(cause.text)", hint: hint, cause: cause)
+    }
+}
+
+extension ImageError {
+    /// The error for an entry that must not or can't be made.
+    /// - Parameters:
+    ///   - name: the entry's path, printable.
+    ///   - reason: goes after it.
+    static func refused(_ name: String, _ reason: String) -> ImageError {
+        ImageError(
+            .refusedEntry,
+            "refused \(name): \(reason)",
+            hint: "Such an archive can't become a root filesystem; make it again without this entry."
+        )
     }
 }
 

@@ -1,0 +1,67 @@
+internal import LinuxFiles
+
+/// The content of a host's file, for an `EntrySink`: data and holes.
+final class FileReader {
+    private let descriptor: OwnedDescriptor
+    /// In bytes, holes included.
+    let size: UInt64
+
+    private static let blockSize = 256 << 10
+
+    /// - Parameter descriptor: open for reading.
+    init(_ descriptor: consuming OwnedDescriptor, size: UInt64) {
+        self.descriptor = descriptor
+        self.size = size
+    }
+
+    /// Calls `body` with every piece of data and its offset in bytes; what lies between is a hole. A piece has at most
+    /// 256 KiB and is valid during the call.
+    /// - Throws: `system` if the file got shorter while it was read.
+    func forEachBlock(_ body: (UnsafeRawBufferPointer, UInt64) throws(ImageError) -> Void) throws(ImageError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockSize, alignment: 4096)
+        defer { buffer.deallocate() }
+        var position: UInt64 = 0
+        while let data = try nextData(from: position) {
+            position = data.lowerBound
+            while position < data.upperBound {
+                let wanted = min(UInt64(buffer.count), data.upperBound - position)
+                let count = try read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]),
+                    at: position
+                )
+                try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position)
+                position += UInt64(count)
+            }
+        }
+    }
+
+    /// The first piece of data, in bytes, that lies at or behind a position; nil if only a hole follows.
+    ///
+    /// A file system that doesn't know its holes says that all is data.
+    func nextData(from position: UInt64) throws(ImageError) -> Range<UInt64>? {
+        guard position < size else { return nil }
+        do throws(Errno) {
+            guard let start = try System.seek(descriptor.raw, toDataFrom: position), start < size else { return nil }
+            return start..<min(try System.seek(descriptor.raw, toHoleFrom: start), size)
+        } catch {
+            throw ImageError("can't read a file of the tree", error)
+        }
+    }
+
+    private func read(into buffer: UnsafeMutableRawBufferPointer, at position: UInt64) throws(ImageError) -> Int {
+        let count: Int
+        do throws(Errno) {
+            count = try System.read(descriptor.raw, into: buffer, at: Int64(position))
+        } catch {
+            throw ImageError("can't read a file of the tree", error)
+        }
+        guard count > 0 else {
+            throw ImageError(
+                .system,
+                "a file of the tree got shorter while it was read",
+                hint: "Nobody should write to the tree meanwhile; try again."
+            )
+        }
+        return count
+    }
+}
