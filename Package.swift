@@ -74,6 +74,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "LinuxFilesTests", dependencies: ["LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FakeRootTests",
             dependencies: ["FakeRoot", "LinuxFiles", "TestSupport"],

@@ -62,59 +62,51 @@ public final class ChildProcess {
         environment: [String: String] = [:]
     ) throws(Errno) {
         guard let path = Self.find(program) else { throw .ENOENT }
-        let null = try System.open("/dev/null", .readWrite)
-        var (inputEnd, ownInput) = (Optional<OwnedDescriptor>.none, Optional<OwnedDescriptor>.none)
-        var (outputEnd, ownOutput) = (Optional<OwnedDescriptor>.none, Optional<OwnedDescriptor>.none)
-        switch input {
-        case .nothing: inputEnd = try Self.duplicate(null.raw)
-        case .descriptor(let raw): inputEnd = try Self.duplicate(raw)
-        case .pipe: try Self.makePipe(reading: &inputEnd, writing: &ownInput)
-        }
-        switch output {
-        case .nothing: outputEnd = try Self.duplicate(null.raw)
-        case .descriptor(let raw): outputEnd = try Self.duplicate(raw)
-        case .pipe: try Self.makePipe(reading: &ownOutput, writing: &outputEnd)
-        }
-        var (errorEnd, ownError) = (Optional<OwnedDescriptor>.none, Optional<OwnedDescriptor>.none)
-        try Self.makePipe(reading: &ownError, writing: &errorEnd)
+        var input = try Self.open(input, isInput: true)
+        var output = try Self.open(output, isInput: false)
+        var errors = try Self.open(.pipe, isInput: false)
         processID = try Self.spawn(
             path,
             [program] + arguments,
-            streams: [inputEnd.raw, outputEnd.raw, errorEnd.raw],
+            streams: [input.theirs.raw, output.theirs.raw, errors.theirs.raw],
             environment
         )
-        extendLifetime(inputEnd)
-        extendLifetime(outputEnd)
-        extendLifetime(errorEnd)
-        self.input = ownInput.take()
-        self.output = ownOutput.take()
-        let reading = ownError.raw
+        self.input = input.ours.take()
+        self.output = output.ours.take()
+        guard let raw = errors.ours.take()?.release() else { preconditionFailure("a pipe has two ends") }
         let monitor = errorMonitor
         do throws(Errno) {
-            try startThread { Self.collect(OwnedDescriptor(owning: reading), in: monitor) }
+            try startThread { Self.collect(OwnedDescriptor(owning: raw), in: monitor) }
         } catch {
+            _ = OwnedDescriptor(owning: raw)
             end(with: SIGKILL)
             throw error
         }
-        _ = ownError.take()?.release()
     }
 
     deinit {
         guard ending == nil else { return }
-        kill(processID, SIGKILL)
+        Glibc.kill(processID, SIGKILL)
         var status: CInt = 0
         _ = try? retrying { waitpid(processID, &status, 0) }
     }
 
-    /// The end of the program's standard input that we write to, if that is a pipe; once. Close it to end the stream.
-    public func takeInput() -> OwnedDescriptor? { input.take() }
+    /// The end of the program's standard input that we write to; it must be a pipe. Close it to end the stream.
+    /// - Throws: `EBADF` if it is no pipe, or was taken before.
+    public func takeInput() throws(Errno) -> OwnedDescriptor { try Self.take(&input) }
 
-    /// The end of the program's standard output that we read from, if that is a pipe; once.
-    public func takeOutput() -> OwnedDescriptor? { output.take() }
+    /// The end of the program's standard output that we read from; it must be a pipe.
+    /// - Throws: `EBADF` if it is no pipe, or was taken before.
+    public func takeOutput() throws(Errno) -> OwnedDescriptor { try Self.take(&output) }
+
+    private static func take(_ end: inout OwnedDescriptor?) throws(Errno) -> OwnedDescriptor {
+        guard let taken = end.take() else { throw .EBADF }
+        return taken
+    }
 
     /// Sends a signal, if the program still runs.
     public func send(signal: CInt) {
-        if ending == nil { kill(processID, signal) }
+        if ending == nil { Glibc.kill(processID, signal) }
     }
 
     /// Ends the program now, if it still runs.
@@ -161,15 +153,28 @@ public final class ChildProcess {
         OwnedDescriptor(owning: try retrying { fcntl(descriptor, F_DUPFD_CLOEXEC, 3) })
     }
 
-    private static func makePipe(
-        reading: inout OwnedDescriptor?,
-        writing: inout OwnedDescriptor?
-    ) throws(Errno) {
-        var ends: [CInt] = [-1, -1]
-        _ = try retrying { clinux_pipe2(&ends, O_CLOEXEC) }
-        let (first, second) = (OwnedDescriptor(owning: ends[0]), OwnedDescriptor(owning: ends[1]))
-        reading = try duplicate(first.raw)
-        writing = try duplicate(second.raw)
+    /// The two ends of one of the program's standard streams.
+    private struct Ends: ~Copyable {
+        var theirs: OwnedDescriptor
+        /// Nil if it is no pipe.
+        var ours: OwnedDescriptor?
+    }
+
+    private static func open(_ stream: Stream, isInput: Bool) throws(Errno) -> Ends {
+        switch stream {
+        case .nothing:
+            let null = try System.open("/dev/null", .readWrite)
+            return Ends(theirs: try duplicate(null.raw), ours: nil)
+        case .descriptor(let raw):
+            return Ends(theirs: try duplicate(raw), ours: nil)
+        case .pipe:
+            var ends: [CInt] = [-1, -1]
+            _ = try retrying { clinux_pipe2(&ends, O_CLOEXEC) }
+            let reading = OwnedDescriptor(owning: ends[0])
+            let writing = OwnedDescriptor(owning: ends[1])
+            let theirs = try duplicate(isInput ? reading.raw : writing.raw)
+            return Ends(theirs: theirs, ours: isInput ? writing : reading)
+        }
     }
 
     private static func spawn(
@@ -184,6 +189,8 @@ public final class ChildProcess {
         for (number, descriptor) in streams.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, descriptor, CInt(number))
         }
+        // Ours are closed by exec anyway; these are what somebody left open for us.
+        clinux_spawn_close_from(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -212,10 +219,10 @@ public final class ChildProcess {
         changes["LC_ALL"] = "C"
         var result: [String] = []
         var next = environ
-        while let variable = next?.pointee {
+        while let variable = next.pointee {
             let text = String(cString: variable)
             if changes[String(text.prefix { $0 != "=" })] == nil { result.append(text) }
-            next = next?.advanced(by: 1)
+            next += 1
         }
         return result + changes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     }
@@ -223,9 +230,7 @@ public final class ChildProcess {
     private static func collect(_ descriptor: consuming OwnedDescriptor, in monitor: Monitor<ErrorText>) {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
-            let count = (try? buffer.withUnsafeMutableBytes { (buffer) throws(Errno) in
-                try System.receive(descriptor.raw, into: buffer)
-            }) ?? 0
+            let count = (try? buffer.withUnsafeMutableBytes { try System.receive(descriptor.raw, into: $0) }) ?? 0
             monitor.update { text in
                 text.bytes += buffer[..<count]
                 text.bytes.removeFirst(max(text.bytes.count - maxErrorText, 0))

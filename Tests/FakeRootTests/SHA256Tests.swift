@@ -14,9 +14,9 @@ struct SHA256Tests {
     @Test("in pieces as in one, and a hole as its zeros")
     func pieces() {
         var hash = SHA256()
-        hash.update([1, 2, 3].span.bytes)
+        hash.update([1 as UInt8, 2, 3].span.bytes)
         hash.update(zeros: 40000)
-        hash.update([4].span.bytes)
+        hash.update([4 as UInt8].span.bytes)
         let whole: [UInt8] = [1, 2, 3] + [UInt8](repeating: 0, count: 40000) + [4]
         #expect(hash.finish() == SHA256.hash(whole.span.bytes))
         // After its end it begins anew.
