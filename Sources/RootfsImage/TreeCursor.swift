@@ -111,12 +111,12 @@ final class TreeCursor {
     }
 
     private func sortedNames(in directory: CInt, _ path: [UInt8]) throws(Errno) -> [[UInt8]] {
-        var names = try System.names(in: directory)
-        try names.removeAll { name throws(Errno) in
-            try FakeRootTree.isStagingName(FileName(name.span.bytes)) || exclusions.match(name, in: path)
+        var names: [[UInt8]] = []
+        for name in try System.names(in: directory) {
+            let isStaging = try FakeRootTree.isStagingName(FileName(name.span.bytes))
+            if !isStaging, !exclusions.match(name, in: path) { names.append(name) }
         }
-        names.sort { $0.lexicographicallyPrecedes($1) }
-        return names
+        return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
     private func leave() throws(ImageError) {
@@ -149,7 +149,7 @@ struct Exclusions {
     init(_ patterns: [String]) {
         func isPath(_ pattern: String) -> Bool { pattern.utf8.contains(UInt8(ascii: "/")) }
         names = patterns.filter { !isPath($0) }.map { Array($0.utf8CString) }
-        paths = patterns.filter(isPath).map { Array($0.drop { $0 == "/" }.utf8CString) }
+        paths = patterns.filter(isPath).map { Array(String($0.drop { $0 == "/" }).utf8CString) }
     }
 
     /// The corresponding C function is `fnmatch` with FNM_PATHNAME.

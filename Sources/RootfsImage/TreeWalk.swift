@@ -150,7 +150,7 @@ final class TreeWalk {
         private var descriptor: OwnedDescriptor?
 
         init(_ descriptor: consuming OwnedDescriptor) {
-            self.descriptor = descriptor
+            self.descriptor = .some(consume descriptor)
         }
 
         func take() -> OwnedDescriptor {

@@ -7,7 +7,7 @@ struct P9serve: ParsableCommand {
         commandName: "p9serve",
         abstract: "Serve directories over 9P2000.L, as the root filesystems they are meant to be.",
         discussion: ExitCause.help,
-        subcommands: [ServeCommand.self, ImportCommand.self]
+        subcommands: [ServeCommand.self, ImportCommand.self, ExportCommand.self]
     )
 
     static func main() {
