@@ -76,6 +76,7 @@ const int clinux_O_TMPFILE = O_TMPFILE;
 const int clinux_SEEK_DATA = SEEK_DATA;
 const int clinux_SEEK_HOLE = SEEK_HOLE;
 const unsigned clinux_RENAME_NOREPLACE = RENAME_NOREPLACE;
+const unsigned clinux_RENAME_EXCHANGE = RENAME_EXCHANGE;
 const uint64_t clinux_RESOLVE_BENEATH = RESOLVE_BENEATH;
 const uint64_t clinux_RESOLVE_IN_ROOT = RESOLVE_IN_ROOT;
 const uint64_t clinux_RESOLVE_NO_MAGICLINKS = RESOLVE_NO_MAGICLINKS;

@@ -15,6 +15,8 @@ public struct ImageError: Error, Hashable, Sendable {
         /// The destination's file system can't hold extended attributes.
         case unsupportedFileSystem
         case noSpace
+        /// The tree was written to while it was exported.
+        case treeChanged
         case cancelled
         /// A system call failed in a way that has no code of its own; see `cause`.
         case system
@@ -41,7 +43,7 @@ public struct ImageError: Error, Hashable, Sendable {
             switch cause {
             case .ENOENT, .ENOTDIR: (.notFound, nil)
             case .EACCES, .EPERM, .EROFS: (.permission, nil)
-            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or import to another disk.")
+            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or write to another disk.")
             default: (.system, nil)
             }
         self.init(code, "\(action): \(cause.text)", hint: hint, cause: cause)
