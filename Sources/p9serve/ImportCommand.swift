@@ -51,7 +51,7 @@ struct ImportCommand: ParsableCommand {
         }
     }
 
-    private static func cancelOnSignals(_ cancellation: Cancellation) throws {
+    static func cancelOnSignals(_ cancellation: Cancellation) throws {
         let signals = SignalWaiter()
         do throws(Errno) {
             try startThread {
@@ -70,7 +70,7 @@ extension ImageError {
         case .badArchive, .refusedEntry, .badDestination: .badInput
         case .notFound: .notFound
         case .permission: .permission
-        case .unsupportedFileSystem, .noSpace, .cancelled, .system: .failure
+        case .unsupportedFileSystem, .noSpace, .treeChanged, .cancelled, .system: .failure
         }
     }
 }

@@ -26,7 +26,8 @@ struct DeviceTable {
         var permissions: UInt32?
         var uid: UInt32?
         var gid: UInt32?
-        var capability: CapabilityText?
+        /// Clauses as `FileCapabilities` reads them.
+        var capability: String?
     }
 
     private(set) var lines: [Line] = []
@@ -36,7 +37,7 @@ struct DeviceTable {
     private static let maxNodes = 1 << 20
 
     /// - Parameter name: of the file, for error messages.
-    init(_ text: [UInt8], name: String, users: AccountNames, groups: AccountNames) throws(ImageError) {
+    init(_ text: [UInt8], name: String, names: AccountNames) throws(ImageError) {
         self.name = name
         let rows = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, row) in rows.enumerated() {
@@ -45,7 +46,7 @@ struct DeviceTable {
             if first.elementsEqual("|xattr".utf8) {
                 try addCapability(scanner, at: index + 1)
             } else {
-                try add(Array(first), scanner, at: index + 1, users, groups)
+                try add(Array(first), scanner, at: index + 1, names)
             }
         }
     }
@@ -59,24 +60,22 @@ struct DeviceTable {
     }
 
     private mutating func addCapability(_ scanner: ByteScanner, at number: Int) throws(ImageError) {
-        var scanner = scanner
         guard !lines.isEmpty else { throw failure(number, "|xattr must follow a file's line") }
-        var capability = lines[lines.count - 1].capability ?? CapabilityText()
-        var hasClause = false
-        while let clause = scanner.takeWord() {
-            guard capability.add(clause) else { throw failure(number, "'\(printable(clause))' is no capability") }
-            hasClause = true
+        var text = lines[lines.count - 1].capability.map { $0 + " " } ?? ""
+        text += String(decoding: scanner.remaining, as: UTF8.self).filter { $0 != "\r" }
+        do throws(FileCapabilities.TextError) {
+            _ = try FileCapabilities(parsing: text)
+        } catch {
+            throw failure(number, "'\(printable(scanner.remaining))' names no capabilities: \(error.reason)")
         }
-        guard hasClause else { throw failure(number, "|xattr must name a capability") }
-        lines[lines.count - 1].capability = capability
+        lines[lines.count - 1].capability = text
     }
 
     private mutating func add(
         _ rawPath: [UInt8],
         _ scanner: ByteScanner,
         at number: Int,
-        _ users: AccountNames,
-        _ groups: AccountNames
+        _ names: AccountNames
     ) throws(ImageError) {
         var scanner = scanner
         let path: [UInt8]
@@ -89,8 +88,8 @@ struct DeviceTable {
             throw failure(number, "the type is missing")
         }
         let permissions = try mode(scanner.takeWord(), at: number)
-        let uid = try identifier(scanner.takeWord(), users, at: number)
-        let gid = try identifier(scanner.takeWord(), groups, at: number)
+        let uid = try identifier(scanner.takeWord(), at: number) { names.userNumber($0) }
+        let gid = try identifier(scanner.takeWord(), at: number) { names.groupNumber($0) }
         var numbers: [UInt32] = []
         for _ in 0..<5 { numbers.append(try self.number(scanner.takeWord(), at: number)) }
         let line = Line(number: number, path: path, target: .directory, permissions: permissions, uid: uid, gid: gid)
@@ -139,15 +138,14 @@ struct DeviceTable {
 
     private func identifier(
         _ word: ArraySlice<UInt8>?,
-        _ names: AccountNames,
-        at line: Int
+        at line: Int,
+        _ number: (String) -> UInt32?
     ) throws(ImageError) -> UInt32? {
         guard let word else { throw failure(line, "owner and group are missing") }
-        if word.elementsEqual("-1".utf8) || word.elementsEqual("-".utf8) { return nil }
-        var scanner = ByteScanner(word)
-        if let number = scanner.takeNumber(UInt32.self), scanner.isAtEnd, number != .max { return number }
-        guard let number = names[word] else {
-            throw failure(line, "'\(printable(word))' is neither a number nor a name in the directory's etc/passwd or etc/group")
+        let text = String(decoding: word, as: UTF8.self)
+        if text == "-1" || text == "-" { return nil }
+        guard let number = number(text) else {
+            throw failure(line, "'\(printable(word))' is no number, and no name in the directory's etc/passwd or etc/group")
         }
         return number
     }

@@ -18,12 +18,10 @@ final class DeviceTableReader: MetadataReader {
 
     init(_ path: String, root: CInt) throws(ImageError) {
         name = path
-        table = try DeviceTable(
-            try readMetadataFile(path),
-            name: path,
-            users: try AccountNames("etc/passwd", beneath: root),
-            groups: try AccountNames("etc/group", beneath: root)
-        )
+        let tree = try attempting("can't open the directory") { () throws(Errno) in
+            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
+        }
+        table = try DeviceTable(try readMetadataFile(path), name: path, names: AccountNames(of: tree))
         for (index, line) in table.lines.enumerated() {
             switch line.target {
             case .recursive: recursive.append(index)
@@ -94,7 +92,7 @@ final class DeviceTableReader: MetadataReader {
         // As chmod(2) through a recursion: a symbolic link has no mode of its own.
         if let permissions = line.permissions, metadata.kind != .symlink { metadata.permissions = permissions }
         if case .node(let kind) = line.target { metadata.kind = kind }
-        guard let capability = line.capability else { return }
+        guard let text = line.capability, let capability = try? FileCapabilities(parsing: text) else { return }
         let attribute = ImageEntry.Attribute(name: Array("security.capability".utf8), value: capability.value)
         metadata.attributes.removeAll { $0.name == attribute.name }
         metadata.attributes.append(attribute)

@@ -22,6 +22,7 @@ final class ForeignDirectorySource: EntrySource {
         let root = try attempting("can't open \(path)") { () throws(Errno) in
             try System.open(path, [.readOnly, .directory])
         }
+        if let marker = try ConversionMarker.read(root.raw) { throw marker.failure(path) }
         reader = try Self.reader(path, root.raw, kind, metadata: metadata)
         walk = ForeignWalk(root, reader)
     }

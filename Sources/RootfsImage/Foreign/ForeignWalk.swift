@@ -169,10 +169,11 @@ final class ForeignWalk {
     }
 
     private func firstName(of status: FileStatus, _ path: [UInt8]) -> [UInt8]? {
-        guard status.linkCount > 1, status.format != .directory else { return nil }
+        guard status.format != .directory else { return nil }
         let identity = Identity(device: status.device, inode: status.inode)
+        // Who goes through may replace the first name by another file: then this may be the last one of its file.
         guard let first = firstNames[identity] else {
-            firstNames[identity] = (path, status.linkCount - 1)
+            if status.linkCount > 1 { firstNames[identity] = (path, status.linkCount - 1) }
             return nil
         }
         firstNames[identity] = first.remaining > 1 ? (first.path, first.remaining - 1) : nil

@@ -4,84 +4,58 @@ enum RsyncACL {
     private static let none: UInt32 = 0x80
     private static let isUser: UInt32 = 1 << 31
 
-    // Linux' own form: version 2, then tag u16, permissions u16, id u32 of each entry, in the order of tags and ids.
-    private static let version: UInt32 = 2
-    private static let undefined: UInt32 = .max
-    private enum Tag {
-        static let owner: UInt16 = 1
-        static let user: UInt16 = 2
-        static let owningGroup: UInt16 = 4
-        static let group: UInt16 = 8
-        static let mask: UInt16 = 16
-        static let others: UInt16 = 32
-    }
-
     /// rsync's form as Linux' own.
     /// - Parameter permissions: the file's mode; nil for a default ACL, which stands alone.
     /// - Returns: nil for what is none.
     static func decode(_ value: [UInt8], permissions: UInt32?) -> [UInt8]? {
         guard value.count >= 16, (value.count - 16) % 8 == 0 else { return nil }
-        func word(_ index: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(value[index * 4 + $1]) << (8 * UInt32($1)) } }
-        func permission(_ index: Int, shift: UInt32) -> UInt32? {
-            let own = word(index)
-            if own != none { return own & 7 }
-            return permissions.map { $0 >> shift & 7 }
+        func said(at offset: Int, shift: UInt32) -> UInt16? {
+            let word = value.littleEndian32(at: offset)
+            return word != none ? UInt16(word & 7) : permissions.map { UInt16($0 >> shift & 7) }
         }
-        var entries: [(tag: UInt16, permissions: UInt32, id: UInt32)] = []
-        guard let owner = permission(0, shift: 6), let group = permission(1, shift: 3),
-            let others = permission(3, shift: 0)
+        guard let owner = said(at: 0, shift: 6), let group = said(at: 4, shift: 3), let other = said(at: 12, shift: 0)
         else { return nil }
-        entries.append((Tag.owner, owner, undefined))
-        entries.append((Tag.owningGroup, group, undefined))
-        entries.append((Tag.others, others, undefined))
-        for index in stride(from: 4, to: value.count / 4, by: 2) {
-            let access = word(index + 1)
-            entries.append((access & isUser != 0 ? Tag.user : Tag.group, access & 7, word(index)))
+        var entries: [AccessControlList.Entry] = [
+            .init(.owner, permissions: owner), .init(.owningGroup, permissions: group),
+            .init(.other, permissions: other),
+        ]
+        for offset in stride(from: 16, to: value.count, by: 8) {
+            let access = value.littleEndian32(at: offset + 4)
+            entries.append(
+                .init(
+                    access & isUser != 0 ? .user : .group,
+                    permissions: UInt16(access & 7),
+                    id: value.littleEndian32(at: offset)
+                )
+            )
         }
-        if word(2) != none {
-            entries.append((Tag.mask, word(2) & 7, undefined))
+        let mask = value.littleEndian32(at: 8)
+        if mask != none {
+            entries.append(.init(.mask, permissions: UInt16(mask & 7)))
         } else if entries.count > 3 {
-            entries.append((Tag.mask, permissions.map { $0 >> 3 & 7 } ?? 7, undefined))
+            entries.append(.init(.mask, permissions: permissions.map { UInt16($0 >> 3 & 7) } ?? 7))
         }
-        entries.sort { ($0.tag, $0.id) < ($1.tag, $1.id) }
-        var result = bytes(version)
-        for entry in entries {
-            result += [UInt8(truncatingIfNeeded: entry.tag), 0, UInt8(entry.permissions), 0] + bytes(entry.id)
-        }
-        return result
+        return AccessControlList(entries)?.attribute
     }
 
     /// Linux' own form as rsync's.
     /// - Returns: nil for what is none.
     static func encode(_ value: [UInt8], isDefault: Bool) -> [UInt8]? {
-        guard value.count >= 4, (value.count - 4) % 8 == 0, Array(value[..<4]) == bytes(version) else { return nil }
-        var fixed: [UInt32] = [none, none, none, none]
-        var users: [UInt8] = []
-        var groups: [UInt8] = []
-        for start in stride(from: 4, to: value.count, by: 8) {
-            let tag = UInt16(value[start]) | UInt16(value[start + 1]) << 8
-            let access = UInt32(value[start + 2] & 7)
-            let id = Array(value[(start + 4)..<(start + 8)])
-            switch tag {
-            case Tag.owner: fixed[0] = access
-            case Tag.owningGroup: fixed[1] = access
-            case Tag.mask: fixed[2] = access
-            case Tag.others: fixed[3] = access
-            case Tag.user: users += id + bytes(access | isUser)
-            case Tag.group: groups += id + bytes(access)
-            default: return nil
-            }
+        guard let list = AccessControlList(attribute: value) else { return nil }
+        func permissions(_ tag: AccessControlList.Tag) -> UInt32 {
+            list.entries.first { $0.tag == tag }.map { UInt32($0.permissions) } ?? none
         }
-        if !isDefault {
-            // The mode says these; its group bits say the mask if there is one, else the group's own.
-            fixed[0] = none
-            fixed[3] = none
-            if fixed[2] == none { fixed[1] = none }
+        let mask = permissions(.mask)
+        var result: [UInt8] = []
+        // The mode says an access ACL's owner and others; its group bits say the mask if there is one.
+        result.appendLittleEndian(isDefault ? permissions(.owner) : none)
+        result.appendLittleEndian(!isDefault && mask == none ? none : permissions(.owningGroup))
+        result.appendLittleEndian(mask)
+        result.appendLittleEndian(isDefault ? permissions(.other) : none)
+        for entry in list.entries where entry.tag.hasID {
+            result.appendLittleEndian(entry.id)
+            result.appendLittleEndian(UInt32(entry.permissions) | (entry.tag == .user ? isUser : 0))
         }
-        return fixed.flatMap(bytes) + users + groups
-    }
-
-    private static func bytes(_ value: UInt32) -> [UInt8] {
-        (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+        return result
     }
 }
