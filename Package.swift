@@ -24,11 +24,13 @@ let package = Package(
         .systemLibrary(name: "CLibUSB", pkgConfig: "libusb-1.0", providers: [.apt(["libusb-1.0-0-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The core; no target imports one that stands below it in this list, and none knows Foundation.
         .target(name: "P9Wire", swiftSettings: strict),
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "FakeRoot", dependencies: ["LinuxFiles"], swiftSettings: strict),
+        .target(name: "FakeRoot", dependencies: ["CSQLite", "CCrypto", "LinuxFiles"], swiftSettings: strict),
         .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "LinuxFiles"], swiftSettings: strict),
@@ -44,7 +46,7 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "LinuxFiles", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "LinuxFiles", "FakeRoot", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
         ),
