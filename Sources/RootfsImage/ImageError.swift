@@ -15,6 +15,8 @@ public struct ImageError: Error, Hashable, Sendable {
         /// The destination's file system can't hold extended attributes.
         case unsupportedFileSystem
         case noSpace
+        /// The tree was written to while it was exported.
+        case treeChanged
         case cancelled
         /// A system call failed in a way that has no code of its own; see `cause`.
         case system
@@ -41,7 +43,7 @@ public struct ImageError: Error, Hashable, Sendable {
             switch cause {
             case .ENOENT, .ENOTDIR: (.notFound, nil)
             case .EACCES, .EPERM, .EROFS: (.permission, nil)
-            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or import to another disk.")
+            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or write to another disk.")
             default: (.system, nil)
             }
         self.init(code, "\(action): \(cause.text)", hint: hint, cause: cause)
@@ -86,7 +88,7 @@ extension ImageError {
 }
 
 /// Text from an archive as it may be printed: control characters, and bytes that are no UTF-8, as \xNN.
-func printable(_ bytes: some Collection<UInt8>) -> String {
+public func printable(_ bytes: some Collection<UInt8>) -> String {
     func escape(_ byte: UInt8) -> String {
         let digits = String(byte, radix: 16)
         return "\\x" + (digits.count < 2 ? "0" : "") + digits

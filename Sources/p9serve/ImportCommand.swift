@@ -70,7 +70,7 @@ extension ImageError {
         case .badArchive, .refusedEntry, .badDestination: .badInput
         case .notFound: .notFound
         case .permission: .permission
-        case .unsupportedFileSystem, .noSpace, .cancelled, .system: .failure
+        case .unsupportedFileSystem, .noSpace, .treeChanged, .cancelled, .system: .failure
         }
     }
 }
