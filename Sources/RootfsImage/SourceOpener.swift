@@ -68,7 +68,7 @@ final class SourceOpener {
             return reader
         case .oci, .docker:
             let isDirect = input.isRegular && !stream.isCompressed && source != "-"
-            return try openLayout(isDirect ? input : spool(), kind)
+            return try openLayout(isDirect ? input : spool())
         case .squashfs, .ext4:
             let image = try spool()
             guard let source = try openImage(SourceSignature(image.peek()), wanted: kind, image) else {
@@ -96,11 +96,39 @@ final class SourceOpener {
         }
     }
 
-    private func openLayout(_ input: FileInput, _ kind: SourceKind) throws(ImageError) -> any EntrySource {
-        throw ImageError(.badArchive, "\(name) is \(kind.description), which can't be read yet")
+    /// A container image, or the tar archive that only looked like one.
+    private func openLayout(_ input: FileInput) throws(ImageError) -> any EntrySource {
+        if let layers = try openLayers(TarLayout(input.duplicate(), name: name)) { return layers }
+        if let wanted = options.kind { throw misfit(wanted, "has neither oci-layout nor manifest.json") }
+        kind = .tar
+        // From the beginning, wherever others have read to.
+        let again = try FileInput(input.duplicate(), name: name, part: 0..<(input.size ?? 0), cancellation)
+        let stream = try ArchiveStream(again, cancellation)
+        return try ArchiveReader(stream, again, cancellation)
+    }
+
+    /// - Returns: nil if this is no container image.
+    private func openLayers(_ files: any LayoutFiles) throws(ImageError) -> LayerSource? {
+        // A new docker save has both.
+        let isOCI = try files.exists("oci-layout") && files.exists("index.json")
+        let isDocker = try files.exists("manifest.json")
+        guard options.kind == .docker ? isDocker : isOCI || isDocker && options.kind != .oci else { return nil }
+        kind = isOCI && options.kind != .docker ? .oci : .docker
+        let layers = kind == .oci ? try OCILayout(files, options).layers() : try DockerLayout(files, options).layers()
+        return try LayerSource(files, layers, cancellation)
     }
 
     private func openDirectory() throws(ImageError) -> any EntrySource {
+        if let kind = options.kind, !kind.isForeignDirectory, kind != .oci, kind != .docker {
+            throw misfit(kind, "is a directory")
+        }
+        let directory = try ImageError.attempt("can't open \(name)") { () throws(Errno) in
+            try System.open(source, [.readOnly, .directory])
+        }
+        if options.kind?.isForeignDirectory != true {
+            if let layers = try openLayers(DirectoryLayout(directory, name: name)) { return layers }
+            if let kind = options.kind { throw misfit(kind, "has neither oci-layout nor manifest.json") }
+        }
         throw ImageError(.badArchive, "\(name) is a directory, which can't be read yet")
     }
 
