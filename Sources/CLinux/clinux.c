@@ -78,5 +78,6 @@ const int clinux_SEEK_HOLE = SEEK_HOLE;
 const unsigned clinux_RENAME_NOREPLACE = RENAME_NOREPLACE;
 const unsigned clinux_RENAME_EXCHANGE = RENAME_EXCHANGE;
 const uint64_t clinux_RESOLVE_BENEATH = RESOLVE_BENEATH;
+const uint64_t clinux_RESOLVE_IN_ROOT = RESOLVE_IN_ROOT;
 const uint64_t clinux_RESOLVE_NO_MAGICLINKS = RESOLVE_NO_MAGICLINKS;
 const uint64_t clinux_RESOLVE_NO_SYMLINKS = RESOLVE_NO_SYMLINKS;

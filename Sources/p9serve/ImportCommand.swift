@@ -38,7 +38,7 @@ struct ImportCommand: ParsableCommand {
 
     func run() throws {
         let cancellation = Cancellation()
-        try Self.cancelOnSignals(cancellation)
+        try SignalWaiter.cancelOnSignals(cancellation)
         let importer = TarImporter(archive: archive, destination: directory, cancellation: cancellation)
         let display = ImportDisplay(isEnabled: !quiet)
         do throws(ImageError) {
@@ -48,18 +48,6 @@ struct ImportCommand: ParsableCommand {
         } catch {
             display.clear()
             throw CommandFailure(error.exitCause, error.message, advice: error.hint)
-        }
-    }
-
-    private static func cancelOnSignals(_ cancellation: Cancellation) throws {
-        let signals = SignalWaiter()
-        do throws(Errno) {
-            try startThread {
-                while case .woken = signals.wait() {}
-                cancellation.request()
-            }
-        } catch {
-            throw CommandFailure(.failure, "can't start a thread: \(error.text)")
         }
     }
 }

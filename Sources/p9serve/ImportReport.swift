@@ -20,14 +20,9 @@ struct ImportReport {
         } else if !isQuiet {
             StandardError.write(
                 "imported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), into \(directory) in "
-                    + "\(Self.seconds(summary.seconds)) s; \(summary.labels) with a label\n"
+                    + "\(ByteCount.seconds(summary.seconds)) s; \(summary.labels) with a label\n"
             )
         }
-    }
-
-    private static func seconds(_ seconds: Double) -> String {
-        let hundredths = Int((seconds * 100).rounded())
-        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
     }
 
     private var warnings: [String] {

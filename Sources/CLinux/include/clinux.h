@@ -48,6 +48,7 @@ extern const int clinux_SEEK_HOLE;
 extern const unsigned clinux_RENAME_NOREPLACE;
 extern const unsigned clinux_RENAME_EXCHANGE;
 extern const uint64_t clinux_RESOLVE_BENEATH;
+extern const uint64_t clinux_RESOLVE_IN_ROOT;
 extern const uint64_t clinux_RESOLVE_NO_MAGICLINKS;
 extern const uint64_t clinux_RESOLVE_NO_SYMLINKS;
 
