@@ -30,6 +30,7 @@ let package = Package(
 
         // The core; no target imports one that stands below it in this list, and none knows Foundation.
         .target(name: "P9Wire", swiftSettings: strict),
+        .target(name: "JSONText", swiftSettings: strict),
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
         .target(name: "FakeRoot", dependencies: ["CSQLite", "CNettle", "LinuxFiles"], swiftSettings: strict),
         .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
@@ -39,7 +40,7 @@ let package = Package(
         // Import of root filesystem images.
         .target(
             name: "RootfsImage",
-            dependencies: ["CArchive", "CZlib", "CExt2FS", "LinuxFiles", "FakeRoot"],
+            dependencies: ["CArchive", "CZlib", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
             swiftSettings: strict
         ),
 
@@ -47,7 +48,8 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "LinuxFiles", "FakeRoot", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "JSONText", "LinuxFiles", "FakeRoot", "P9Server",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
         ),

@@ -92,7 +92,10 @@ final class SourceOpener {
         kind = found
         switch found {
         case .squashfs: return try SquashfsSource(input, cancellation)
-        default: throw ImageError(.badArchive, "\(name) is \(looksLike(signature)), which can't be read yet")
+        default:
+            let image = try input.duplicate()
+            let place = try DiskImage.locate(image.raw, partition: options.partition)
+            return try Ext4Source(image, place, name: name)
         }
     }
 
@@ -110,7 +113,8 @@ final class SourceOpener {
     /// - Returns: nil if this is no container image.
     private func openLayers(_ files: any LayoutFiles) throws(ImageError) -> LayerSource? {
         // A new docker save has both.
-        let isOCI = try files.exists("oci-layout") && files.exists("index.json")
+        var isOCI = try files.exists("oci-layout")
+        if isOCI { isOCI = try files.exists("index.json") }
         let isDocker = try files.exists("manifest.json")
         guard options.kind == .docker ? isDocker : isOCI || isDocker && options.kind != .oci else { return nil }
         kind = isOCI && options.kind != .docker ? .oci : .docker

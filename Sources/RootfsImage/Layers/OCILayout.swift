@@ -65,7 +65,8 @@ struct OCILayout {
         } else if !candidates.contains(where: { $0.descriptor.digest == descriptor.digest }) {
             // Without a media type it can be nothing else.
             guard descriptor.isManifest || descriptor.mediaType.isEmpty else { return }
-            let platform = try descriptor.platform ?? platform(of: descriptor)
+            var platform = descriptor.platform
+            if platform == nil { platform = try self.platform(of: descriptor) }
             candidates.append(Candidate(descriptor: descriptor, platform: platform, name: name))
         }
     }
