@@ -63,7 +63,7 @@ extension ImageError {
 }
 
 /// Text from an archive as it may be printed: control characters, and bytes that are no UTF-8, as \xNN.
-func printable(_ bytes: some Collection<UInt8>) -> String {
+public func printable(_ bytes: some Collection<UInt8>) -> String {
     func escape(_ byte: UInt8) -> String {
         let digits = String(byte, radix: 16)
         return "\\x" + (digits.count < 2 ? "0" : "") + digits
