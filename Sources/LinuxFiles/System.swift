@@ -187,6 +187,17 @@ public enum System {
         _ = try retrying { clinux_renameat2(oldDirectory, oldPath, newDirectory, newPath, flags) }
     }
 
+    /// Gives each of two names in a directory to what the other one had.
+    ///
+    /// The corresponding C function is `renameat2` with RENAME_EXCHANGE.
+    public static func exchange(
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ otherPath: UnsafePointer<CChar>
+    ) throws(Errno) {
+        _ = try retrying { clinux_renameat2(directory, path, directory, otherPath, clinux_RENAME_EXCHANGE) }
+    }
+
     /// The corresponding C function is `unlinkat`.
     public static func unlink(
         at directory: CInt,
@@ -238,6 +249,14 @@ public enum System {
     /// Forgets the umask, so that modes are stored exactly as the client sent them. Process-wide.
     public static func clearUmask() {
         _ = umask(0)
+    }
+
+    /// The permission bits that new files don't get. The corresponding C function is `umask`, which can't read without
+    /// setting: not for a process whose other threads make files just then.
+    public static var currentUmask: UInt32 {
+        let mask = umask(0)
+        _ = umask(mask)
+        return UInt32(mask)
     }
 
     /// Raises the soft limit of open files to the hard one.

@@ -39,7 +39,7 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         let cancellation = Cancellation()
         try Self.cancelOnSignals(cancellation)
-        let importer = TarImporter(archive: archive, destination: directory, cancellation: cancellation)
+        let importer = Importer(source: archive, destination: directory, cancellation: cancellation)
         let display = ImportDisplay(isEnabled: !quiet)
         do throws(ImageError) {
             let summary = try importer.run { display.show($0) }
@@ -70,7 +70,7 @@ extension ImageError {
         case .badArchive, .refusedEntry, .badDestination: .badInput
         case .notFound: .notFound
         case .permission: .permission
-        case .unsupportedFileSystem, .noSpace, .cancelled, .system: .failure
+        case .unsupportedFileSystem, .noSpace, .treeChanged, .cancelled, .system: .failure
         }
     }
 }

@@ -33,6 +33,10 @@ ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
 int clinux_eventfd(void);
 int clinux_pipe2(int fds[2], int flags);
 int clinux_accept4(int fd, int flags);
+// Fills at most *size bytes, and says in *size how many; fid: any handle that tells files apart will do.
+int clinux_file_handle(int fd, int fid, int32_t *type, void *bytes, unsigned *size);
+// 1 if the file is the root of a mount, 0 if not or unknown.
+int clinux_is_mount_root(int fd);
 unsigned clinux_major(uint64_t dev);
 unsigned clinux_minor(uint64_t dev);
 int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
@@ -46,6 +50,7 @@ extern const int clinux_O_TMPFILE;
 extern const int clinux_SEEK_DATA;
 extern const int clinux_SEEK_HOLE;
 extern const unsigned clinux_RENAME_NOREPLACE;
+extern const unsigned clinux_RENAME_EXCHANGE;
 extern const uint64_t clinux_RESOLVE_BENEATH;
 extern const uint64_t clinux_RESOLVE_IN_ROOT;
 extern const uint64_t clinux_RESOLVE_NO_MAGICLINKS;
