@@ -62,6 +62,10 @@ int clinux_accept4(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
 unsigned clinux_major(uint64_t dev) { return major(dev); }
 unsigned clinux_minor(uint64_t dev) { return minor(dev); }
 
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 const char *clinux_strerror_name(int error) { return strerrorname_np(error); }
 
 const int clinux_AT_EMPTY_PATH = AT_EMPTY_PATH;
@@ -69,7 +73,11 @@ const long clinux_UTIME_NOW = UTIME_NOW;
 const long clinux_UTIME_OMIT = UTIME_OMIT;
 const int clinux_O_PATH = O_PATH;
 const int clinux_O_TMPFILE = O_TMPFILE;
+const int clinux_SEEK_DATA = SEEK_DATA;
+const int clinux_SEEK_HOLE = SEEK_HOLE;
 const unsigned clinux_RENAME_NOREPLACE = RENAME_NOREPLACE;
+const unsigned clinux_RENAME_EXCHANGE = RENAME_EXCHANGE;
 const uint64_t clinux_RESOLVE_BENEATH = RESOLVE_BENEATH;
+const uint64_t clinux_RESOLVE_IN_ROOT = RESOLVE_IN_ROOT;
 const uint64_t clinux_RESOLVE_NO_MAGICLINKS = RESOLVE_NO_MAGICLINKS;
 const uint64_t clinux_RESOLVE_NO_SYMLINKS = RESOLVE_NO_SYMLINKS;

@@ -41,6 +41,24 @@ extension System {
         }
     }
 
+    /// Where data begins, at a position in bytes or behind it; nil if only a hole follows.
+    ///
+    /// The corresponding C function is `lseek` with SEEK_DATA; the descriptor's own position moves.
+    public static func seek(_ descriptor: CInt, toDataFrom position: UInt64) throws(Errno) -> UInt64? {
+        do throws(Errno) {
+            return UInt64(try retrying { lseek(descriptor, Int(position), clinux_SEEK_DATA) })
+        } catch .ENXIO {
+            return nil
+        }
+    }
+
+    /// Where the next hole begins, the end of the file at the latest; in bytes.
+    ///
+    /// The corresponding C function is `lseek` with SEEK_HOLE; the descriptor's own position moves.
+    public static func seek(_ descriptor: CInt, toHoleFrom position: UInt64) throws(Errno) -> UInt64 {
+        UInt64(try retrying { lseek(descriptor, Int(position), clinux_SEEK_HOLE) })
+    }
+
     /// Repeats a partial transfer until it is whole, comes to an end, or fails; a failure after some bytes went
     /// through is left for the next call to meet.
     private static func transferAll(

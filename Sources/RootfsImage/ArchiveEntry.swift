@@ -14,10 +14,40 @@ struct ArchiveEntry {
     var pathname: UnsafeBufferPointer<UInt8> { Self.bytes(archive_entry_pathname(raw)) }
 
     /// The path of the file that this entry is another name of; nil for all but hard links.
-    var hardLink: UnsafeBufferPointer<UInt8>? { archive_entry_hardlink(raw).map(Self.bytes) }
+    private var hardLink: UnsafeBufferPointer<UInt8>? { archive_entry_hardlink(raw).map(Self.bytes) }
 
-    /// The target of a symbolic link, as a C string.
-    var symlinkTarget: UnsafePointer<CChar>? { archive_entry_symlink(raw) }
+    private var symlinkTarget: UnsafeBufferPointer<UInt8> { Self.bytes(archive_entry_symlink(raw)) }
+
+    /// The whole header.
+    /// - Throws: `refusedEntry` for what Linux doesn't have.
+    func imageEntry() throws(ImageError) -> ImageEntry {
+        guard !pathname.isEmpty else { throw .refused("an entry without a name", "it can't be made") }
+        if let hardLink {
+            return ImageEntry(path: Array(pathname), body: .hardLink(Array(hardLink)), permissions: permissions)
+        }
+        guard let kind else { throw refusal("Linux has no such type of file or device number") }
+        guard let owner else { throw refusal("its owner or group is no number that Linux has") }
+        return ImageEntry(
+            path: Array(pathname),
+            body: body(kind),
+            owner: owner,
+            permissions: permissions,
+            size: kind == .file ? UInt64(max(size, 0)) : 0,
+            modificationTime: modificationTime,
+            attributes: attributes
+        )
+    }
+
+    private func body(_ kind: NodeKind) -> ImageEntry.Body {
+        switch kind {
+        case .file: .file
+        case .directory: .directory
+        case .symlink: .symlink(Array(symlinkTarget))
+        case .pipe, .socket, .block, .character: .special(kind)
+        }
+    }
+
+    private func refusal(_ reason: String) -> ImageError { .refused(printable(pathname), reason) }
 
     private static func bytes(_ text: UnsafePointer<CChar>?) -> UnsafeBufferPointer<UInt8> {
         guard let text else { return UnsafeBufferPointer(start: nil, count: 0) }
@@ -31,7 +61,7 @@ struct ArchiveEntry {
 
     /// Nil for a type that no Linux file has, or a device number that Linux doesn't have (12 bits of major number and
     /// 20 of minor).
-    var kind: NodeKind? {
+    private var kind: NodeKind? {
         let format = FileFormat(mode: UInt32(archive_entry_filetype(raw)))
         guard format == .block || format == .character else { return NodeKind(format) }
         let major = UInt64(archive_entry_rdevmajor(raw))
@@ -41,19 +71,19 @@ struct ArchiveEntry {
     }
 
     /// Nil if one of the numbers is none that Linux has: negative, or 2^32 - 1 and more.
-    var owner: Owner? {
+    private var owner: Owner? {
         guard let uid = UInt32(exactly: archive_entry_uid(raw)), uid != UInt32.max,
             let gid = UInt32(exactly: archive_entry_gid(raw)), gid != UInt32.max
         else { return nil }
         return Owner(uid: uid, gid: gid)
     }
 
-    var permissions: UInt32 { UInt32(archive_entry_perm(raw)) & 0o7777 }
+    private var permissions: UInt32 { UInt32(archive_entry_perm(raw)) & 0o7777 }
 
     /// In bytes, holes included.
-    var size: Int64 { archive_entry_size(raw) }
+    private var size: Int64 { archive_entry_size(raw) }
 
-    var modificationTime: FileTime? {
+    private var modificationTime: FileTime? {
         guard archive_entry_mtime_is_set(raw) != 0 else { return nil }
         return FileTime(
             seconds: Int64(archive_entry_mtime(raw)),
@@ -64,16 +94,16 @@ struct ArchiveEntry {
     /// Whether there are access control lists; libarchive delivers them apart from the attributes.
     var hasAccessControlLists: Bool { archive_entry_acl_types(raw) != 0 }
 
-    /// Calls `body` with every extended attribute: its name, and its value.
-    func forEachAttribute<Failure: Error>(
-        _ body: (UnsafeBufferPointer<UInt8>, RawSpan) throws(Failure) -> Void
-    ) throws(Failure) {
-        guard archive_entry_xattr_reset(raw) > 0 else { return }
+    private var attributes: [ImageEntry.Attribute] {
+        guard archive_entry_xattr_reset(raw) > 0 else { return [] }
+        var attributes: [ImageEntry.Attribute] = []
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?
         var size = 0
         while archive_entry_xattr_next(raw, &name, &value, &size) == ARCHIVE_OK {
-            try body(Self.bytes(name), UnsafeRawBufferPointer(start: value, count: size).bytes)
+            let value = UnsafeRawBufferPointer(start: value, count: size)
+            attributes.append(ImageEntry.Attribute(name: Array(Self.bytes(name)), value: Array(value)))
         }
+        return attributes
     }
 }

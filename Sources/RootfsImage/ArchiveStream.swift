@@ -21,31 +21,31 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
 
     private enum End: Sendable {
         case whole
-        case failed(ImportError)
+        case failed(ImageError)
     }
 
     private static let blockCount = 4
     private static let blockSize = 256 << 10
 
     private let input: CompressedInput
-    private let cancellation: ImportCancellation
+    private let cancellation: Cancellation
     private let blocks: UnsafeMutableRawBufferPointer
     private let monitor = Monitor(State())
 
     // The consumer's.
     private var taken = 0
-    private(set) var failure: ImportError?
+    private(set) var failure: ImageError?
 
     /// Starts to read.
     /// - Throws: `badArchive` for an empty file, and what opening the decompressor gives.
-    init(_ input: CompressedInput, _ cancellation: ImportCancellation) throws(ImportError) {
+    init(_ input: CompressedInput, _ cancellation: Cancellation) throws(ImageError) {
         self.input = input
         self.cancellation = cancellation
         blocks = .allocate(byteCount: Self.blockCount * Self.blockSize, alignment: 4096)
         do throws(Errno) {
             try startThread { self.produce() }
         } catch {
-            throw ImportError("can't start a thread", error)
+            throw ImageError("can't start a thread", error)
         }
     }
 
@@ -59,9 +59,9 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
     }
 
     /// The next block, valid until the next call; empty at the end.
-    func next() throws(ImportError) -> UnsafeRawBufferPointer {
+    func next() throws(ImageError) -> UnsafeRawBufferPointer {
         if let failure { throw failure }
-        do throws(ImportError) {
+        do throws(ImageError) {
             return try take()
         } catch {
             failure = error
@@ -69,10 +69,10 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         }
     }
 
-    private func take() throws(ImportError) -> UnsafeRawBufferPointer {
+    private func take() throws(ImageError) -> UnsafeRawBufferPointer {
         let index = taken
         monitor.update { $0.returned = index }
-        let interval = Double(ImportCancellation.pollInterval) / 1000
+        let interval = Double(Cancellation.pollInterval) / 1000
         while !cancellation.isRequested {
             let found: (count: Int, end: End?)? = monitor.wait(seconds: interval) { state in
                 if state.filled > index { return (state.counts[index % Self.blockCount], nil) }
@@ -87,7 +87,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
             case .failed(let error)?: throw error
             }
         }
-        throw ImportError(.cancelled, "the import was cancelled")
+        throw ImageError(.cancelled, "the import was cancelled")
     }
 
     private func block(_ index: Int) -> UnsafeMutableRawBufferPointer {
@@ -99,7 +99,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
 
     private func produce() {
         var end = End.whole
-        do throws(ImportError) {
+        do throws(ImageError) {
             try decode()
         } catch {
             end = .failed(error)
@@ -107,7 +107,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         monitor.update { $0.end = end }
     }
 
-    private func decode() throws(ImportError) {
+    private func decode() throws(ImageError) {
         let decoder = try openDecoder()
         var index = 0
         while true {
@@ -131,9 +131,9 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         }
     }
 
-    private func openDecoder() throws(ImportError) -> Decoder {
+    private func openDecoder() throws(ImageError) -> Decoder {
         let first = try input.next()
-        guard !first.isEmpty else { throw ImportError(.badArchive, "the archive is empty: it has no bytes at all") }
+        guard !first.isEmpty else { throw ImageError(.badArchive, "the archive is empty: it has no bytes at all") }
         if GzipDecoder.recognizes(first) { return .gzip(try GzipDecoder(input, first: first)) }
         return .filter(try FilterDecoder(input, first: first))
     }

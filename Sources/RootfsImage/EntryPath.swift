@@ -22,14 +22,14 @@ struct EntryPath {
         case reservedName = "names that begin with \".usb9pfs-new.\" are reserved"
     }
 
-    init(_ raw: UnsafeBufferPointer<UInt8>) throws(Refusal) {
+    init(_ raw: [UInt8]) throws(Refusal) {
         var bytes: [UInt8] = []
         var ranges: [Range<Int>] = []
         bytes.reserveCapacity(raw.count)
         for part in raw.split(separator: UInt8(ascii: "/")) {
             let name: Bool
             do throws(Errno) {
-                name = try Self.check(UnsafeBufferPointer(rebasing: part))
+                name = try Self.check(part)
             } catch .ENAMETOOLONG {
                 throw .longName
             } catch .ENOENT {
@@ -50,8 +50,8 @@ struct EntryPath {
 
     /// - Returns: false for ".", which is no name but does no harm.
     /// - Throws: `EINVAL` for "..", `ENAMETOOLONG`, `ENOENT` for a name that FakeRoot hides.
-    private static func check(_ part: UnsafeBufferPointer<UInt8>) throws(Errno) -> Bool {
-        let bytes = UnsafeRawBufferPointer(part).bytes
+    private static func check(_ part: ArraySlice<UInt8>) throws(Errno) -> Bool {
+        let bytes = part.span.bytes
         if FileName.isDot(bytes) { return false }
         if FakeRootTree.isStagingName(try FileName(bytes)) { throw .ENOENT }
         return true

@@ -13,9 +13,9 @@ final class FilterDecoder {
     private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
     private var isAtEnd = false
 
-    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImportError) {
+    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImageError) {
         guard let archive = archive_read_new() else {
-            throw ImportError(.system, "no memory to decompress the archive")
+            throw ImageError(.system, "no memory to decompress the archive")
         }
         self.archive = archive
         self.input = input
@@ -56,7 +56,7 @@ final class FilterDecoder {
 
     /// Fills the buffer with decompressed bytes.
     /// - Returns: bytes filled; less than asked for only at the end, and then 0.
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImportError) -> Int {
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
         var filled = 0
         while filled < buffer.count {
             if rest.isEmpty { try refill() }
@@ -71,7 +71,7 @@ final class FilterDecoder {
         return filled
     }
 
-    private func refill() throws(ImportError) {
+    private func refill() throws(ImageError) {
         guard !isAtEnd else { return }
         var start: UnsafeRawPointer?
         var count = 0
@@ -85,7 +85,7 @@ final class FilterDecoder {
         }
     }
 
-    private func check(_ code: CInt) throws(ImportError) {
+    private func check(_ code: CInt) throws(ImageError) {
         guard code != ARCHIVE_OK, code != ARCHIVE_WARN else { return }
         if let failure = input.failure { throw failure }
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "wrong compressed data"

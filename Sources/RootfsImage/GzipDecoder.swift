@@ -13,14 +13,14 @@ final class GzipDecoder {
     private var position = Position.inMember
 
     /// - Parameter first: the first block of `input`, which was read to recognize the format.
-    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImportError) {
+    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImageError) {
         self.input = input
         rest = first
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         // 15 bits of window, and 16 for "a gzip header is required".
         guard inflateInit2_(stream, 15 + 16, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
-            throw ImportError(.system, "no memory to decompress the archive")
+            throw ImageError(.system, "no memory to decompress the archive")
         }
     }
 
@@ -35,7 +35,7 @@ final class GzipDecoder {
 
     /// Fills the buffer with decompressed bytes.
     /// - Returns: bytes filled; less than asked for only at the end, and then 0.
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImportError) -> Int {
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
         var filled = 0
         while filled < buffer.count, position != .end {
             if rest.isEmpty { rest = try input.next() }
@@ -50,7 +50,7 @@ final class GzipDecoder {
         return filled
     }
 
-    private func inflate(into buffer: UnsafeMutableRawBufferPointer) throws(ImportError) -> Int {
+    private func inflate(into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
         stream.pointee.next_in = UnsafeMutablePointer(mutating: rest.assumingMemoryBound(to: UInt8.self).baseAddress)
         stream.pointee.avail_in = uInt(rest.count)
         stream.pointee.next_out = buffer.assumingMemoryBound(to: UInt8.self).baseAddress
@@ -60,14 +60,14 @@ final class GzipDecoder {
         switch code {
         case Z_OK, Z_BUF_ERROR: break
         case Z_STREAM_END: position = .betweenMembers
-        case Z_MEM_ERROR: throw ImportError(.system, "no memory to decompress the archive")
+        case Z_MEM_ERROR: throw ImageError(.system, "no memory to decompress the archive")
         default: throw damaged(stream.pointee.msg.map { String(cString: $0) } ?? "wrong gzip data")
         }
         return buffer.count - Int(stream.pointee.avail_out)
     }
 
     /// After a member comes another, or the end, or zeros that pad a block device or tape.
-    private func beginMember() throws(ImportError) {
+    private func beginMember() throws(ImageError) {
         guard let byte = rest.first else {
             position = .end
             return
@@ -83,15 +83,15 @@ final class GzipDecoder {
         }
     }
 
-    private func damaged(_ what: String) -> ImportError {
+    private func damaged(_ what: String) -> ImageError {
         .damaged(what, at: input.bytesRead - UInt64(rest.count))
     }
 }
 
-extension ImportError {
+extension ImageError {
     /// - Parameter offset: where in the archive file, in bytes.
-    static func damaged(_ what: String, at offset: UInt64) -> ImportError {
-        ImportError(
+    static func damaged(_ what: String, at offset: UInt64) -> ImageError {
+        ImageError(
             .badArchive,
             "the archive is damaged at byte \(offset): \(what)",
             hint: "Download or copy it again, and compare its checksum with the one where it came from."

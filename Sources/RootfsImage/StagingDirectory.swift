@@ -17,7 +17,7 @@ struct StagingDirectory: ~Copyable {
     let leftoversRemoved: Int
 
     /// Makes one for a destination, which must not exist or be an empty directory.
-    static func make(for path: String) throws(ImportError) -> StagingDirectory {
+    static func make(for path: String) throws(ImageError) -> StagingDirectory {
         let (parentPath, last) = split(path)
         let destination = try destinationName(last, path)
         let parent = try openParent(parentPath)
@@ -37,15 +37,15 @@ struct StagingDirectory: ~Copyable {
                 leftoversRemoved: leftoversRemoved
             )
         } catch {
-            throw ImportError("can't make a directory in \(parentPath)", error)
+            throw ImageError("can't make a directory in \(parentPath)", error)
         }
     }
 
-    private static func destinationName(_ last: String, _ path: String) throws(ImportError) -> FileName {
+    private static func destinationName(_ last: String, _ path: String) throws(ImageError) -> FileName {
         do throws(Errno) {
             return try FileName(last)
         } catch {
-            throw ImportError(
+            throw ImageError(
                 .badDestination,
                 "can't import to \(path): its last part must be the name of a directory",
                 hint: "Name a directory that does not exist yet, such as ./rootfs.",
@@ -54,18 +54,18 @@ struct StagingDirectory: ~Copyable {
         }
     }
 
-    private static func openParent(_ path: String) throws(ImportError) -> OwnedDescriptor {
+    static func openParent(_ path: String) throws(ImageError) -> OwnedDescriptor {
         do throws(Errno) {
             return try System.open(path, [.readOnly, .directory])
         } catch {
-            var failure = ImportError("can't open the directory \(path)", error)
+            var failure = ImageError("can't open the directory \(path)", error)
             if error == .ENOENT { failure.hint = "Make it first:\n    mkdir -p \(path)" }
             throw failure
         }
     }
 
     /// "a/b//" is "b" in "a"; "b" is "b" in ".".
-    private static func split(_ path: String) -> (parent: String, last: String) {
+    static func split(_ path: String) -> (parent: String, last: String) {
         var bytes = Array(path.utf8)
         while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
         guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else {
@@ -85,7 +85,7 @@ struct StagingDirectory: ~Copyable {
         _ destination: borrowing FileName,
         in parent: CInt,
         _ path: String
-    ) throws(ImportError) -> Bool {
+    ) throws(ImageError) -> Bool {
         do throws(Errno) {
             let directory = try destination.withCString { (name) throws(Errno) in
                 try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
@@ -95,21 +95,21 @@ struct StagingDirectory: ~Copyable {
         } catch .ENOENT {
             return false
         } catch .ENOTEMPTY {
-            throw ImportError(
+            throw ImageError(
                 .badDestination,
                 "\(path) is not empty",
                 hint: "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(path)",
                 cause: .ENOTEMPTY
             )
         } catch .ENOTDIR, .ELOOP {
-            throw ImportError(
+            throw ImageError(
                 .badDestination,
                 "\(path) is there already and is not a directory",
                 hint: "Name a directory that does not exist yet.",
                 cause: .ENOTDIR
             )
         } catch {
-            throw ImportError("can't open \(path)", error)
+            throw ImageError("can't open \(path)", error)
         }
     }
 
@@ -131,9 +131,9 @@ struct StagingDirectory: ~Copyable {
         return removed
     }
 
-    private static let suffixLength = 6
+    static let suffixLength = 6
 
-    private static func freshName(_ prefix: [UInt8]) throws(Errno) -> FileName {
+    static func freshName(_ prefix: [UInt8]) throws(Errno) -> FileName {
         let digits = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
         let suffix = (0..<suffixLength).map { _ in digits[Int.random(in: 0..<digits.count)] }
         return try FileName((prefix + suffix).span.bytes)
@@ -150,7 +150,7 @@ struct StagingDirectory: ~Copyable {
     }
 
     /// Moves the directory to the destination.
-    func commit() throws(ImportError) {
+    func commit() throws(ImageError) {
         do throws(Errno) {
             try name.withCString { (name) throws(Errno) in
                 try destination.withCString { (destination) throws(Errno) in
@@ -165,14 +165,14 @@ struct StagingDirectory: ~Copyable {
                 }
             }
         } catch .EEXIST, .ENOTEMPTY, .ENOTDIR {
-            throw ImportError(
+            throw ImageError(
                 .badDestination,
                 "\(path) has been made or filled by somebody else during the import",
                 hint: "Name another directory.",
                 cause: .EEXIST
             )
         } catch {
-            throw ImportError("can't move the finished tree to \(path)", error)
+            throw ImageError("can't move the finished tree to \(path)", error)
         }
     }
 

@@ -20,25 +20,25 @@ public struct TarImporter {
 
     private let archive: String
     private let destination: String
-    private let cancellation: ImportCancellation
+    private let cancellation: Cancellation
 
     /// - Parameters:
     ///   - archive: the path of a tar file, plain or compressed with gzip, xz, zstd, bzip2, lzma, lz4, lzip or
     ///     compress; "-" for standard input.
     ///   - destination: the path of the directory to make; it must not exist or be empty, and its parent must exist.
-    public init(archive: String, destination: String, cancellation: ImportCancellation = ImportCancellation()) {
+    public init(archive: String, destination: String, cancellation: Cancellation = Cancellation()) {
         self.archive = archive
         self.destination = destination
         self.cancellation = cancellation
     }
 
     /// Imports; returns when the destination stands.
-    /// - Throws: `ImportError`; nothing is left behind then.
-    public func run(observer: Observer = { _ in }) throws(ImportError) -> ImportSummary {
+    /// - Throws: `ImageError`; nothing is left behind then.
+    public func run(observer: Observer = { _ in }) throws(ImageError) -> ImportSummary {
         let start = ContinuousClock.now
         let input = try CompressedInput(openArchive(), cancellation)
         let staging = try StagingDirectory.make(for: destination)
-        do throws(ImportError) {
+        do throws(ImageError) {
             var summary = try fill(staging, from: input, observer)
             try staging.commit()
             summary.leftoversRemoved = staging.leftoversRemoved
@@ -51,11 +51,11 @@ public struct TarImporter {
         }
     }
 
-    private func openArchive() throws(ImportError) -> OwnedDescriptor {
+    private func openArchive() throws(ImageError) -> OwnedDescriptor {
         do throws(Errno) {
             return archive == "-" ? try System.duplicate(0) : try System.open(archive, .readOnly)
         } catch {
-            throw ImportError("can't open \(archive == "-" ? "standard input" : archive)", error)
+            throw ImageError("can't open \(archive == "-" ? "standard input" : archive)", error)
         }
     }
 
@@ -63,36 +63,36 @@ public struct TarImporter {
         _ staging: borrowing StagingDirectory,
         from input: CompressedInput,
         _ observer: Observer
-    ) throws(ImportError) -> ImportSummary {
+    ) throws(ImageError) -> ImportSummary {
         try probeAttributes(staging.directory.raw)
-        let extraction: TarExtraction
+        let extraction: TreeExtraction
         do throws(Errno) {
             let root = try System.open(at: staging.directory.raw, ".", [.path, .directory])
-            extraction = try TarExtraction(FakeRootTree(owning: root))
+            extraction = try TreeExtraction(FakeRootTree(owning: root))
         } catch {
-            throw ImportError("can't open the new directory", error)
+            throw ImageError("can't open the new directory", error)
         }
         let stream = try ArchiveStream(input, cancellation)
         // Before the reader, which abandons the stream only once it exists.
         defer { stream.abandon() }
-        let reader = try TarReader(stream, input)
+        let source = try ArchiveReader(stream, input)
         var progress = ImportProgress()
-        progress.archiveSize = input.size
-        while let entry = try reader.next() {
-            guard !cancellation.isRequested else { throw ImportError(.cancelled, "the import was cancelled") }
-            try extraction.extract(entry, from: reader) { contentBytes in
-                progress.archiveBytes = input.bytesRead
+        progress.archiveSize = source.bytesTotal
+        while let entry = try source.next() {
+            guard !cancellation.isRequested else { throw ImageError(.cancelled, "the import was cancelled") }
+            try extraction.extract(entry, from: source) { contentBytes in
+                progress.archiveBytes = source.bytesRead
                 progress.contentBytes = contentBytes
                 observer(progress)
             }
             progress.entries = extraction.summary.entries
         }
-        try reader.finish()
+        try source.finish()
         return try extraction.finish()
     }
 
     /// Tells before the first file, not at the first label, that the file system won't do.
-    private func probeAttributes(_ directory: CInt) throws(ImportError) {
+    private func probeAttributes(_ directory: CInt) throws(ImageError) {
         let name: StaticString = "user.usb9pfs.probe"
         do throws(Errno) {
             try UnsafeRawPointer(name.utf8Start).withMemoryRebound(to: CChar.self, capacity: 19) {
@@ -101,7 +101,7 @@ public struct TarImporter {
                 try System.removeAttribute(name, of: directory)
             }
         } catch .EOPNOTSUPP {
-            throw ImportError(
+            throw ImageError(
                 .unsupportedFileSystem,
                 "the file system of \(destination) can't hold user extended attributes, which keep owners, modes and "
                     + "device nodes",
@@ -109,7 +109,7 @@ public struct TarImporter {
                 cause: .EOPNOTSUPP
             )
         } catch {
-            throw ImportError("can't set an extended attribute in \(destination)", error)
+            throw ImageError("can't set an extended attribute in \(destination)", error)
         }
     }
 }

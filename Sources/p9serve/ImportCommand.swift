@@ -37,11 +37,11 @@ struct ImportCommand: ParsableCommand {
     var quiet = false
 
     func run() throws {
-        let cancellation = ImportCancellation()
+        let cancellation = Cancellation()
         try Self.cancelOnSignals(cancellation)
         let importer = TarImporter(archive: archive, destination: directory, cancellation: cancellation)
         let display = ImportDisplay(isEnabled: !quiet)
-        do throws(ImportError) {
+        do throws(ImageError) {
             let summary = try importer.run { display.show($0) }
             display.clear()
             ImportReport(summary, archive: archive, directory: directory).write(isQuiet: quiet, asJSON: json)
@@ -51,7 +51,7 @@ struct ImportCommand: ParsableCommand {
         }
     }
 
-    private static func cancelOnSignals(_ cancellation: ImportCancellation) throws {
+    private static func cancelOnSignals(_ cancellation: Cancellation) throws {
         let signals = SignalWaiter()
         do throws(Errno) {
             try startThread {
@@ -64,13 +64,13 @@ struct ImportCommand: ParsableCommand {
     }
 }
 
-extension ImportError {
+extension ImageError {
     var exitCause: ExitCause {
         switch code {
         case .badArchive, .refusedEntry, .badDestination: .badInput
         case .notFound: .notFound
         case .permission: .permission
-        case .unsupportedFileSystem, .noSpace, .cancelled, .system: .failure
+        case .unsupportedFileSystem, .noSpace, .treeChanged, .cancelled, .system: .failure
         }
     }
 }

@@ -94,8 +94,8 @@ import Testing
     @Test func destinations() throws {
         let fixture = try ImportFixture()
         let archive = try fixture.archive("add('a')")
-        func failure(_ destination: String) -> ImportError? {
-            do throws(ImportError) {
+        func failure(_ destination: String) -> ImageError? {
+            do throws(ImageError) {
                 _ = try TarImporter(archive: archive, destination: destination).run()
                 return nil
             } catch {

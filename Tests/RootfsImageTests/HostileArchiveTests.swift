@@ -6,7 +6,7 @@ import Testing
 
 /// Archives that must be refused, with the entry's name and with nothing left.
 @Suite struct HostileArchiveTests {
-    private func refusal(_ body: String, format: String = "PAX") throws -> ImportError {
+    private func refusal(_ body: String, format: String = "PAX") throws -> ImageError {
         let fixture = try ImportFixture()
         return try fixture.refusal(fixture.archive("add('good')\n" + body, format: format))
     }

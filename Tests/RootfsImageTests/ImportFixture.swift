@@ -40,7 +40,7 @@ struct ImportFixture {
     }
 
     @discardableResult
-    func importing(_ archive: String, to name: String = "root") throws(ImportError) -> ImportSummary {
+    func importing(_ archive: String, to name: String = "root") throws(ImageError) -> ImportSummary {
         try TarImporter(archive: archive, destination: host.file(name)).run()
     }
 
@@ -63,10 +63,10 @@ struct ImportFixture {
     func refusal(
         _ archive: String,
         _ location: SourceLocation = #_sourceLocation
-    ) throws -> ImportError {
+    ) throws -> ImageError {
         let before = try host.names()
-        var failure: ImportError?
-        do throws(ImportError) {
+        var failure: ImageError?
+        do throws(ImageError) {
             try importing(archive)
         } catch {
             failure = error

@@ -59,10 +59,10 @@ import Testing
     @Test func cancelledFromAnotherThread() throws {
         let fixture = try ImportFixture()
         let archive = try fixture.archive("for i in range(500): add(f'{i}', data=b'x' * 1000)")
-        let cancellation = ImportCancellation()
+        let cancellation = Cancellation()
         let importer = TarImporter(archive: archive, destination: fixture.host.file("root"), cancellation: cancellation)
-        var failure: ImportError?
-        do throws(ImportError) {
+        var failure: ImageError?
+        do throws(ImageError) {
             _ = try importer.run { if $0.entries == 100 { cancellation.request() } }
         } catch {
             failure = error
@@ -76,8 +76,8 @@ import Testing
         let fixture = try ImportFixture()
         let archive = try fixture.archive("for i in range(5): add(f'{i}')")
         let importer = TarImporter(archive: archive, destination: fixture.host.file("root"))
-        var failure: ImportError?
-        do throws(ImportError) {
+        var failure: ImageError?
+        do throws(ImageError) {
             _ = try importer.run {
                 guard $0.entries == 3 else { return }
                 _ = try? run("mkdir", fixture.host.file("root"))

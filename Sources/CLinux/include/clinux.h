@@ -3,6 +3,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,7 @@ int clinux_pipe2(int fds[2], int flags);
 int clinux_accept4(int fd, int flags);
 unsigned clinux_major(uint64_t dev);
 unsigned clinux_minor(uint64_t dev);
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 const char *clinux_strerror_name(int error);
 
 extern const int clinux_AT_EMPTY_PATH;
@@ -41,8 +43,12 @@ extern const long clinux_UTIME_NOW;
 extern const long clinux_UTIME_OMIT;
 extern const int clinux_O_PATH;
 extern const int clinux_O_TMPFILE;
+extern const int clinux_SEEK_DATA;
+extern const int clinux_SEEK_HOLE;
 extern const unsigned clinux_RENAME_NOREPLACE;
+extern const unsigned clinux_RENAME_EXCHANGE;
 extern const uint64_t clinux_RESOLVE_BENEATH;
+extern const uint64_t clinux_RESOLVE_IN_ROOT;
 extern const uint64_t clinux_RESOLVE_NO_MAGICLINKS;
 extern const uint64_t clinux_RESOLVE_NO_SYMLINKS;
 

@@ -2,12 +2,12 @@ internal import CArchive
 internal import Glibc
 internal import LinuxFiles
 
-/// The entries of a tar stream, in order.
+/// The entries of an archive that libarchive reads, in order.
 ///
 /// Belongs to one thread: from its making to its end, that thread uses the C locale. In a UTF-8 locale libarchive
 /// normalizes the names in pax headers (3.6 made one name of "e" + U+0301 and U+00E9, which Linux keeps apart); in the C
 /// locale it can't, says so in a warning, and gives the bytes as they are.
-final class TarReader {
+final class ArchiveReader: EntrySource {
     private let archive: OpaquePointer
     private let stream: ArchiveStream
     private let input: CompressedInput
@@ -20,8 +20,8 @@ final class TarReader {
     /// What libarchive found odd about the entry in hand.
     private(set) var notice: String?
 
-    init(_ stream: ArchiveStream, _ input: CompressedInput) throws(ImportError) {
-        guard let archive = archive_read_new() else { throw ImportError(.system, "no memory to read the archive") }
+    init(_ stream: ArchiveStream, _ input: CompressedInput) throws(ImageError) {
+        guard let archive = archive_read_new() else { throw ImageError(.system, "no memory to read the archive") }
         self.archive = archive
         self.stream = stream
         self.input = input
@@ -31,7 +31,7 @@ final class TarReader {
         archive_read_support_format_tar(archive)
         archive_read_set_read_callback(archive) { _, context, block in
             guard let context, let block else { return Int(ARCHIVE_FATAL) }
-            return Unmanaged<TarReader>.fromOpaque(context).takeUnretainedValue().supply(&block.pointee)
+            return Unmanaged<ArchiveReader>.fromOpaque(context).takeUnretainedValue().supply(&block.pointee)
         }
         archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
         try check(archive_read_open1(archive))
@@ -52,7 +52,7 @@ final class TarReader {
     }
 
     /// The next entry; nil after the last.
-    func next() throws(ImportError) -> ArchiveEntry? {
+    func next() throws(ImageError) -> ImageEntry? {
         var raw: OpaquePointer?
         notice = nil
         let code = archive_read_next_header(archive, &raw)
@@ -62,8 +62,13 @@ final class TarReader {
         if code == ARCHIVE_WARN { noteWarning() }
         let entry = ArchiveEntry(raw)
         entryName = printable(entry.pathname)
-        return entry
+        if entry.hasAccessControlLists, notice == nil { notice = "its access control list is left out" }
+        return try entry.imageEntry()
     }
+
+    var bytesRead: UInt64 { input.bytesRead }
+
+    var bytesTotal: UInt64? { input.size }
 
     private func noteWarning() {
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "unknown"
@@ -72,8 +77,8 @@ final class TarReader {
 
     /// Calls `body` with every piece of the entry's content and its offset in bytes; what lies between is a hole.
     func forEachBlock(
-        _ body: (UnsafeRawBufferPointer, Int64) throws(ImportError) -> Void
-    ) throws(ImportError) {
+        _ body: (UnsafeRawBufferPointer, Int64) throws(ImageError) -> Void
+    ) throws(ImageError) {
         while true {
             var start: UnsafeRawPointer?
             var count = 0
@@ -89,7 +94,7 @@ final class TarReader {
     ///
     /// - Throws: `badArchive` also if an uncompressed archive has no end mark: then nothing but that says whether it is
     ///   whole.
-    func finish() throws(ImportError) {
+    func finish() throws(ImageError) {
         let endMark = UInt64(clamping: archive_read_header_position(archive))
         while true {
             let block = try stream.next()
@@ -98,7 +103,7 @@ final class TarReader {
         }
         let isCompressed = input.bytesRead != bytesSupplied
         guard isCompressed || bytesSupplied >= endMark + 512 else {
-            throw ImportError(
+            throw ImageError(
                 .badArchive,
                 "the archive ends at byte \(input.bytesRead) without the mark for its end: it was cut short",
                 hint: "Copy it again. If it was made without an end mark, add one:\n"
@@ -107,12 +112,12 @@ final class TarReader {
         }
     }
 
-    private func check(_ code: CInt) throws(ImportError) {
+    private func check(_ code: CInt) throws(ImageError) {
         guard code != ARCHIVE_OK, code != ARCHIVE_WARN else { return }
         if let failure = stream.failure { throw failure }
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
         if entryName.isEmpty, bytesSupplied < 1 << 20, text.contains("Unrecognized") {
-            throw ImportError(
+            throw ImageError(
                 .badArchive,
                 "this is no tar archive, compressed or not",
                 hint: "A tar file is wanted, plain or compressed with gzip, xz, zstd or bzip2."

@@ -1,12 +1,13 @@
 internal import FakeRoot
 internal import LinuxFiles
 
-extension TarExtraction {
+extension TreeExtraction {
     /// Keeps an entry's extended attributes; those that can't be kept are counted.
-    func setAttributes(of descriptor: CInt, from entry: ArchiveEntry) throws(Errno) {
-        try entry.forEachAttribute { (name, value) throws(Errno) in
+    func setAttributes(of descriptor: CInt, from entry: ImageEntry) throws(Errno) {
+        for attribute in entry.attributes {
+            let (name, value) = (attribute.name.span.bytes, attribute.value.span.bytes)
             do throws(Errno) {
-                try tree.setAttribute(UnsafeRawBufferPointer(name).bytes, of: descriptor, to: value, flags: 0)
+                try tree.setAttribute(name, of: descriptor, to: value, flags: 0)
                 summary.attributes += 1
             } catch .EPERM {
                 // A label: what the archive's header says of owner and mode is what counts.

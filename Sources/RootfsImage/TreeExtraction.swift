@@ -1,8 +1,8 @@
 internal import FakeRoot
 internal import LinuxFiles
 
-/// Puts a tar archive's entries into a tree, one after the other.
-final class TarExtraction {
+/// Puts a source's entries into a tree, one after the other.
+final class TreeExtraction {
     let tree: FakeRootTree
     let directories: DirectoryStack
     var summary = ImportSummary()
@@ -17,27 +17,22 @@ final class TarExtraction {
 
     /// - Parameter onProgress: called with the bytes of content written so far.
     func extract(
-        _ entry: ArchiveEntry,
-        from reader: TarReader,
+        _ entry: ImageEntry,
+        from source: any EntrySource,
         onProgress: (UInt64) -> Void
-    ) throws(ImportError) {
+    ) throws(ImageError) {
         let path = try checkedPath(entry)
         summary.entries += 1
-        if let notice = reader.notice, summary.notices.count < ImportSummary.maxNotices {
+        if let notice = source.notice, summary.notices.count < ImportSummary.maxNotices {
             summary.notices.append("\(path.description): \(notice)")
         }
-        if entry.hasAccessControlLists { summary.losses.accessControlLists += 1 }
         do throws(Failure) {
-            if let target = entry.hardLink {
-                try makeHardLink(path, to: target)
-            } else {
-                let attributes = try EntryAttributes(entry)
-                switch attributes.kind {
-                case .file: try makeFile(path, entry, attributes, from: reader, onProgress)
-                case .directory: try makeDirectory(path, entry, attributes)
-                case .symlink: try makeSymlink(path, entry, attributes)
-                case .pipe, .socket, .block, .character: try makeSpecial(path, entry, attributes)
-                }
+            switch entry.body {
+            case .file: try makeFile(path, entry, from: source, onProgress)
+            case .directory: try makeDirectory(path, entry)
+            case .symlink(let target): try makeSymlink(path, entry, target)
+            case .special(let kind): try makeSpecial(path, entry, kind)
+            case .hardLink(let target): try makeHardLink(path, to: target)
             }
         } catch {
             throw importError(error, path)
@@ -46,13 +41,13 @@ final class TarExtraction {
     }
 
     /// Sets what has to wait: the times of directories, and owner and mode of the root.
-    func finish() throws(ImportError) -> ImportSummary {
+    func finish() throws(ImageError) -> ImportSummary {
         do throws(Errno) {
             let change = OwnerAndMode(uid: rootOwner.uid, gid: rootOwner.gid, permissions: rootPermissions)
             try tree.change(tree.root.raw, change)
             try directories.finish()
         } catch {
-            throw ImportError("can't finish the tree", error)
+            throw ImageError("can't finish the tree", error)
         }
         summary.directories += 1 + directories.impliedCount
         return summary
@@ -62,21 +57,20 @@ final class TarExtraction {
 
     private func makeFile(
         _ path: EntryPath,
-        _ entry: ArchiveEntry,
-        _ attributes: EntryAttributes,
-        from reader: TarReader,
+        _ entry: ImageEntry,
+        from source: any EntrySource,
         _ onProgress: (UInt64) -> Void
     ) throws(Failure) {
         let file = try create(path) { (name, directory) throws(Errno) in
-            try tree.createFile(name, in: directory, owner: attributes.owner, permissions: attributes.permissions)
+            try tree.createFile(name, in: directory, owner: entry.owner, permissions: entry.permissions)
         }
         let content = FileContent(file.raw)
-        do throws(ImportError) {
-            try reader.forEachBlock { (block, offset) throws(ImportError) -> Void in
+        do throws(ImageError) {
+            try source.forEachBlock { (block, offset) throws(ImageError) -> Void in
                 do throws(Errno) {
                     try content.write(block, at: offset)
                 } catch {
-                    throw ImportError("can't write \(path.description)", error)
+                    throw ImageError("can't write \(path.description)", error)
                 }
                 onProgress(summary.contentBytes + content.written)
             }
@@ -86,40 +80,39 @@ final class TarExtraction {
         summary.contentBytes += content.written
         summary.files += 1
         try system { () throws(Errno) in
-            try content.finish(size: entry.size)
+            try content.finish(size: Int64(clamping: entry.size))
             try setAttributes(of: file.raw, from: entry)
-            if let time = attributes.time {
+            if let time = entry.modificationTime {
                 try System.setTimes(of: file.raw, access: .keep, modification: .to(time))
             }
         }
-        count(attributes)
+        count(entry)
     }
 
     private func makeDirectory(
         _ path: EntryPath,
-        _ entry: ArchiveEntry,
-        _ attributes: EntryAttributes
+        _ entry: ImageEntry
     ) throws(Failure) {
-        count(attributes)
+        count(entry)
         guard !path.isRoot else {
-            rootOwner = attributes.owner
-            rootPermissions = attributes.permissions
+            rootOwner = entry.owner
+            rootPermissions = entry.permissions
             try system { () throws(Errno) in try setAttributes(of: tree.root.raw, from: entry) }
-            if let time = attributes.time { directories.setRootTime(time) }
+            if let time = entry.modificationTime { directories.setRootTime(time) }
             return
         }
-        let directory = try directory(path, attributes)
+        let directory = try directory(path, entry)
         try system { () throws(Errno) in try setAttributes(of: directory.raw, from: entry) }
         // What follows is mostly in it.
-        directories.enter(path.last, directory, time: attributes.time)
+        directories.enter(path.last, directory, time: entry.modificationTime)
     }
 
     /// The directory that stands there already, with its new owner and mode, or a new one.
-    private func directory(_ path: EntryPath, _ attributes: EntryAttributes) throws(Failure) -> OwnedDescriptor {
-        let owner = attributes.owner
+    private func directory(_ path: EntryPath, _ entry: ImageEntry) throws(Failure) -> OwnedDescriptor {
+        let owner = entry.owner
         if let existing = try existingDirectory(path) {
             do throws(Errno) {
-                let change = OwnerAndMode(uid: owner.uid, gid: owner.gid, permissions: attributes.permissions)
+                let change = OwnerAndMode(uid: owner.uid, gid: owner.gid, permissions: entry.permissions)
                 try tree.change(existing.raw, change)
             } catch {
                 throw .system(error)
@@ -127,50 +120,44 @@ final class TarExtraction {
             return existing
         }
         try create(path) { (name, directory) throws(Errno) in
-            try tree.createDirectory(name, in: directory, owner: owner, permissions: attributes.permissions)
+            try tree.createDirectory(name, in: directory, owner: owner, permissions: entry.permissions)
         }
         summary.directories += 1
         return try open(path)
     }
 
-    private func makeSymlink(
-        _ path: EntryPath,
-        _ entry: ArchiveEntry,
-        _ attributes: EntryAttributes
-    ) throws(Failure) {
-        guard let target = entry.symlinkTarget, target.pointee != 0 else { throw .refused("it points nowhere") }
+    private func makeSymlink(_ path: EntryPath, _ entry: ImageEntry, _ target: [UInt8]) throws(Failure) {
+        guard !target.isEmpty else { throw .refused("it points nowhere") }
         try create(path) { (name, directory) throws(Errno) in
-            try tree.createSymlink(name, in: directory, target: target)
-            try setTime(attributes.time, of: name, in: directory)
+            try (target + [0]).span.withUnsafeBytes { (target) throws(Errno) in
+                guard let target = target.baseAddress else { throw .EINVAL }
+                let text = target.assumingMemoryBound(to: CChar.self)
+                try tree.createSymlink(name, in: directory, target: text)
+            }
+            try setTime(entry.modificationTime, of: name, in: directory)
         }
         summary.symlinks += 1
-        if attributes.owner != Owner(uid: 0, gid: 0) { summary.losses.symlinkOwners += 1 }
-        entry.forEachAttribute { (_, _) in summary.losses.attributes += 1 }
+        if entry.owner != Owner(uid: 0, gid: 0) { summary.losses.symlinkOwners += 1 }
+        summary.losses.attributes += entry.attributes.count
     }
 
-    private func makeSpecial(
-        _ path: EntryPath,
-        _ entry: ArchiveEntry,
-        _ attributes: EntryAttributes
-    ) throws(Failure) {
+    private func makeSpecial(_ path: EntryPath, _ entry: ImageEntry, _ kind: NodeKind) throws(Failure) {
         try create(path) { (name, directory) throws(Errno) in
             try tree.createSpecial(
                 name,
                 in: directory,
-                owner: attributes.owner,
-                permissions: attributes.permissions,
-                kind: attributes.kind
+                owner: entry.owner,
+                permissions: entry.permissions,
+                kind: kind
             )
-            var hasAttributes = false
-            entry.forEachAttribute { (_, _) in hasAttributes = true }
-            if hasAttributes {
+            if !entry.attributes.isEmpty {
                 let file = try tree.lookup(name, in: directory)
                 try setAttributes(of: file.raw, from: entry)
             }
-            try setTime(attributes.time, of: name, in: directory)
+            try setTime(entry.modificationTime, of: name, in: directory)
         }
         summary.specials += 1
-        count(attributes)
+        count(entry)
     }
 
     private func setTime(
@@ -184,7 +171,7 @@ final class TarExtraction {
         }
     }
 
-    private func makeHardLink(_ path: EntryPath, to target: UnsafeBufferPointer<UInt8>) throws(Failure) {
+    private func makeHardLink(_ path: EntryPath, to target: [UInt8]) throws(Failure) {
         let targetPath: EntryPath
         do throws(EntryPath.Refusal) {
             targetPath = try EntryPath(target)
@@ -219,12 +206,8 @@ final class TarExtraction {
         }
     }
 
-    private func count(_ attributes: EntryAttributes) {
-        let needsLabel = FakeRootTree.needsLabel(
-            attributes.owner,
-            permissions: attributes.permissions,
-            kind: attributes.kind
-        )
-        if needsLabel { summary.labels += 1 }
+    private func count(_ entry: ImageEntry) {
+        guard let kind = entry.kind else { return }
+        if FakeRootTree.needsLabel(entry.owner, permissions: entry.permissions, kind: kind) { summary.labels += 1 }
     }
 }

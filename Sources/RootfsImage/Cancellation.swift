@@ -1,14 +1,14 @@
 internal import Synchronization
 
 /// Asks an import, from any thread, to stop and to remove what it made so far.
-public final class ImportCancellation: Sendable {
+public final class Cancellation: Sendable {
     private let requested = Atomic(false)
 
     public init() {}
 
     public var isRequested: Bool { requested.load(ordering: .relaxed) }
 
-    /// Returns at once; the import ends with `ImportError.Code.cancelled` within half a second, and the time it takes
+    /// Returns at once; the import ends with `ImageError.Code.cancelled` within half a second, and the time it takes
     /// to remove the files.
     public func request() {
         requested.store(true, ordering: .relaxed)

@@ -1,7 +1,7 @@
 public import LinuxFiles
 
-/// Why an import ended early. Nothing is left at the destination then.
-public struct ImportError: Error, Hashable, Sendable {
+/// Why an import or an export ended early. Nothing is left at the destination then.
+public struct ImageError: Error, Hashable, Sendable {
     public enum Code: Hashable, Sendable {
         /// The archive is damaged, cut short, or in no format we read.
         case badArchive
@@ -15,6 +15,8 @@ public struct ImportError: Error, Hashable, Sendable {
         /// The destination's file system can't hold extended attributes.
         case unsupportedFileSystem
         case noSpace
+        /// The tree was written to while it was exported.
+        case treeChanged
         case cancelled
         /// A system call failed in a way that has no code of its own; see `cause`.
         case system
@@ -41,15 +43,29 @@ public struct ImportError: Error, Hashable, Sendable {
             switch cause {
             case .ENOENT, .ENOTDIR: (.notFound, nil)
             case .EACCES, .EPERM, .EROFS: (.permission, nil)
-            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or import to another disk.")
+            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or write to another disk.")
             default: (.system, nil)
             }
         self.init(code, "\(action): \(cause.text)", hint: hint, cause: cause)
     }
 }
 
+extension ImageError {
+    /// The error for an entry that must not or can't be made.
+    /// - Parameters:
+    ///   - name: the entry's path, printable.
+    ///   - reason: goes after it.
+    static func refused(_ name: String, _ reason: String) -> ImageError {
+        ImageError(
+            .refusedEntry,
+            "refused \(name): \(reason)",
+            hint: "Such an archive can't become a root filesystem; make it again without this entry."
+        )
+    }
+}
+
 /// Text from an archive as it may be printed: control characters, and bytes that are no UTF-8, as \xNN.
-func printable(_ bytes: some Collection<UInt8>) -> String {
+public func printable(_ bytes: some Collection<UInt8>) -> String {
     func escape(_ byte: UInt8) -> String {
         let digits = String(byte, radix: 16)
         return "\\x" + (digits.count < 2 ? "0" : "") + digits

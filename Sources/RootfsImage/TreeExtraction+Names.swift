@@ -2,14 +2,14 @@ internal import FakeRoot
 internal import LinuxFiles
 
 /// Finding the place of an entry, and what to say when there is none.
-extension TarExtraction {
+extension TreeExtraction {
     /// Why an entry can't be extracted, before its path is put into words.
     enum Failure: Error {
         /// The reason, to go after the entry's path.
         case refused(String)
         case system(Errno)
         /// It is not the entry's fault.
-        case stopped(ImportError)
+        case stopped(ImageError)
     }
 
     func system<Result: ~Copyable>(_ body: () throws(Errno) -> Result) throws(Failure) -> Result {
@@ -20,16 +20,15 @@ extension TarExtraction {
         }
     }
 
-    func checkedPath(_ entry: ArchiveEntry) throws(ImportError) -> EntryPath {
-        guard !entry.pathname.isEmpty else { throw Self.refusal("an entry without a name", "it can't be made") }
+    func checkedPath(_ entry: ImageEntry) throws(ImageError) -> EntryPath {
         let path: EntryPath
         do throws(EntryPath.Refusal) {
-            path = try EntryPath(entry.pathname)
+            path = try EntryPath(entry.path)
         } catch {
-            throw Self.refusal(printable(entry.pathname), error.rawValue)
+            throw .refused(printable(entry.path), error.rawValue)
         }
-        guard !path.isRoot || entry.kind == .directory && entry.hardLink == nil else {
-            throw Self.refusal(printable(entry.pathname), "the root must be a directory")
+        guard !path.isRoot || entry.body == .directory else {
+            throw .refused(printable(entry.path), "the root must be a directory")
         }
         return path
     }
@@ -91,19 +90,11 @@ extension TarExtraction {
         }
     }
 
-    func importError(_ failure: Failure, _ path: EntryPath) -> ImportError {
+    func importError(_ failure: Failure, _ path: EntryPath) -> ImageError {
         switch failure {
-        case .refused(let reason): Self.refusal(path.description, reason)
-        case .system(let error): ImportError("can't make \(path.description)", error)
+        case .refused(let reason): .refused(path.description, reason)
+        case .system(let error): ImageError("can't make \(path.description)", error)
         case .stopped(let error): error
         }
-    }
-
-    private static func refusal(_ name: String, _ reason: String) -> ImportError {
-        ImportError(
-            .refusedEntry,
-            "refused \(name): \(reason)",
-            hint: "Such an archive can't become a root filesystem; make it again without this entry."
-        )
     }
 }

@@ -1,0 +1,29 @@
+/// Gives the files of a root filesystem one after the other: a directory before what is in it, a file before its other
+/// names.
+///
+/// Belongs to one thread.
+protocol EntrySource: AnyObject {
+    /// The next entry; nil after the last.
+    /// - Throws: `badArchive`, `refusedEntry` with the entry's name for what Linux doesn't have, `cancelled`.
+    func next() throws(ImageError) -> ImageEntry?
+
+    /// Calls `body` with every piece of the content of the entry given last, and its offset in bytes; what lies between
+    /// is a hole. Content that nobody asks for is skipped.
+    func forEachBlock(_ body: (UnsafeRawBufferPointer, Int64) throws(ImageError) -> Void) throws(ImageError)
+
+    /// What was odd but not wrong about the entry given last; printable.
+    var notice: String? { get }
+
+    /// To be called after the last entry: verifies what can be verified only then, such as a checksum at the end.
+    func finish() throws(ImageError)
+
+    /// Bytes of the source read so far, for a progress bar.
+    var bytesRead: UInt64 { get }
+
+    /// Bytes in the whole source; nil where nobody knows, as with a pipe.
+    var bytesTotal: UInt64? { get }
+}
+
+extension EntrySource {
+    var notice: String? { nil }
+}
