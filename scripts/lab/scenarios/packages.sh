@@ -18,7 +18,7 @@ check "import" as_user "$P9SERVE" import --quiet "$LAB_ROOTFS" "$tree"
 [ -d "$tree/usr" ] || fail "there is no tree"
 # The developer puts a repository into the board's tree, with ordinary tools.
 check "the developer copies packages into the tree" as_user cp -r "$LAB_DEBS" "$tree/srv/packages"
-check "and edits its sources" as_user sed -i -e '2,$d' -e '1c deb [trusted=yes] file:/srv/packages ./' "$tree/etc/apt/sources.list"
+check "and edits its sources" as_user sed -i -e '1!d' -e 's,.*,deb [trusted=yes] file:/srv/packages ./,' "$tree/etc/apt/sources.list"
 
 board_up 0 || fail "gadget up"
 host_serve 0 "$tree" || fail "serve"
