@@ -76,7 +76,7 @@ struct ConvertCommand: ParsableCommand {
         options.isDryRun = isDryRun
         options.isStrict = strict
         let cancellation = Cancellation()
-        try ImportCommand.cancelOnSignals(cancellation)
+        try SignalWaiter.cancelOnSignals(cancellation)
         let display = ConversionDisplay(isEnabled: !quiet)
         let conversion = TreeConversion(directory, options, cancellation: cancellation) { display.show($0, $1) }
         do throws(ImageError) {

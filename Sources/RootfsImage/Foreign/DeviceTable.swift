@@ -80,7 +80,7 @@ struct DeviceTable {
         var scanner = scanner
         let path: [UInt8]
         do throws(EntryPath.Refusal) {
-            path = try EntryPath(rawPath).bytes
+            path = try EntryPath(rawPath, stripsSlash: true).bytes
         } catch {
             throw failure(number, "\(printable(rawPath)): \(error.rawValue)")
         }
