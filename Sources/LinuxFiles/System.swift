@@ -48,6 +48,27 @@ public enum System {
         _ flags: OpenMode
     ) throws(Errno) -> OwnedDescriptor {
         let resolve = clinux_RESOLVE_BENEATH | clinux_RESOLVE_NO_MAGICLINKS | clinux_RESOLVE_NO_SYMLINKS
+        return try open(directory, path, flags, resolve)
+    }
+
+    /// Opens a path as a process would whose root directory this is: "..", absolute names and symbolic links stay
+    /// within.
+    ///
+    /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
+    public static func open(inRoot directory: CInt, _ path: String, _ flags: OpenMode) throws(Errno) -> OwnedDescriptor {
+        let bytes = Array(path.utf8CString)
+        return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
+            guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
+            return try open(directory, base, flags, clinux_RESOLVE_IN_ROOT | clinux_RESOLVE_NO_MAGICLINKS)
+        }
+    }
+
+    private static func open(
+        _ directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode,
+        _ resolve: UInt64
+    ) throws(Errno) -> OwnedDescriptor {
         while true {
             do throws(Errno) {
                 let raw = try retrying {
