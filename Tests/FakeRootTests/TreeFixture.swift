@@ -23,7 +23,10 @@ struct TreeFixture {
 
     var root: CInt { tree.root.raw }
 
-    func open(_ name: String) throws(Errno) -> OwnedDescriptor { try tree.lookup(FileName(name), in: root) }
+    func open(_ name: String) throws(Errno) -> OwnedDescriptor {
+        if name.contains("/") { return try open(path: name) }
+        return try tree.lookup(FileName(name), in: root)
+    }
 
     /// Lends an O_PATH descriptor of a file.
     @discardableResult
@@ -102,9 +105,11 @@ struct TreeFixture {
         gid: UInt32 = 0,
         _ permissions: UInt32 = 0o755
     ) throws(Errno) {
+        let parts = name.split(separator: "/").map(String.init)
+        let parent = try open(path: parts.dropLast().joined(separator: "/"))
         try tree.createDirectory(
-            FileName(name),
-            in: root,
+            FileName(parts[parts.count - 1]),
+            in: parent.raw,
             owner: Owner(uid: uid, gid: gid),
             permissions: permissions
         )
