@@ -30,26 +30,27 @@ import Testing
     @Test(.enabled(if: isInstalled("bsdtar"))) func cpioAsLibarchiveReadsIt() throws {
         let fixture = try ExportFixture(ExportFixture.everything)
         try fixture.exporting("b.cpio")
-        // Fractions of seconds are lost, and libarchive counts links.
-        func plain(_ lines: [String]) -> [String] {
-            lines.map { line in
-                line.split(separator: " ").filter { !$0.hasPrefix("nlink=") && !$0.hasPrefix("resdevice=") }
-                    .map { $0.hasPrefix("time=") ? String($0.prefix { $0 != "." }) : String($0) }
-                    .joined(separator: " ").replacing("./. ", with: "/. ")
+        // Fractions of seconds are lost, links have their own fields, and the root another name.
+        func plain(_ archive: String) throws -> [String] {
+            try fixture.listing(archive).map { line in
+                let words = line.split(separator: " ").enumerated().map { index, word in
+                    index == 0 && word == "/." ? "." : word.hasPrefix("time=") ? String(word.prefix { $0 != "." }) : String(word)
+                }
+                return words.filter { !$0.hasPrefix("nlink=") && !$0.hasPrefix("resdevice=") }.joined(separator: " ")
             }
+            .filter { line in !["sudo ", "/hl ", "pipe2 "].contains { line.contains($0) } }
             .sorted()
         }
-        #expect(
-            try plain(fixture.listing(fixture.host.file("b.cpio"))).filter { !$0.contains("sudo") }
-                == plain(fixture.listing(fixture.original)).filter { !$0.contains("sudo") }
-        )
+        let listing = try plain(fixture.host.file("b.cpio"))
+        #expect(try listing == plain(fixture.original))
+        #expect(listing.count == 21)
     }
 
     @Test(.enabled(if: isInstalled("tar2sqfs") && isInstalled("bsdtar"))) func squashfsThereAndBack() throws {
         let fixture = try ExportFixture(ExportFixture.everything)
         let summary = try fixture.exporting("b.squashfs")
         #expect(summary.losses.isEmpty)
-        try fixture.shell("sqfs2tar b.squashfs > c.tar 2>/dev/null")
+        try fixture.shell("sqfs2tar -r . b.squashfs > c.tar 2>/dev/null")
         func withoutFractions(_ lines: [String]) -> [String] {
             lines.map { line in
                 line.split(separator: " ").map { $0.hasPrefix("time=") ? String($0.prefix { $0 != "." }) : String($0) }
@@ -100,10 +101,14 @@ import Testing
         // skopeo verifies all digests and sizes, the uncompressed one too where it has to decompress.
         try fixture.shell(
             """
-            skopeo copy --quiet --insecure-policy --override-arch arm64 oci-archive:b.oci.tar docker-archive:d.tar:a:b
-            mkdir d; tar -xf d.tar -C d; cp d/*.tar layer.tar 2>/dev/null || cp d/*/layer.tar layer.tar
+            skopeo copy --quiet --insecure-policy --override-arch arm64 oci-archive:b.oci.tar oci:copy:x
+            bsdcat "$(ls -S copy/blobs/sha256/* | head -n 1)" > layer.tar
             """
         )
+        if compression != .zstd {  // which Docker's own archives can't have
+            let copy = "skopeo copy --quiet --insecure-policy --override-arch arm64 oci-archive:b.oci.tar"
+            try fixture.shell("\(copy) docker-archive:d.tar:a:b; tar -xOf d.tar --wildcards '*.tar' | cmp - layer.tar")
+        }
         #expect(try fixture.listing(fixture.host.file("layer.tar")) == fixture.listing(fixture.original))
         #expect(try fixture.attributes(fixture.host.file("layer.tar")) == fixture.attributes(fixture.original))
     }

@@ -67,13 +67,24 @@ public struct TreeConversion {
         let root = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
             try System.open(directory, [.readOnly, .directory])
         }
-        guard try ImageError.attempt("can't lock \(directory)", { () throws(Errno) in try System.tryLock(root.raw) }) else {
-            throw ImageError(.badDestination, "\(directory) is being converted by another process")
-        }
+        try lock(root.raw)
         var summary = try convert(root.raw)
         extendLifetime(root)
         summary.seconds = (ContinuousClock.now - start) / .seconds(1)
         return summary
+    }
+
+    /// A program that another thread starts holds the lock of an earlier conversion for a moment, so one look is not
+    /// enough.
+    private func lock(_ root: CInt) throws(ImageError) {
+        for _ in 0..<20 {
+            let isLocked = try ImageError.attempt("can't lock \(directory)") { () throws(Errno) in
+                try System.tryLock(root)
+            }
+            if isLocked { return }
+            _ = Monitor(()).wait(seconds: 0.05) { _ in nil as Void? }
+        }
+        throw ImageError(.badDestination, "\(directory) is being converted by another process")
     }
 
     private func convert(_ root: CInt) throws(ImageError) -> ConversionSummary {
