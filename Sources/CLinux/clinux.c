@@ -53,6 +53,8 @@ int clinux_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char
 
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
 
+int clinux_syncfs(int fd) { return syncfs(fd); }
+
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int clinux_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }
@@ -88,6 +90,10 @@ int clinux_is_mount_root(int fd) {
 unsigned clinux_major(uint64_t dev) { return major(dev); }
 unsigned clinux_minor(uint64_t dev) { return minor(dev); }
 
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 const char *clinux_strerror_name(int error) { return strerrorname_np(error); }
 
 const int clinux_AT_EMPTY_PATH = AT_EMPTY_PATH;
@@ -98,6 +104,8 @@ const int clinux_O_TMPFILE = O_TMPFILE;
 const int clinux_SEEK_DATA = SEEK_DATA;
 const int clinux_SEEK_HOLE = SEEK_HOLE;
 const unsigned clinux_RENAME_NOREPLACE = RENAME_NOREPLACE;
+const unsigned clinux_RENAME_EXCHANGE = RENAME_EXCHANGE;
 const uint64_t clinux_RESOLVE_BENEATH = RESOLVE_BENEATH;
+const uint64_t clinux_RESOLVE_IN_ROOT = RESOLVE_IN_ROOT;
 const uint64_t clinux_RESOLVE_NO_MAGICLINKS = RESOLVE_NO_MAGICLINKS;
 const uint64_t clinux_RESOLVE_NO_SYMLINKS = RESOLVE_NO_SYMLINKS;

@@ -42,6 +42,8 @@ public struct ExportOptions: ParsableArguments {
 
     private func open(_ name: String, _ directory: String) throws -> Export {
         do throws(Errno) {
+            // Nothing could be found in it, which the board would only learn when it mounts.
+            _ = try System.open(directory, [.readOnly, .directory])
             let export = try Export(name: name, directory: directory, isReadOnly: readOnly) {
                 StandardError.say($0)
             }
@@ -67,7 +69,11 @@ public struct ExportOptions: ParsableArguments {
                     advice: "An archive has to be imported first: p9serve import \(directory) rootfs"
                 )
             case .EACCES, .EPERM:
-                throw CommandFailure(.permission, "no permission to open the directory \(directory)")
+                throw CommandFailure(
+                    .permission,
+                    "no permission to open the directory \(directory)",
+                    advice: "If it is yours: chmod u+rwx \(directory)"
+                )
             default:
                 throw CommandFailure(.failure, "can't open the directory \(directory): \(error.text)")
             }

@@ -14,6 +14,7 @@ extension ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
+            try flushOutput()
             Glibc.exit(ExitCause.success.rawValue)
         } catch let failure as CommandFailure {
             StandardError.say(failure.message)
@@ -22,5 +23,14 @@ extension ParsableCommand {
         } catch {
             Self.exit(withError: error)
         }
+    }
+
+    /// What was printed may still wait in a buffer, and a full disk is only noticed then.
+    private static func flushOutput() throws {
+        guard fflush(nil) != 0 else { return }
+        let error = Errno.last
+        // Whoever closed the pipe, as `head` does, has what it wanted.
+        if error == .EPIPE { Glibc.exit(ExitCause.failure.rawValue) }
+        throw CommandFailure(.failure, "can't write the output: \(error.text)")
     }
 }

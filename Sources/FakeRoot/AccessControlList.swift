@@ -1,91 +1,114 @@
-/// A POSIX access control list in the form of the attributes `system.posix_acl_access` and `system.posix_acl_default`:
-/// version 2 as u32, then entries of tag u16, permissions u16 and id u32, all little-endian.
+/// A POSIX access control list, as entries and in the form of Linux' attributes `system.posix_acl_access` and
+/// `system.posix_acl_default`.
 ///
-/// Source: `linux/posix_acl_xattr.h`; the rules of `acl(5)`.
-struct AccessControlList: Equatable {
-    struct Entry: Equatable {
-        var tag: UInt16
-        var permissions: UInt16
-        var id: UInt32
+/// The form, all little-endian: version 2 (4 bytes), then per entry tag (2), permissions (2), id (4). The source is the
+/// kernel's `include/uapi/linux/posix_acl_xattr.h`; what it holds valid is told by `acl(5)`.
+public struct AccessControlList: Hashable, Sendable {
+    /// Whom an entry is about, in Linux' numbers.
+    public enum Tag: UInt16, Hashable, Sendable, CaseIterable {
+        case owner = 0x01
+        case user = 0x02
+        case owningGroup = 0x04
+        case group = 0x08
+        case mask = 0x10
+        case other = 0x20
+
+        /// Whether an entry names a user or group by its number.
+        public var hasID: Bool { self == .user || self == .group }
     }
 
-    private enum Tag {
-        static let owner: UInt16 = 0x01
-        static let user: UInt16 = 0x02
-        static let owningGroup: UInt16 = 0x04
-        static let group: UInt16 = 0x08
-        static let mask: UInt16 = 0x10
-        static let other: UInt16 = 0x20
+    public struct Entry: Hashable, Sendable {
+        public var tag: Tag
+        /// 0...7: read 4, write 2, execute 1.
+        public var permissions: UInt16
+        /// The user's or group's number; `noID` for the other tags.
+        public var id: UInt32
+
+        public init(_ tag: Tag, permissions: UInt16, id: UInt32 = Self.noID) {
+            self.tag = tag
+            self.permissions = permissions & 7
+            self.id = tag.hasID ? id : Self.noID
+        }
+
+        public static let noID = UInt32.max
     }
 
-    private(set) var entries: [Entry]
-
+    public static let accessName = Array("system.posix_acl_access".utf8)
+    public static let defaultName = Array("system.posix_acl_default".utf8)
+    private static let version: UInt32 = 2
     private static let headerSize = 4
     private static let entrySize = 8
 
-    /// - Returns: nil for what is not a whole and valid list.
-    init?(_ bytes: [UInt8]) {
-        guard bytes.count > Self.headerSize, (bytes.count - Self.headerSize) % Self.entrySize == 0,
-            bytes[..<Self.headerSize].elementsEqual([2, 0, 0, 0])
+    /// In Linux' order: by tag, then by id.
+    public private(set) var entries: [Entry]
+
+    /// - Returns: nil for what Linux would refuse: not exactly one entry each for owner, owning group and others; two
+    ///   for one user or group; no mask where users or groups are named, or two.
+    public init?(_ entries: [Entry]) {
+        let sorted = entries.sorted { ($0.tag.rawValue, $0.id) < ($1.tag.rawValue, $1.id) }
+        func count(_ tag: Tag) -> Int { sorted.count { $0.tag == tag } }
+        guard count(.owner) == 1, count(.owningGroup) == 1, count(.other) == 1 else { return nil }
+        let namesSomebody = sorted.contains { $0.tag.hasID }
+        guard count(.mask) == 1 || count(.mask) == 0 && !namesSomebody else { return nil }
+        for (entry, next) in zip(sorted, sorted.dropFirst()) where entry.tag == next.tag {
+            guard entry.id != next.id else { return nil }
+        }
+        guard !sorted.contains(where: { $0.tag.hasID && $0.id == Entry.noID }) else { return nil }
+        self.entries = sorted
+    }
+
+    /// Reads an attribute's value; nil for what is none, or what Linux would refuse.
+    public init?(attribute value: [UInt8]) {
+        func number<Integer: FixedWidthInteger>(at offset: Int, _: Integer.Type) -> Integer {
+            (0..<MemoryLayout<Integer>.size).reduce(0) { $0 | Integer(value[offset + $1]) << (8 * $1) }
+        }
+        guard value.count >= Self.headerSize, (value.count - Self.headerSize) % Self.entrySize == 0,
+            number(at: 0, UInt32.self) == Self.version
         else { return nil }
-        entries = []
-        for start in stride(from: Self.headerSize, to: bytes.count, by: Self.entrySize) {
-            var id: UInt32 = 0
-            for index in 0..<4 { id |= UInt32(bytes[start + 4 + index]) << UInt32(8 * index) }
-            let tag = UInt16(bytes[start]) | UInt16(bytes[start + 1]) << 8
-            let permissions = UInt16(bytes[start + 2]) | UInt16(bytes[start + 3]) << 8
-            entries.append(Entry(tag: tag, permissions: permissions, id: id))
+        var entries: [Entry] = []
+        for offset in stride(from: Self.headerSize, to: value.count, by: Self.entrySize) {
+            let permissions = number(at: offset + 2, UInt16.self)
+            guard let tag = Tag(rawValue: number(at: offset, UInt16.self)), permissions <= 7 else { return nil }
+            entries.append(Entry(tag, permissions: permissions, id: number(at: offset + 4, UInt32.self)))
         }
-        guard isValid else { return nil }
+        self.init(entries)
     }
 
-    /// Owner, users, owning group, groups, mask, others; the mask only if there are users or groups, and then always.
-    private var isValid: Bool {
-        guard entries.allSatisfy({ $0.permissions <= 7 }) else { return false }
-        var last: UInt16 = 0
-        for entry in entries {
-            let mayRepeat = entry.tag == Tag.user || entry.tag == Tag.group
-            guard entry.tag > last || mayRepeat && entry.tag == last else { return false }
-            last = entry.tag
+    /// The attribute's value.
+    public var attribute: [UInt8] {
+        var bytes: [UInt8] = []
+        func append(_ number: some FixedWidthInteger) {
+            for index in 0..<number.bitWidth / 8 { bytes.append(UInt8(truncatingIfNeeded: number >> (8 * index))) }
         }
-        let tags = Set(entries.map(\.tag))
-        guard tags.isSubset(of: [Tag.owner, Tag.user, Tag.owningGroup, Tag.group, Tag.mask, Tag.other]) else {
-            return false
-        }
-        let needsMask = tags.contains(Tag.user) || tags.contains(Tag.group)
-        return tags.isSuperset(of: [Tag.owner, Tag.owningGroup, Tag.other]) && (!needsMask || tags.contains(Tag.mask))
-    }
-
-    var bytes: [UInt8] {
-        var bytes: [UInt8] = [2, 0, 0, 0]
+        append(Self.version)
         for entry in entries {
-            bytes.append(UInt8(truncatingIfNeeded: entry.tag))
-            bytes.append(UInt8(truncatingIfNeeded: entry.tag >> 8))
-            bytes.append(UInt8(truncatingIfNeeded: entry.permissions))
-            bytes.append(0)
-            for index in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: entry.id >> UInt32(8 * index))) }
+            append(entry.tag.rawValue)
+            append(entry.permissions)
+            append(entry.id)
         }
         return bytes
     }
 
-    /// Whether a mode says the same.
-    var isTrivial: Bool { entries.count == 3 }
+    /// Whether the list says no more than nine mode bits can; Linux stores no such access list.
+    public var isTrivial: Bool { entries.count == 3 }
 
-    /// The rwx bits of a mode; the group's are the mask's, if there is one.
-    var permissions: UInt32 {
-        func bits(_ tag: UInt16) -> UInt32? { entries.first { $0.tag == tag }.map { UInt32($0.permissions) } }
-        let group = bits(Tag.mask) ?? bits(Tag.owningGroup) ?? 0
-        return (bits(Tag.owner) ?? 0) << 6 | group << 3 | (bits(Tag.other) ?? 0)
+    /// The mode's nine bits that belong to this as an access list: those of the group are the mask's, if there is one.
+    public var modeBits: UInt32 {
+        func permissions(_ tag: Tag) -> UInt32? {
+            entries.first { $0.tag == tag }.map { UInt32($0.permissions) }
+        }
+        let group = permissions(.mask) ?? permissions(.owningGroup) ?? 0
+        return (permissions(.owner) ?? 0) << 6 | group << 3 | (permissions(.other) ?? 0)
     }
 
-    /// Takes a mode over, as chmod does.
-    mutating func setPermissions(_ permissions: UInt32) {
-        let hasMask = entries.contains { $0.tag == Tag.mask }
+    /// Takes the nine bits of a mode over, as chmod does.
+    mutating func setModeBits(_ mode: UInt32) {
+        let groupTag: Tag = entries.contains { $0.tag == .mask } ? .mask : .owningGroup
         for index in entries.indices {
             switch entries[index].tag {
-            case Tag.owner: entries[index].permissions = UInt16(permissions >> 6 & 7)
-            case hasMask ? Tag.mask : Tag.owningGroup: entries[index].permissions = UInt16(permissions >> 3 & 7)
-            case Tag.other: entries[index].permissions = UInt16(permissions & 7)
+            case .owner: entries[index].permissions = UInt16(mode >> 6 & 7)
+            case groupTag: entries[index].permissions = UInt16(mode >> 3 & 7)
+            case .other: entries[index].permissions = UInt16(mode & 7)
             default: break
             }
         }

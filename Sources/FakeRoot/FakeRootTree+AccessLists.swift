@@ -13,7 +13,7 @@ extension FakeRootTree {
         guard status.host.format != .symlink else { throw .EOPNOTSUPP }
         // Linux takes a list without entries for none.
         guard !value.isEmpty, value != [2, 0, 0, 0] else { return try removeAccessList(name, of: descriptor) }
-        guard let list = AccessControlList(value) else { throw .EINVAL }
+        guard let list = AccessControlList(attribute: value) else { throw .EINVAL }
         guard !name.isDefaultList else {
             guard status.kind == .directory else { throw .EACCES }
             return try setLocked(name, of: descriptor, to: value.span.bytes, flags: flags)
@@ -23,7 +23,7 @@ extension FakeRootTree {
         } else {
             try setLocked(name, of: descriptor, to: value.span.bytes, flags: flags)
         }
-        let permissions = status.permissions & 0o7000 | list.permissions
+        let permissions = status.permissions & 0o7000 | list.modeBits
         if permissions != status.permissions {
             try changeLocked(descriptor, OwnerAndMode(permissions: permissions))
         }
@@ -47,8 +47,8 @@ extension FakeRootTree {
         } catch .ENODATA {
             return
         }
-        guard var list = AccessControlList(value), list.permissions != status.permissions & 0o777 else { return }
-        list.setPermissions(status.permissions)
-        try setLocked(name, of: descriptor, to: list.bytes.span.bytes, flags: 0)
+        guard var list = AccessControlList(attribute: value), list.modeBits != status.permissions & 0o777 else { return }
+        list.setModeBits(status.permissions)
+        try setLocked(name, of: descriptor, to: list.attribute.span.bytes, flags: 0)
     }
 }

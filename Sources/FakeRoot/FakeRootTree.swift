@@ -90,6 +90,16 @@ public final class FakeRootTree: Sendable {
         }
     }
 
+    /// Whether a directory is the root of a tree with a metadata database; also if that one can't be used.
+    public static func hasDatabase(directory path: String) -> Bool {
+        do throws(Errno) {
+            let tree = try FakeRootTree(directory: path, mayRaiseModes: false)
+            return tree.databasePath != nil
+        } catch {
+            return error == .EIO
+        }
+    }
+
     /// The metadata database's path; nil as long as there is none.
     public var databasePath: String? { metadata.path }
 

@@ -1,39 +1,55 @@
-internal import CCrypto
+internal import CNettle
 public import LinuxFiles
 
-/// The hash of a stream of bytes, 32 bytes long; computed by OpenSSL, with the processor's own instructions where it
-/// has them.
+/// A SHA-256 hash in the making; of a file's content, for the manifest, and of an OCI layer.
 ///
-/// Source: FIPS 180-4.
+/// Source: FIPS 180-4; the corresponding C functions are `nettle_sha256_init`, `_update` and `_digest`, which use the
+/// processor's own instructions where it has them.
 public struct SHA256: ~Copyable {
     /// Bytes in a hash.
-    public static let size = 32
+    public static let byteCount = 32
 
-    private let context: OpaquePointer
+    private var context = sha256_ctx()
 
     public init() {
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
-            fatalError("no memory for a hash, or an OpenSSL without SHA-256")
-        }
-        self.context = context
+        nettle_sha256_init(&context)
     }
 
-    deinit {
-        EVP_MD_CTX_free(context)
-    }
-
+    /// Goes on with these bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+        guard let base = bytes.baseAddress else { return }
+        nettle_sha256_update(&context, bytes.count, base.assumingMemoryBound(to: UInt8.self))
     }
 
-    public consuming func finish() -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: Self.size) { buffer, count in
-            EVP_DigestFinal_ex(context, buffer.baseAddress, nil)
-            count = Self.size
+    /// Goes on with these bytes.
+    public mutating func update(_ bytes: RawSpan) {
+        bytes.withUnsafeBytes { update($0) }
+    }
+
+    /// Goes on with so many bytes of value 0, as of a hole in a file.
+    public mutating func update(zeros count: UInt64) {
+        withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 16) { zeros in
+            zeros.initializeMemory(as: UInt8.self, repeating: 0)
+            var rest = count
+            while rest > 0 {
+                let part = Int(min(rest, UInt64(zeros.count)))
+                update(UnsafeRawBufferPointer(rebasing: zeros[..<part]))
+                rest -= UInt64(part)
+            }
         }
     }
 
-    public static func hash(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    /// The hash of all bytes so far, 32 bytes; begins anew with no bytes.
+    public mutating func finish() -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: Self.byteCount) { digest, count in
+            guard let base = digest.baseAddress else { return }
+            cnettle_sha256_digest(&context, base)
+            count = Self.byteCount
+        }
+    }
+
+    /// The hash of a few bytes.
+    public static func hash(_ bytes: RawSpan) -> [UInt8] {
         var hash = SHA256()
         hash.update(bytes)
         return hash.finish()
@@ -52,5 +68,17 @@ public struct SHA256: ~Copyable {
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += Int64(count)
         }
+    }
+
+    /// A hash as people and OCI descriptors write it: 64 lower-case hexadecimal digits.
+    public static func text(_ hash: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(2 * hash.count)
+        for byte in hash {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -48,6 +48,27 @@ public enum System {
         _ flags: OpenMode
     ) throws(Errno) -> OwnedDescriptor {
         let resolve = clinux_RESOLVE_BENEATH | clinux_RESOLVE_NO_MAGICLINKS | clinux_RESOLVE_NO_SYMLINKS
+        return try open(directory, path, flags, resolve)
+    }
+
+    /// Opens a path as a process would whose root directory this is: "..", absolute names and symbolic links stay
+    /// within.
+    ///
+    /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
+    public static func open(inRoot directory: CInt, _ path: String, _ flags: OpenMode) throws(Errno) -> OwnedDescriptor {
+        let bytes = Array(path.utf8CString)
+        return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
+            guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
+            return try open(directory, base, flags, clinux_RESOLVE_IN_ROOT | clinux_RESOLVE_NO_MAGICLINKS)
+        }
+    }
+
+    private static func open(
+        _ directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode,
+        _ resolve: UInt64
+    ) throws(Errno) -> OwnedDescriptor {
         while true {
             do throws(Errno) {
                 let raw = try retrying {
@@ -65,6 +86,19 @@ public enum System {
         var status = clinux_stat()
         _ = try retrying { clinux_statx(descriptor, "", clinux_AT_EMPTY_PATH, &status) }
         return FileStatus(status)
+    }
+
+    /// Opens a path as a process would whose root is the directory: symbolic links and ".." lead nowhere else.
+    ///
+    /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
+    public static func open(
+        inRoot directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode
+    ) throws(Errno) -> OwnedDescriptor {
+        let resolve = clinux_RESOLVE_IN_ROOT | clinux_RESOLVE_NO_MAGICLINKS
+        let flags = UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC))
+        return OwnedDescriptor(owning: try retrying { clinux_openat2(directory, path, flags, 0, resolve) })
     }
 
     /// The corresponding C function is `statx` with AT_SYMLINK_NOFOLLOW.
@@ -166,6 +200,17 @@ public enum System {
         _ = try retrying { clinux_renameat2(oldDirectory, oldPath, newDirectory, newPath, flags) }
     }
 
+    /// Gives each of two names in a directory to what the other one had.
+    ///
+    /// The corresponding C function is `renameat2` with RENAME_EXCHANGE.
+    public static func exchange(
+        at directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ otherPath: UnsafePointer<CChar>
+    ) throws(Errno) {
+        _ = try retrying { clinux_renameat2(directory, path, directory, otherPath, clinux_RENAME_EXCHANGE) }
+    }
+
     /// The corresponding C function is `unlinkat`.
     public static func unlink(
         at directory: CInt,
@@ -219,6 +264,14 @@ public enum System {
         _ = umask(0)
     }
 
+    /// The permission bits that new files don't get. The corresponding C function is `umask`, which can't read without
+    /// setting: not for a process whose other threads make files just then.
+    public static var currentUmask: UInt32 {
+        let mask = umask(0)
+        _ = umask(mask)
+        return UInt32(mask)
+    }
+
     /// Raises the soft limit of open files to the hard one.
     /// - Returns: how many files may be open now.
     public static func raiseOpenFileLimit() -> Int {
@@ -235,6 +288,9 @@ public enum System {
     public static func deviceNumbers(_ rawDevice: UInt64) -> (major: UInt32, minor: UInt32) {
         (clinux_major(rawDevice), clinux_minor(rawDevice))
     }
+
+    /// How many threads can work at a time. The corresponding C function is `sysconf` with _SC_NPROCESSORS_ONLN.
+    public static var processorCount: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 
     /// The corresponding C function is `getpid`.
     public static var processID: CInt { getpid() }

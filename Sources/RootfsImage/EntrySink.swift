@@ -8,4 +8,11 @@ protocol EntrySink: AnyObject {
 
     /// Completes the target. Until then it is not valid; what is abandoned leaves nothing behind.
     func finish() throws(ImageError)
+
+    /// What the target's format could not hold so far.
+    var losses: ExportLosses { get }
+}
+
+extension EntrySink {
+    var losses: ExportLosses { ExportLosses() }
 }

@@ -5,33 +5,55 @@ final class FileReader {
     private let descriptor: OwnedDescriptor
     /// In bytes, holes included.
     let size: UInt64
+    /// As it may be printed.
+    private let name: String
+    /// Called with the number of bytes just read; throws to stop the reading.
+    private let onRead: (Int) throws(ImageError) -> Void
 
     private static let blockSize = 256 << 10
 
     /// - Parameter descriptor: open for reading.
-    init(_ descriptor: consuming OwnedDescriptor, size: UInt64) {
+    init(
+        _ descriptor: consuming OwnedDescriptor,
+        size: UInt64,
+        name: String = "a file of the tree",
+        onRead: @escaping (Int) throws(ImageError) -> Void = { _ throws(ImageError) in }
+    ) {
         self.descriptor = descriptor
         self.size = size
+        self.name = name
+        self.onRead = onRead
     }
 
     /// Calls `body` with every piece of data and its offset in bytes; what lies between is a hole. A piece has at most
     /// 256 KiB and is valid during the call.
     /// - Throws: `system` if the file got shorter while it was read.
     func forEachBlock(_ body: (UnsafeRawBufferPointer, UInt64) throws(ImageError) -> Void) throws(ImageError) {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockSize, alignment: 4096)
-        defer { buffer.deallocate() }
         var position: UInt64 = 0
         while let data = try nextData(from: position) {
-            position = data.lowerBound
-            while position < data.upperBound {
-                let wanted = min(UInt64(buffer.count), data.upperBound - position)
-                let count = try read(
-                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]),
-                    at: position
-                )
-                try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position)
-                position += UInt64(count)
-            }
+            try forEachBlock(in: data, body)
+            position = data.upperBound
+        }
+    }
+
+    /// As `forEachBlock`, but for a part of the file, in bytes; holes are read as zeros.
+    func forEachBlock(
+        in part: Range<UInt64>,
+        _ body: (UnsafeRawBufferPointer, UInt64) throws(ImageError) -> Void
+    ) throws(ImageError) {
+        let size = Int(min(UInt64(Self.blockSize), UInt64(part.count)))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
+        defer { buffer.deallocate() }
+        var position = part.lowerBound
+        while position < part.upperBound {
+            let wanted = min(UInt64(buffer.count), part.upperBound - position)
+            let count = try read(
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]),
+                at: position
+            )
+            try onRead(count)
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position)
+            position += UInt64(count)
         }
     }
 
@@ -44,7 +66,7 @@ final class FileReader {
             guard let start = try System.seek(descriptor.raw, toDataFrom: position), start < size else { return nil }
             return start..<min(try System.seek(descriptor.raw, toHoleFrom: start), size)
         } catch {
-            throw ImageError("can't read a file of the tree", error)
+            throw ImageError("can't read \(name)", error)
         }
     }
 
@@ -53,12 +75,12 @@ final class FileReader {
         do throws(Errno) {
             count = try System.read(descriptor.raw, into: buffer, at: Int64(position))
         } catch {
-            throw ImageError("can't read a file of the tree", error)
+            throw ImageError("can't read \(name)", error)
         }
         guard count > 0 else {
             throw ImageError(
                 .system,
-                "a file of the tree got shorter while it was read",
+                "\(name) got shorter while it was read",
                 hint: "Nobody should write to the tree meanwhile; try again."
             )
         }

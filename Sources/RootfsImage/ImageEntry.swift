@@ -14,6 +14,8 @@ public struct ImageEntry: Hashable, Sendable {
     public var permissions: UInt32
     /// Bytes in a regular file, holes included.
     public var size: UInt64
+    /// How many names the file has in the tree, for sinks; 1 where a source doesn't know.
+    public var linkCount: UInt32 = 1
     /// Nil if the source doesn't say.
     public var modificationTime: FileTime?
     /// With the names that the board uses; POSIX ACLs are among them in Linux' own binary form, as

@@ -15,6 +15,8 @@ public struct ImageError: Error, Hashable, Sendable {
         /// The destination's file system can't hold extended attributes.
         case unsupportedFileSystem
         case noSpace
+        /// The tree was written to while it was exported.
+        case treeChanged
         case cancelled
         /// A system call failed in a way that has no code of its own; see `cause`.
         case system
@@ -41,7 +43,7 @@ public struct ImageError: Error, Hashable, Sendable {
             switch cause {
             case .ENOENT, .ENOTDIR: (.notFound, nil)
             case .EACCES, .EPERM, .EROFS: (.permission, nil)
-            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or import to another disk.")
+            case .ENOSPC, .EDQUOT: (.noSpace, "Free some space, or write to another disk.")
             default: (.system, nil)
             }
         self.init(code, "\(action): \(cause.text)", hint: hint, cause: cause)
@@ -49,21 +51,44 @@ public struct ImageError: Error, Hashable, Sendable {
 }
 
 extension ImageError {
+    /// Runs a system call.
+    /// - Parameter action: what is being done, as for `init(_:_:)`.
+    static func attempt<Result: ~Copyable>(
+        _ action: @autoclosure () -> String,
+        _ body: () throws(Errno) -> Result
+    ) throws(ImageError) -> Result {
+        do throws(Errno) {
+            return try body()
+        } catch {
+            throw ImageError(action(), error)
+        }
+    }
+
+    /// The error for more content than the user allows.
+    /// - Parameter name: of the entry or the source, printable.
+    static func tooLarge(_ name: String, limit: UInt64) -> ImageError {
+        ImageError(
+            .refusedEntry,
+            "refused \(name): with it the content is larger than the \(limit) bytes allowed",
+            hint: "If the source can be trusted, allow more with --max-size."
+        )
+    }
+
     /// The error for an entry that must not or can't be made.
     /// - Parameters:
     ///   - name: the entry's path, printable.
     ///   - reason: goes after it.
-    static func refused(_ name: String, _ reason: String) -> ImageError {
-        ImageError(
-            .refusedEntry,
-            "refused \(name): \(reason)",
-            hint: "Such an archive can't become a root filesystem; make it again without this entry."
-        )
+    static func refused(
+        _ name: String,
+        _ reason: String,
+        hint: String = "Such an archive can't become a root filesystem; make it again without this entry."
+    ) -> ImageError {
+        ImageError(.refusedEntry, "refused \(name): \(reason)", hint: hint)
     }
 }
 
 /// Text from an archive as it may be printed: control characters, and bytes that are no UTF-8, as \xNN.
-func printable(_ bytes: some Collection<UInt8>) -> String {
+public func printable(_ bytes: some Collection<UInt8>) -> String {
     func escape(_ byte: UInt8) -> String {
         let digits = String(byte, radix: 16)
         return "\\x" + (digits.count < 2 ? "0" : "") + digits

@@ -54,7 +54,7 @@ struct StagingDirectory: ~Copyable {
         }
     }
 
-    private static func openParent(_ path: String) throws(ImageError) -> OwnedDescriptor {
+    static func openParent(_ path: String) throws(ImageError) -> OwnedDescriptor {
         do throws(Errno) {
             return try System.open(path, [.readOnly, .directory])
         } catch {
@@ -65,7 +65,7 @@ struct StagingDirectory: ~Copyable {
     }
 
     /// "a/b//" is "b" in "a"; "b" is "b" in ".".
-    private static func split(_ path: String) -> (parent: String, last: String) {
+    static func split(_ path: String) -> (parent: String, last: String) {
         var bytes = Array(path.utf8)
         while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
         guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else {
@@ -131,9 +131,9 @@ struct StagingDirectory: ~Copyable {
         return removed
     }
 
-    private static let suffixLength = 6
+    static let suffixLength = 6
 
-    private static func freshName(_ prefix: [UInt8]) throws(Errno) -> FileName {
+    static func freshName(_ prefix: [UInt8]) throws(Errno) -> FileName {
         let digits = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
         let suffix = (0..<suffixLength).map { _ in digits[Int.random(in: 0..<digits.count)] }
         return try FileName((prefix + suffix).span.bytes)

@@ -1,4 +1,5 @@
 internal import CLibUSB
+internal import LinuxFiles
 
 /// One libusb session, used by one thread.
 ///
@@ -17,6 +18,14 @@ public final class USBContext {
 
     deinit {
         libusb_exit(raw)
+    }
+
+    /// Whether this machine has a USB bus at all: a container or a virtual machine may have none.
+    public static var hasBuses: Bool {
+        guard let devices = try? System.open("/sys/bus/usb/devices", [.readOnly, .directory]),
+            let names = try? System.names(in: devices.raw)
+        else { return false }
+        return !names.isEmpty
     }
 
     /// Runs the callbacks of what has happened, after waiting for at most `milliseconds`; returns early if something

@@ -15,18 +15,19 @@ struct ListCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let gadgets: [Gadget]
+        let all: [Gadget]
         do throws(USBError) {
-            gadgets = try USBContext().gadgets().filter(options.selector.matches)
+            all = try USBContext().gadgets()
         } catch {
             throw USBFailure.noUSB(error)
         }
+        let gadgets = all.filter(options.selector.matches)
         if json {
             JSONValue.printDocument(version: 1, [("gadgets", .array(gadgets.map(\.json)))])
             return
         }
         print(GadgetTable(gadgets).text, terminator: "")
-        if gadgets.isEmpty { StandardError.say("no board is plugged in and configured") }
+        if gadgets.isEmpty { StandardError.say(nothing(amongst: all.count)) }
         for gadget in gadgets where !gadget.isAccessible {
             let failure = USBFailure.permission(gadget)
             StandardError.say(failure.message)
@@ -34,6 +35,16 @@ struct ListCommand: ParsableCommand {
             if gadget == gadgets.last(where: { !$0.isAccessible }), let advice = failure.advice {
                 StandardError.write(advice + "\n")
             }
+        }
+    }
+
+    /// Why the table is empty.
+    private func nothing(amongst count: Int) -> String {
+        switch count {
+        case 0 where !USBContext.hasBuses: "this machine has no USB bus: there is nothing in /sys/bus/usb/devices"
+        case 0: "no board is plugged in and configured"
+        case 1: "no board\(options.selector.phrase); there is one other"
+        default: "no board\(options.selector.phrase); there are \(count) others"
         }
     }
 }

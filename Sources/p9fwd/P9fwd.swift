@@ -7,6 +7,7 @@ struct P9fwd: ParsableCommand {
         commandName: "p9fwd",
         abstract: "Serve files to boards over USB: the host's side of the kernel's usb9pfs gadget.",
         discussion: ExitCause.help,
+        version: softwareVersion,
         subcommands: [ListCommand.self, ServeCommand.self, ConnectCommand.self]
     )
 

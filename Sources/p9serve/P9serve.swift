@@ -7,7 +7,11 @@ struct P9serve: ParsableCommand {
         commandName: "p9serve",
         abstract: "Serve directories over 9P2000.L, as the root filesystems they are meant to be.",
         discussion: ExitCause.help,
-        subcommands: [ServeCommand.self, ImportCommand.self]
+        version: softwareVersion,
+        subcommands: [
+            ServeCommand.self, ImportCommand.self, ExportCommand.self, StatCommand.self, ListCommand.self,
+            ChownCommand.self, ChmodCommand.self, MknodCommand.self, SetcapCommand.self, ConvertCommand.self,
+        ]
     )
 
     static func main() {

@@ -75,6 +75,12 @@ struct ServeCommand: ParsableCommand {
                 "can't listen on \(address): another process does",
                 advice: "Stop it, or choose another port or path; tcp://127.0.0.1:0 takes any free port."
             )
+        case .EEXIST:
+            CommandFailure(
+                .badInput,
+                "can't listen on \(address): there is something else of that name, which is no socket",
+                advice: "Choose another path, or remove what is there."
+            )
         case .EACCES, .EPERM:
             CommandFailure(
                 .permission,

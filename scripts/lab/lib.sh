@@ -277,7 +277,8 @@ board_init_found() {
     [ -n "$board_init" ]
 }
 
-in_board() { nsenter -t "$board_init" --mount --pid --net --uts --ipc --cgroup --root --wd "$@"; }
+# The host side's directories for its user do not exist on the board.
+in_board() { nsenter -t "$board_init" --mount --pid --net --uts --ipc --cgroup --root --wd env -u TMPDIR HOME=/root "$@"; }
 
 host_counters() {
     local log=/run/lab/host-$1.log

@@ -3,6 +3,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,6 +30,7 @@ int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, u
 int clinux_statx(int dirfd, const char *path, int flags, struct clinux_stat *out);
 int clinux_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned flags);
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
+int clinux_syncfs(int fd);
 int clinux_eventfd(void);
 int clinux_pipe2(int fds[2], int flags);
 int clinux_accept4(int fd, int flags);
@@ -38,6 +40,7 @@ int clinux_file_handle(int fd, int fid, int32_t *type, void *bytes, unsigned *si
 int clinux_is_mount_root(int fd);
 unsigned clinux_major(uint64_t dev);
 unsigned clinux_minor(uint64_t dev);
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 const char *clinux_strerror_name(int error);
 
 extern const int clinux_AT_EMPTY_PATH;
@@ -48,7 +51,9 @@ extern const int clinux_O_TMPFILE;
 extern const int clinux_SEEK_DATA;
 extern const int clinux_SEEK_HOLE;
 extern const unsigned clinux_RENAME_NOREPLACE;
+extern const unsigned clinux_RENAME_EXCHANGE;
 extern const uint64_t clinux_RESOLVE_BENEATH;
+extern const uint64_t clinux_RESOLVE_IN_ROOT;
 extern const uint64_t clinux_RESOLVE_NO_MAGICLINKS;
 extern const uint64_t clinux_RESOLVE_NO_SYMLINKS;
 

@@ -131,7 +131,8 @@ final class Listener: Sendable {
     }
 
     /// Listens on a path that only this user may connect to; takes over the socket of a server that is gone.
-    /// - Throws: `EADDRINUSE` if a server listens there, or there is something else; `ENAMETOOLONG` beyond 107 bytes.
+    /// - Throws: `EADDRINUSE` if a server listens there, `EEXIST` if there is something else; `ENAMETOOLONG` beyond 107
+    ///   bytes.
     convenience init(path: String) throws(Errno) {
         var address = try Self.socketAddress(path)
         let descriptor = OwnedDescriptor(owning: socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
@@ -140,7 +141,8 @@ final class Listener: Sendable {
         guard fchmod(descriptor.raw, 0o600) == 0 else { throw .last }
         if !Self.call(bind, descriptor.raw, &address) {
             let error = Errno.last
-            guard error.rawValue == EADDRINUSE, Self.isAbandoned(path, &address), Glibc.unlink(path) == 0,
+            guard error != .EADDRINUSE || Self.isSocket(path) else { throw .EEXIST }
+            guard error == .EADDRINUSE, Self.isAbandoned(path, &address), Glibc.unlink(path) == 0,
                 Self.call(bind, descriptor.raw, &address)
             else { throw error }
         }
@@ -148,9 +150,12 @@ final class Listener: Sendable {
         try self.init(descriptor, .unix(path: path), path: path)
     }
 
-    private static func isAbandoned(_ path: String, _ address: inout sockaddr_un) -> Bool {
+    private static func isSocket(_ path: String) -> Bool {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
+    private static func isAbandoned(_ path: String, _ address: inout sockaddr_un) -> Bool {
         let probe = OwnedDescriptor(owning: socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
         return probe.raw != -1 && !call(connect, probe.raw, &address) && errno == ECONNREFUSED
     }

@@ -1,0 +1,2 @@
+/// What `--version` says; the same of all our executables.
+public let softwareVersion = "0.2.0"

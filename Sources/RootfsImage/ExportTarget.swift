@@ -1,0 +1,220 @@
+internal import LinuxFiles
+
+/// A file or directory beside an export's target that becomes the target when all is done, or goes away.
+///
+/// Its name is ".NAME.exporting-XXXXXX", so on the same file system: the move is one rename. While the export runs it is
+/// locked; an unlocked one was left by a process that was killed.
+struct ExportTarget: ~Copyable {
+    enum Shape {
+        case file
+        case directory
+        /// A directory that never becomes the target: for what must be whole before the target can be written.
+        case scratch
+    }
+
+    private let parent: OwnedDescriptor
+    private let name: FileName
+    private let target: FileName
+    private let shape: Shape
+    /// What stands under the target's name already.
+    private let existing: Existing
+    private let path: String
+    /// A file is open for reading and writing, a directory for reading; holds the lock.
+    let descriptor: OwnedDescriptor
+
+    private enum Existing {
+        case nothing
+        /// A file, or an empty directory: the rename replaces it.
+        case replaceable
+        /// An OCI layout, which the export may replace: it changes names with ours and is removed.
+        case layout
+    }
+
+    /// - Parameters:
+    ///   - mode: the permission bits of the target.
+    ///   - mayReplace: whether a file, or an OCI layout, may be there already.
+    ///   - tree: the exported directory, which must not hold the target.
+    static func make(
+        for path: String,
+        _ shape: Shape,
+        mode: UInt32,
+        mayReplace: Bool,
+        outside tree: CInt
+    ) throws(ImageError) -> ExportTarget {
+        let (parentPath, last) = StagingDirectory.split(path)
+        let target = try targetName(last, path)
+        let parent = try StagingDirectory.openParent(parentPath)
+        try checkOutside(tree, parent.raw, path)
+        let existing = shape == .scratch ? .nothing : try inspect(target, in: parent.raw, shape, path, mayReplace)
+        let prefix = Array(".".utf8) + last.utf8.prefix(200) + Array(".exporting-".utf8)
+        removeLeftovers(prefix, in: parent.raw)
+        do throws(Errno) {
+            let name = try StagingDirectory.freshName(prefix)
+            let descriptor = try name.withCString { (name) throws(Errno) in
+                switch shape {
+                case .file:
+                    return try System.open(at: parent.raw, name, [.readWrite, .create, .exclusive, .noFollow], mode: mode)
+                case .directory, .scratch:
+                    try System.makeDirectory(at: parent.raw, name, mode: mode)
+                    return try System.open(at: parent.raw, name, [.readOnly, .directory, .noFollow])
+                }
+            }
+            _ = try System.tryLock(descriptor.raw)
+            return ExportTarget(
+                parent: parent,
+                name: name,
+                target: target,
+                shape: shape,
+                existing: existing,
+                path: path,
+                descriptor: descriptor
+            )
+        } catch {
+            throw ImageError("can't make a file in \(parentPath)", error)
+        }
+    }
+
+    private static func targetName(_ last: String, _ path: String) throws(ImageError) -> FileName {
+        do throws(Errno) {
+            return try FileName(last)
+        } catch {
+            throw ImageError(
+                .badDestination,
+                "can't export to \(path): its last part must be a name",
+                hint: "Name a file that does not exist yet, such as ./rootfs.tar.",
+                cause: error
+            )
+        }
+    }
+
+    /// An archive in the tree would be a file of the tree.
+    private static func checkOutside(_ tree: CInt, _ parent: CInt, _ path: String) throws(ImageError) {
+        guard let treePath = try? System.currentPath(of: tree), let parentPath = try? System.currentPath(of: parent),
+            parentPath == treePath || parentPath.starts(with: treePath + [UInt8(ascii: "/")])
+        else { return }
+        throw ImageError(
+            .badDestination,
+            "\(path) lies in the tree that is to be exported",
+            hint: "Export to a place outside of it."
+        )
+    }
+
+    private static func inspect(
+        _ target: borrowing FileName,
+        in parent: CInt,
+        _ shape: Shape,
+        _ path: String,
+        _ mayReplace: Bool
+    ) throws(ImageError) -> Existing {
+        let found: Found
+        do throws(Errno) {
+            found = try look(target, in: parent)
+        } catch {
+            throw ImageError("can't look at \(path)", error)
+        }
+        switch (shape, found) {
+        case (_, .nothing): return .nothing
+        case (.directory, .emptyDirectory): return .replaceable
+        case (.file, .file) where mayReplace: return .replaceable
+        case (.directory, .layout) where mayReplace: return .layout
+        case (.file, .file), (.directory, .layout):
+            throw alreadyThere(path, hint: "Remove it, choose another name, or let --force replace it.")
+        case (.file, _):
+            throw alreadyThere(
+                path,
+                hint: "It is no file, so nothing replaces it: choose another name. - is standard output."
+            )
+        case (.directory, _), (.scratch, _):
+            throw alreadyThere(path, hint: "It is no OCI layout, so nothing replaces it: choose another name.")
+        }
+    }
+
+    private enum Found {
+        case nothing
+        /// Or a symbolic link.
+        case file
+        case emptyDirectory
+        case layout
+        case other
+    }
+
+    private static func look(_ target: borrowing FileName, in parent: CInt) throws(Errno) -> Found {
+        do throws(Errno) {
+            return try target.withCString { (name) throws(Errno) in
+                switch try System.status(at: parent, name).format {
+                case .regular, .symlink: return .file
+                case .directory:
+                    let directory = try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
+                    let names = try System.names(in: directory.raw)
+                    if names.isEmpty { return .emptyDirectory }
+                    return names.contains(Array("oci-layout".utf8)) ? .layout : .other
+                default: return .other
+                }
+            }
+        } catch .ENOENT {
+            return .nothing
+        }
+    }
+
+    private static func alreadyThere(_ path: String, hint: String) -> ImageError {
+        ImageError(.badDestination, "\(path) is there already", hint: hint, cause: .EEXIST)
+    }
+
+    /// Best effort: what can't be removed is in nobody's way.
+    private static func removeLeftovers(_ prefix: [UInt8], in parent: CInt) {
+        guard let names = try? System.names(in: parent) else { return }
+        for bytes in names
+        where bytes.starts(with: prefix) && bytes.count == prefix.count + StagingDirectory.suffixLength {
+            do throws(Errno) {
+                let name = try FileName(bytes.span.bytes)
+                let leftover = try name.withCString { (name) throws(Errno) in
+                    try System.open(at: parent, name, [.readOnly, .noFollow, .nonBlocking])
+                }
+                guard try System.tryLock(leftover.raw) else { continue }
+                try System.removeTree(at: parent, name)
+                extendLifetime(leftover)
+            } catch {}
+        }
+    }
+
+    /// Bytes in a file.
+    func size() throws(ImageError) -> UInt64 {
+        do throws(Errno) {
+            return try System.status(of: descriptor.raw).size
+        } catch {
+            throw ImageError("can't look at \(path)", error)
+        }
+    }
+
+    /// Moves it to the target; a file's content is on the disk by then.
+    func commit() throws(ImageError) {
+        do throws(Errno) {
+            if shape == .file { try System.synchronize(descriptor.raw, dataOnly: true) }
+            try name.withCString { (name) throws(Errno) in
+                try target.withCString { (target) throws(Errno) in
+                    if existing == .layout {
+                        try System.exchange(at: parent.raw, name, target)
+                    } else {
+                        try System.rename(
+                            at: parent.raw,
+                            name,
+                            to: parent.raw,
+                            target,
+                            replacing: existing == .replaceable
+                        )
+                    }
+                }
+            }
+            if existing == .layout { try System.removeTree(at: parent.raw, name) }
+        } catch .EEXIST, .ENOTEMPTY, .ENOTDIR, .EISDIR {
+            throw Self.alreadyThere(path, hint: "Somebody else made it during the export. Choose another name.")
+        } catch {
+            throw ImageError("can't move the finished export to \(path)", error)
+        }
+    }
+
+    /// Removes it.
+    func discard() {
+        try? System.removeTree(at: parent.raw, name)
+    }
+}

@@ -1,0 +1,264 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Makes an archive or image of a directory, as the board sees it; as an ordinary user.
+///
+/// All or nothing: the target grows under a hidden name beside its own and is renamed at the end. Reproducible: the same
+/// tree gives the same bytes. The tree is only read; that it is written to meanwhile is found out and an error.
+///
+/// The process' umask is cleared, as `FakeRootTree` says; the target gets its mode by what it was before.
+public struct Exporter {
+    /// Called for every entry and about every 256 KiB of content: take care to return fast.
+    public typealias Observer = (ExportProgress) -> Void
+
+    public struct Options: Sendable {
+        /// Nil to go by the target's name.
+        public var kind: TargetKind?
+        /// Nil to go by the target's name; squashfs has zstd then, OCI layers gzip.
+        public var compression: Compression?
+        /// Nil for what is usual for the compression.
+        public var level: Int?
+        /// Whether a target that is there already is replaced.
+        public var replacesTarget = false
+        /// Whether it is an error that the format can't hold something of the tree.
+        public var isStrict = false
+        /// See `Exclusions`.
+        public var exclusions: [String] = []
+        /// Seconds since 1970: no file's modification time is later, and it is the time of making where a format has
+        /// one. Nil for the files' own times, and 1970 for the time of making.
+        public var sourceDateEpoch: Int64?
+        /// OCI: "OS/ARCHITECTURE" or "OS/ARCHITECTURE/VARIANT"; nil to look at a program of the tree.
+        public var platform: String?
+        /// OCI: the image's name in the layout, `org.opencontainers.image.ref.name`.
+        public var imageName = "latest"
+        /// ext4: bytes of the image; nil for what the files need and some more.
+        public var imageSize: UInt64?
+        /// ext4: the volume's label.
+        public var volumeLabel = ""
+
+        public init() {}
+    }
+
+    private let directory: String
+    private let target: String
+    private let options: Options
+    private let cancellation: Cancellation
+
+    /// - Parameters:
+    ///   - directory: the tree's path.
+    ///   - target: the path of what to make; "-" for standard output.
+    public init(
+        directory: String,
+        target: String,
+        options: Options = Options(),
+        cancellation: Cancellation = Cancellation()
+    ) {
+        self.directory = directory
+        self.target = target
+        self.options = options
+        self.cancellation = cancellation
+    }
+
+    /// Exports; returns when the target stands.
+    /// - Throws: `ImageError`; nothing is left behind then, and a target that was there is as it was.
+    public func run(observer: @escaping Observer = { _ in }) throws(ImageError) -> ExportSummary {
+        let start = ContinuousClock.now
+        let kind = try targetKind()
+        let mask = System.currentUmask
+        let tree = try openTree()
+        let walk = TreeWalk(
+            tree,
+            excluding: Exclusions(options.exclusions),
+            latestTime: options.sourceDateEpoch,
+            cancellation: cancellation
+        )
+        try walk.survey()
+        var summary = ExportSummary()
+        if target == "-" {
+            let output = DescriptorOutput(1, name: "standard output")
+            summary.losses = try write(walk, to: streamSink(kind, output), observer)
+            summary.targetBytes = output.count
+        } else {
+            try write(walk, kind, tree, mask, observer, &summary)
+        }
+        summary.kind = kind
+        summary.entries = walk.progress.entries
+        summary.contentBytes = walk.progress.contentBytes
+        summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+        return summary
+    }
+
+    private func openTree() throws(ImageError) -> FakeRootTree {
+        do throws(Errno) {
+            return try FakeRootTree(directory: directory, mayRaiseModes: false)
+        } catch {
+            throw ImageError("can't open the directory \(directory)", error)
+        }
+    }
+
+    private func targetKind() throws(ImageError) -> TargetKind {
+        guard let kind = options.kind ?? TargetKind(nameOf: target) else {
+            throw ImageError(
+                .badDestination,
+                "the name \(target) doesn't say what to make",
+                hint: "Let it end in .tar, .tar.gz, .tar.xz, .tar.zst, .cpio, .squashfs, .ext4, .oci or .oci.tar,\n"
+                    + "or use --to KIND: \(TargetKind.allCases.map(\.rawValue).joined(separator: ", "))."
+            )
+        }
+        guard target != "-" || kind.canBeStreamed else {
+            throw ImageError(
+                .badDestination,
+                "\(kind.rawValue) can't be written to standard output: it is not made from its beginning to its end",
+                hint: "Name a file."
+            )
+        }
+        let compression = compression(for: kind)
+        if let level = options.level, let levels = compression.levels, !levels.contains(level) {
+            throw ImageError(
+                .badDestination,
+                "\(compression.rawValue) has no level \(level)",
+                hint: "Its levels are \(levels.lowerBound) to \(levels.upperBound)."
+            )
+        }
+        return kind
+    }
+
+    private func compression(for kind: TargetKind) -> Compression {
+        if let compression = options.compression { return compression }
+        switch kind {
+        case .tar, .cpio: return Compression(suffixOf: target)
+        case .squashfs: return .zstd
+        case .oci, .ociArchive: return .gzip
+        case .ext4: return .none
+        }
+    }
+
+    // MARK: Kinds of targets
+
+    private func write(
+        _ walk: TreeWalk,
+        _ kind: TargetKind,
+        _ tree: FakeRootTree,
+        _ mask: UInt32,
+        _ observer: @escaping Observer,
+        _ summary: inout ExportSummary
+    ) throws(ImageError) {
+        let platform = try kind == .oci || kind == .ociArchive ? platform(of: tree) : nil
+        let made = try ExportTarget.make(
+            for: target,
+            kind == .oci ? .directory : .file,
+            mode: (kind == .oci ? 0o777 : 0o666) & ~mask,
+            mayReplace: options.replacesTarget,
+            outside: tree.root.raw
+        )
+        do throws(ImageError) {
+            let output = DescriptorOutput(made.descriptor.raw, name: target)
+            switch kind {
+            case .tar, .cpio:
+                summary.losses = try write(walk, to: streamSink(kind, output), observer)
+            case .squashfs:
+                let sink = try SquashfsSink(
+                    made.descriptor.raw,
+                    compression(for: kind),
+                    level: options.level,
+                    time: options.sourceDateEpoch ?? 0
+                )
+                summary.losses = try write(walk, to: sink, observer)
+            case .ext4: throw .ext4Missing
+            case .oci:
+                let sink = try OCISink(made.descriptor.raw, ociSettings(platform))
+                summary.losses = try write(walk, to: sink, observer)
+                summary.targetBytes = sink.size
+            case .ociArchive:
+                summary.losses = try writeArchive(walk, tree, ociSettings(platform), to: output, observer)
+            }
+            if kind != .oci { summary.targetBytes = try made.size() }
+            try made.commit()
+        } catch {
+            made.discard()
+            throw error
+        }
+    }
+
+    private func streamSink(_ kind: TargetKind, _ output: any ByteOutput) throws(ImageError) -> any EntrySink {
+        let compression = compression(for: kind)
+        let compressed: any ByteOutput =
+            compression == .none ? output : try CompressedOutput(output, compression, level: options.level)
+        return kind == .cpio ? CpioSink(compressed) : TarSink(compressed)
+    }
+
+    private func write(
+        _ walk: TreeWalk,
+        to sink: any EntrySink,
+        _ observer: @escaping Observer
+    ) throws(ImageError) -> ExportLosses {
+        try walk.run(into: sink, observer: observer)
+        try sink.finish()
+        let losses = sink.losses
+        if options.isStrict, !losses.isEmpty { throw .lossy(losses) }
+        return losses
+    }
+
+    // MARK: OCI
+
+    private func platform(of tree: FakeRootTree) throws(ImageError) -> Platform {
+        if let text = options.platform {
+            if let platform = Platform(parsing: text) { return platform }
+            throw ImageError(
+                .badDestination,
+                "'\(text)' is no platform",
+                hint: "Write OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/arm64 or linux/arm/v7."
+            )
+        }
+        if let platform = Platform.guess(from: tree.root.raw) { return platform }
+        throw ImageError(
+            .badDestination,
+            "no program in the tree tells what platform it is for",
+            hint: "Say it: --platform linux/arm64"
+        )
+    }
+
+    private func ociSettings(_ platform: Platform?) throws(ImageError) -> OCISink.Settings {
+        guard let platform else { preconditionFailure("an OCI image has a platform") }
+        let compression = compression(for: .oci)
+        guard [.none, .gzip, .zstd].contains(compression) else {
+            throw ImageError(
+                .badDestination,
+                "an OCI layer can't be compressed with \(compression.rawValue)",
+                hint: "Choose gzip, zstd or none."
+            )
+        }
+        return OCISink.Settings(
+            platform: platform,
+            compression: compression,
+            level: options.level,
+            created: options.sourceDateEpoch ?? 0,
+            name: options.imageName
+        )
+    }
+
+    /// The layer's name and size stand before it in the archive, so the layout is made as a directory first.
+    private func writeArchive(
+        _ walk: TreeWalk,
+        _ tree: FakeRootTree,
+        _ settings: OCISink.Settings,
+        to output: DescriptorOutput,
+        _ observer: @escaping Observer
+    ) throws(ImageError) -> ExportLosses {
+        let scratch = try ExportTarget.make(
+            for: target,
+            .scratch,
+            mode: 0o700,
+            mayReplace: false,
+            outside: tree.root.raw
+        )
+        defer { scratch.discard() }
+        let losses = try write(walk, to: OCISink(scratch.descriptor.raw, settings), observer)
+        try OCIArchive(scratch.descriptor.raw, cancellation).write(to: output)
+        return losses
+    }
+}
+
+extension ImageError {
+    fileprivate static let ext4Missing = ImageError(.badDestination, "ext4 images can't be made yet")
+}

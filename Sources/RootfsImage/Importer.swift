@@ -1,0 +1,119 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Makes a directory, served as a root filesystem, of an archive, an image or another tool's directory; as an ordinary
+/// user.
+///
+/// All or nothing: the tree grows in a hidden directory beside the destination and is renamed at the end. Memory does
+/// not grow with the source. What the rules are for entries:
+/// - Names are kept byte by byte. "./" at the beginning is stripped; a "/" there only if asked for, else refused.
+/// - An entry replaces an earlier one of the same name and kind, as in an archive that `tar -r` or `tar -u` has added
+///   to. A directory that comes again gets the later owner, mode and time and keeps its content. One of another kind is
+///   refused, except in the layers of a container image, where it replaces what lower layers have.
+/// - Refused are "..", a path through what is no directory (a symbolic link above all), hard links to what is not in the
+///   source before them, and what Linux doesn't have: such types, device numbers, owners, names over 255 bytes.
+///
+/// The process' umask is cleared, as `FakeRootTree` says.
+public struct Importer {
+    /// The source's size and what has been read of it, for a progress bar. Called for every entry and about every
+    /// 256 KiB of content: take care to return fast.
+    public typealias Observer = (ImportProgress) -> Void
+
+    private let source: String
+    private let destination: String
+    private let options: ImportOptions
+    private let cancellation: Cancellation
+
+    /// - Parameters:
+    ///   - source: a path, "-" for standard input. Files may be compressed with gzip, xz, zstd, bzip2, lzma, lz4, lzip
+    ///     or compress.
+    ///   - destination: the path of the directory to make; it must not exist or be empty, and its parent must exist.
+    public init(
+        source: String,
+        destination: String,
+        options: ImportOptions = ImportOptions(),
+        cancellation: Cancellation = Cancellation()
+    ) {
+        self.source = source
+        self.destination = destination
+        self.options = options
+        self.cancellation = cancellation
+    }
+
+    /// Imports; returns when the destination stands.
+    /// - Throws: `ImageError`; nothing is left behind then.
+    public func run(observer: Observer = { _ in }) throws(ImageError) -> ImportSummary {
+        let start = ContinuousClock.now
+        let opener = SourceOpener(source, options, cancellation)
+        try opener.prepare()
+        let staging = try StagingDirectory.make(for: destination)
+        do throws(ImageError) {
+            var summary = try fill(staging, from: opener, observer)
+            try staging.commit()
+            summary.leftoversRemoved = staging.leftoversRemoved
+            summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+            return summary
+        } catch {
+            staging.discard()
+            throw error
+        }
+    }
+
+    private func fill(
+        _ staging: borrowing StagingDirectory,
+        from opener: SourceOpener,
+        _ observer: Observer
+    ) throws(ImageError) -> ImportSummary {
+        try probeAttributes(staging.directory.raw)
+        var progress = ImportProgress()
+        let source = try opener.open(temporary: staging.directory.raw) { bytes, total in
+            progress.isSpooling = true
+            (progress.archiveBytes, progress.archiveSize) = (bytes, total)
+            observer(progress)
+        }
+        let extraction = try ImageError.attempt("can't open the new directory") { () throws(Errno) in
+            let root = try System.open(at: staging.directory.raw, ".", [.path, .directory])
+            return try TreeExtraction(FakeRootTree(owning: root), options)
+        }
+        progress = ImportProgress()
+        progress.archiveSize = source.bytesTotal
+        progress.entriesTotal = source.entriesTotal
+        while let entry = try source.next() {
+            guard !cancellation.isRequested else { throw ImageError(.cancelled, "the import was cancelled") }
+            try extraction.extract(entry, from: source) { contentBytes in
+                progress.archiveBytes = source.bytesRead
+                progress.contentBytes = contentBytes
+                observer(progress)
+            }
+            progress.entries = extraction.summary.entries
+        }
+        try source.finish()
+        var summary = try extraction.finish()
+        summary.kind = opener.kind
+        summary.archiveBytes = source.bytesRead
+        summary.notices += source.closingNotices.prefix(ImportSummary.maxNotices)
+        return summary
+    }
+
+    /// Tells before the first file, not at the first label, that the file system won't do.
+    private func probeAttributes(_ directory: CInt) throws(ImageError) {
+        let name: StaticString = "user.usb9pfs.probe"
+        do throws(Errno) {
+            try UnsafeRawPointer(name.utf8Start).withMemoryRebound(to: CChar.self, capacity: 19) {
+                (name) throws(Errno) in
+                try System.setAttribute(name, of: directory, to: [UInt8(ascii: "1")].span.bytes)
+                try System.removeAttribute(name, of: directory)
+            }
+        } catch .EOPNOTSUPP {
+            throw ImageError(
+                .unsupportedFileSystem,
+                "the file system of \(destination) can't hold user extended attributes, which keep owners, modes and "
+                    + "device nodes",
+                hint: "Import to a directory on a local Linux file system: ext4, xfs or btrfs.",
+                cause: .EOPNOTSUPP
+            )
+        } catch {
+            throw ImageError("can't set an extended attribute in \(destination)", error)
+        }
+    }
+}

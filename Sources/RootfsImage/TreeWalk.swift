@@ -1,0 +1,217 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Gives all files of a tree to a sink, as the board sees them, in an order that depends on their names only.
+///
+/// Two passes: the first counts, so that progress has a total and every file knows how many names it has in the tree (a
+/// name outside the tree doesn't count). The tree is only read; what is written to while it is read is an error.
+final class TreeWalk {
+    /// What a file is known by as long as it isn't removed.
+    private struct Identity: Hashable {
+        let device: UInt64
+        let inode: UInt64
+
+        init(_ host: FileStatus) {
+            device = host.device
+            inode = host.inode
+        }
+    }
+
+    private let tree: FakeRootTree
+    private let exclusions: Exclusions
+    /// No modification time is later than this, in seconds since 1970.
+    private let latestTime: Int64?
+    private let cancellation: Cancellation
+    /// Names in the tree, of files that have several.
+    private var linkCounts: [Identity: UInt32] = [:]
+    /// The first name, of files that have several, and how many names follow.
+    private var firstNames: [Identity: (path: [UInt8], rest: UInt32)] = [:]
+    private(set) var progress = ExportProgress()
+
+    /// - Parameter latestTime: SOURCE_DATE_EPOCH; nil to give all times as they are.
+    init(
+        _ tree: FakeRootTree,
+        excluding exclusions: Exclusions = Exclusions([]),
+        latestTime: Int64? = nil,
+        cancellation: Cancellation
+    ) {
+        self.tree = tree
+        self.exclusions = exclusions
+        self.latestTime = latestTime
+        self.cancellation = cancellation
+    }
+
+    /// Counts the tree's files and their bytes.
+    func survey() throws(ImageError) {
+        let cursor = TreeCursor(tree, excluding: exclusions)
+        while let item = try cursor.next() {
+            try checkCancellation()
+            progress.entriesTotal += 1
+            guard item.host.format != .directory else { continue }
+            if item.host.linkCount > 1 {
+                let count = linkCounts[Identity(item.host), default: 0] + 1
+                linkCounts[Identity(item.host)] = count
+                if count > 1 { continue }
+            }
+            if item.host.format == .regular { progress.contentTotal += min(item.host.size, item.host.blocks * 512) }
+        }
+        linkCounts = linkCounts.filter { $0.value > 1 }
+    }
+
+    /// - Parameter observer: called for every file, and for about every 256 KiB of content.
+    func run(into sink: any EntrySink, observer: @escaping (ExportProgress) -> Void = { _ in }) throws(ImageError) {
+        let cursor = TreeCursor(tree, excluding: exclusions)
+        while let item = try cursor.next() {
+            try checkCancellation()
+            if let first = takeFirstName(item.host) {
+                try sink.add(hardLink(item, to: first), content: nil)
+            } else {
+                try give(item, to: sink, observer)
+            }
+            progress.entries += 1
+            observer(progress)
+        }
+        // A name that was there at first and is gone would leave a wrong link count behind.
+        if let gone = firstNames.values.min(by: { $0.path.lexicographicallyPrecedes($1.path) }) {
+            throw .treeChanged(gone.path)
+        }
+    }
+
+    private func checkCancellation() throws(ImageError) {
+        if cancellation.isRequested { throw ImageError(.cancelled, "the export was cancelled") }
+    }
+
+    /// The name under which a file was given already, if it was.
+    private func takeFirstName(_ host: FileStatus) -> [UInt8]? {
+        guard host.linkCount > 1, host.format != .directory, let first = firstNames[Identity(host)] else { return nil }
+        firstNames[Identity(host)] = first.rest > 1 ? (first.path, first.rest - 1) : nil
+        return first.path
+    }
+
+    private func give(
+        _ item: borrowing TreeCursor.Item,
+        to sink: any EntrySink,
+        _ observer: @escaping (ExportProgress) -> Void
+    ) throws(ImageError) {
+        let name = ImageError.displayed(item.path)
+        // Before the label is asked for: that of an unreadable file can't be known.
+        let file = try openForReading(item)
+        let board: BoardStatus
+        let host: FileStatus
+        var entry: ImageEntry
+        do throws(Errno) {
+            board = try tree.status(of: item.descriptor.raw)
+            host = try System.status(of: item.descriptor.raw)
+            entry = ImageEntry(
+                path: item.path,
+                body: try body(board.kind, item.descriptor.raw),
+                owner: Owner(uid: board.uid, gid: board.gid),
+                permissions: board.permissions,
+                size: board.kind == .file ? host.size : 0,
+                modificationTime: clamped(host.modificationTime),
+                attributes: try attributes(of: item.descriptor.raw)
+            )
+        } catch {
+            throw .unreadable(item.path, error, item.host)
+        }
+        if let count = linkCounts[Identity(host)], board.kind != .directory {
+            entry.linkCount = count
+            firstNames[Identity(host)] = (item.path, count - 1)
+        }
+        var content: FileReader?
+        if let file, entry.body == .file {
+            content = FileReader(file.take(), size: host.size, name: name) { [self] (count) throws(ImageError) in
+                try checkCancellation()
+                progress.contentBytes += UInt64(count)
+                observer(progress)
+            }
+        }
+        try sink.add(entry, content: content)
+        try checkUnchanged(item, host)
+    }
+
+    private func hardLink(_ item: borrowing TreeCursor.Item, to path: [UInt8]) throws(ImageError) -> ImageEntry {
+        do throws(Errno) {
+            let board = try tree.status(of: item.descriptor.raw)
+            return ImageEntry(
+                path: item.path,
+                body: .hardLink(path),
+                owner: Owner(uid: board.uid, gid: board.gid),
+                permissions: board.permissions,
+                modificationTime: clamped(board.host.modificationTime)
+            )
+        } catch {
+            throw .unreadable(item.path, error, item.host)
+        }
+    }
+
+    /// An open file that can be given away.
+    private final class OpenFile {
+        private var descriptor: OwnedDescriptor?
+
+        init(_ descriptor: consuming OwnedDescriptor) {
+            self.descriptor = .some(consume descriptor)
+        }
+
+        func take() -> OwnedDescriptor {
+            guard let taken = descriptor.take() else { preconditionFailure("it is taken once") }
+            return taken
+        }
+    }
+
+    /// Nil for what is no regular file on the host.
+    private func openForReading(_ item: borrowing TreeCursor.Item) throws(ImageError) -> OpenFile? {
+        guard item.host.format == .regular else { return nil }
+        do throws(Errno) {
+            let file = try DescriptorPath(item.descriptor.raw).withCString { (path) throws(Errno) in
+                try System.open(at: System.atCurrentDirectory, path, [.readOnly, .nonBlocking, .noControllingTerminal])
+            }
+            return OpenFile(file)
+        } catch {
+            throw .unreadable(item.path, error, item.host)
+        }
+    }
+
+    private func body(_ kind: NodeKind, _ descriptor: CInt) throws(Errno) -> ImageEntry.Body {
+        switch kind {
+        case .file: return .file
+        case .directory: return .directory
+        case .symlink:
+            // PATH_MAX, in bytes.
+            var target = [UInt8](repeating: 0, count: 4096)
+            let count = try target.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+                try System.readLink(descriptor, into: UnsafeMutableRawBufferPointer(buffer))
+            }
+            target.removeLast(target.count - count)
+            return .symlink(target)
+        case .pipe, .socket, .block, .character: return .special(kind)
+        }
+    }
+
+    /// In the order of their names' bytes.
+    private func attributes(of descriptor: CInt) throws(Errno) -> [ImageEntry.Attribute] {
+        let names = try tree.attributeNames(of: descriptor).split(separator: 0).map(Array.init)
+        var attributes: [ImageEntry.Attribute] = []
+        for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            attributes.append(
+                ImageEntry.Attribute(name: name, value: try tree.attribute(name.span.bytes, of: descriptor))
+            )
+        }
+        return attributes
+    }
+
+    private func clamped(_ time: FileTime) -> FileTime {
+        guard let latestTime, time.seconds >= latestTime else { return time }
+        return FileTime(seconds: latestTime, nanoseconds: 0)
+    }
+
+    private func checkUnchanged(_ item: borrowing TreeCursor.Item, _ host: FileStatus) throws(ImageError) {
+        guard host.format != .directory else { return }  // the cursor's business, when it leaves
+        do throws(Errno) {
+            let now = try System.status(of: item.descriptor.raw)
+            guard now.size == host.size, now.changeTime == host.changeTime else { throw .ESTALE }
+        } catch {
+            throw .treeChanged(item.path)
+        }
+    }
+}

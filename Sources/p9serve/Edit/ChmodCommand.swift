@@ -1,0 +1,44 @@
+import ArgumentParser
+import CommandSupport
+import FakeRoot
+
+struct ChmodCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chmod",
+        abstract: "Change the mode that the board sees, setuid, setgid and sticky bits included.",
+        discussion: """
+            Examples:
+              p9serve chmod 4755 rootfs/usr/bin/su
+              p9serve chmod u+s,go-w rootfs/usr/bin/su
+              p9serve chmod -R a+rX rootfs/srv
+
+            For the rwx bits the host's own chmod does as well; the other three can only be changed here or on the board.
+            """
+    )
+
+    // A mode may begin with "-", as in "chmod -x FILE".
+    @Argument(
+        parsing: .allUnrecognized,
+        help: ArgumentHelp("An octal mode, or clauses such as u+s,go-w. Then files.", valueName: "mode path"),
+        completion: .file()
+    )
+    var arguments: [String]
+
+    @OptionGroup var edit: TreeEdit
+
+    func run() throws {
+        guard let text = arguments.first, let mode = ModeChange(argument: text) else {
+            throw ValidationError("'\(arguments.first ?? "")' is no mode: write it as 4755, or as u+s,go-w.")
+        }
+        guard arguments.count > 1 else { throw ValidationError("Name a file.") }
+        if let option = arguments.dropFirst().first(where: { $0.hasPrefix("-") }) {
+            throw ValidationError("Unknown option '\(option)'; for a file of that name write ./\(option)")
+        }
+        try edit.apply(to: Array(arguments.dropFirst())) { file in
+            let status = try file.status()
+            if status.kind == .symlink { return nil }  // on Linux the mode of a symbolic link is always 0777
+            let isDirectory = status.kind == .directory
+            return OwnerAndMode(permissions: mode.apply(to: status.permissions, isDirectory: isDirectory))
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import CommandSupport
+
+struct StatCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stat",
+        abstract: "Show what the board sees of files: owner, mode, type, device numbers, attributes.",
+        discussion: """
+            Examples:
+              p9serve stat rootfs/usr/bin/sudo
+              p9serve stat --json rootfs/dev/console
+
+            Paths are the host's. A symbolic link is shown itself; with -L, what it leads to on the board.
+            """
+    )
+
+    @Argument(help: "Files of a tree.", completion: .file())
+    var paths: [String]
+
+    @OptionGroup var tree: TreeOption
+
+    @Flag(name: [.customShort("L"), .customLong("dereference")], help: "Follow symbolic links.")
+    var follows = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let finder = TreePaths(root: tree.tree)
+        let views = try paths.map { try BoardView(finder.open($0, following: follows)) }
+        if json {
+            JSONValue.printDocument(version: 1, [("files", .array(views.map(\.json)))])
+        } else {
+            for view in views { print(view.description) }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import CommandSupport
+import LinuxFiles
+
+/// The option that says which tree is meant.
+struct TreeOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The tree's directory; found by itself for one that p9serve import has made.",
+            valueName: "dir"
+        ),
+        completion: .directory
+    )
+    var tree: String?
+}
+
+extension CommandFailure {
+    /// The failure of a system call on a file of a tree.
+    init(path: String, _ action: String, _ error: Errno) {
+        let (cause, advice): (ExitCause, String?) =
+            switch error {
+            case .ENOENT, .ENOTDIR: (.notFound, nil)
+            case .EACCES, .EPERM: (.permission, "Only the owner of the host's files can change what the board sees.")
+            case .EEXIST: (.badInput, nil)
+            default: (.failure, nil)
+            }
+        self.init(cause, "\(action) \(path): \(error.text)", advice: advice)
+    }
+}

@@ -1,0 +1,136 @@
+import CommandSupport
+import FakeRoot
+import LinuxFiles
+import RootfsImage
+
+/// Paths of the host, and the trees that they lie in.
+final class TreePaths {
+    private let explicitRoot: String?
+    private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
+
+    /// - Parameter root: the tree's directory; nil to find it for each path.
+    init(root: String?) {
+        explicitRoot = root
+    }
+
+    /// Finds a file. The path is the host's up to the tree's root; from there symbolic links lead where they lead on the
+    /// board.
+    /// - Parameter following: whether a symbolic link at the path's end is followed.
+    /// - Throws: `CommandFailure`.
+    func open(_ path: String, following: Bool) throws -> TreeFile {
+        let place = try locate(path)
+        do throws(Errno) {
+            let descriptor = try Self.open(place.path, in: place.tree, following: following)
+            return TreeFile(tree: place.tree, names: place.names, path: path, descriptor: descriptor)
+        } catch {
+            throw CommandFailure(path: path, "can't open", error)
+        }
+    }
+
+    /// Finds the directory of a file that does not exist yet, and the name it shall have there.
+    func openParent(of path: String) throws -> NewTreeFile {
+        let trimmed = Self.trimmed(path)
+        let (parent, name) = Self.split(trimmed)
+        guard !name.isEmpty, name != ".", name != ".." else {
+            throw CommandFailure(.badInput, "\(path) does not end in a name")
+        }
+        return NewTreeFile(directory: try open(parent, following: true), name: name)
+    }
+
+    /// The tree of a path, the path within it, and its users' names.
+    private func locate(_ path: String) throws -> (tree: FakeRootTree, path: String, names: AccountNames) {
+        let (root, rest) = try split(path)
+        if let last, last.root == root { return (last.tree, rest, last.names) }
+        do throws(Errno) {
+            let tree = try FakeRootTree(directory: root)
+            let names = AccountNames(of: tree)
+            last = (root, tree, names)
+            return (tree, rest, names)
+        } catch {
+            throw CommandFailure(path: root, "can't open the directory", error)
+        }
+    }
+
+    /// Divides a path into a tree's root and the rest.
+    private func split(_ path: String) throws -> (root: String, rest: String) {
+        guard !path.isEmpty else { throw CommandFailure(.badInput, "a path must not be empty") }
+        let absolute = Self.components(try Self.absolute(path))
+        if let explicitRoot {
+            let root = Self.components(try Self.absolute(explicitRoot))
+            guard absolute.starts(with: root) else {
+                throw CommandFailure(
+                    .badInput,
+                    "\(path) does not lie in \(explicitRoot)",
+                    advice: "Paths are the host's, such as \(explicitRoot)/etc/passwd."
+                )
+            }
+            return (explicitRoot, Self.joined(absolute[root.count...]))
+        }
+        // The innermost tree that we know for one.
+        for count in stride(from: absolute.count, through: 1, by: -1) {
+            let root = "/" + absolute[..<count].joined(separator: "/")
+            if FakeRootTree.hasDatabase(directory: root) { return (root, Self.joined(absolute[count...])) }
+        }
+        // Labels alone say everything of a file in any other tree.
+        let parent = absolute.dropLast()
+        return ("/" + parent.joined(separator: "/"), Self.joined(absolute[parent.count...]))
+    }
+
+    private static func open(
+        _ path: String,
+        in tree: FakeRootTree,
+        following: Bool
+    ) throws(Errno) -> OwnedDescriptor {
+        if following {
+            // By its directory all the same: that is where a lost label is noticed.
+            let found = try System.open(inRoot: tree.root.raw, path, [.path])
+            guard let place = try? tree.locate(found.raw, beneath: tree.root.raw) else { return found }
+            return try tree.lookup(place.name, in: place.directory.raw)
+        }
+        let (parent, name) = split(path)
+        guard !name.isEmpty, name != ".", name != ".." else {
+            return try System.open(inRoot: tree.root.raw, path, [.path])
+        }
+        let directory = try System.open(inRoot: tree.root.raw, parent, [.path, .directory])
+        return try tree.lookup(FileName(name), in: directory.raw)
+    }
+
+    // MARK: Texts
+
+    private static func absolute(_ path: String) throws -> String {
+        if path.hasPrefix("/") { return path }
+        do throws(Errno) {
+            let here = try System.open(".", [.path, .directory])
+            let bytes = try System.currentPath(of: here.raw)
+            return String(decoding: bytes, as: UTF8.self) + "/" + path
+        } catch {
+            throw CommandFailure(.failure, "can't find the current directory: \(error.text)")
+        }
+    }
+
+    /// Without empty names and "."; ".." takes the name before it away, as a shell's `cd` does.
+    private static func components(_ path: String) -> [String] {
+        var components: [String] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part == ".." { _ = components.popLast() } else { components.append(String(part)) }
+        }
+        return components
+    }
+
+    private static func joined(_ components: ArraySlice<String>) -> String {
+        components.isEmpty ? "." : components.joined(separator: "/")
+    }
+
+    private static func trimmed(_ path: String) -> String {
+        var path = Substring(path)
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return String(path)
+    }
+
+    /// "a/b" is "b" in "a", "b" is "b" in ".", "/b" is "b" in "/".
+    private static func split(_ path: String) -> (parent: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        let parent = slash == path.startIndex ? "/" : String(path[..<slash])
+        return (parent, String(path[path.index(after: slash)...]))
+    }
+}
