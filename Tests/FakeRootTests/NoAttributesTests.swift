@@ -117,6 +117,17 @@ struct NoAttributesTests {
         #expect(try rows() == 0)
     }
 
+    /// A rename to the same name does nothing; the server took it for the end of the directory that was there.
+    @Test func directoryRenamedToItselfKeepsItsRow() throws {
+        try fixture.createDirectory("d", uid: 7, 0o750)
+        try fixture.rename("d", to: "d")
+        #expect(try fixture.look("d") == "7:0 40750")
+        try fixture.createDirectory("e", uid: 8, 0o700)
+        try fixture.rename("d", to: "e")
+        #expect(try fixture.look("e") == "7:0 40750")
+        #expect(try rows() == 1)
+    }
+
     @Test func lostRowComesBack() throws {
         try fixture.create("f", uid: 7, gid: 8, 0o640)
         let writer = try fixture.tree.makeManifestWriter()

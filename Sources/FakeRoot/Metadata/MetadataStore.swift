@@ -306,10 +306,10 @@ final class MetadataStore: Sendable {
                 if let database = state.database {
                     guard try database.dataVersion != state.dataVersion else { return }
                 } else {
-                    // Most trees have none: one look at a name is all that this may cost.
-                    guard let sidecar = location.sidecar, (try? System.open(sidecar, [.path, .noFollow])) != nil else {
-                        return
-                    }
+                    // Most trees have none: a look at two names is all that this may cost.
+                    let location = location
+                    let paths = [location.sidecar, location.statePath].compactMap(\.self)
+                    guard paths.contains(where: { (try? System.open($0, [.path, .noFollow])) != nil }) else { return }
                     state.database = try find()
                     guard state.database != nil else { return }
                 }
