@@ -40,7 +40,7 @@ let package = Package(
         // Import of root filesystem images.
         .target(
             name: "RootfsImage",
-            dependencies: ["CArchive", "CZlib", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
+            dependencies: ["CArchive", "CZlib", "CSQLite", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
             swiftSettings: strict
         ),
 

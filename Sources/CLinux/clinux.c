@@ -53,6 +53,8 @@ int clinux_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char
 
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
 
+int clinux_syncfs(int fd) { return syncfs(fd); }
+
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int clinux_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }
