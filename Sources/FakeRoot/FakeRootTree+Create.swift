@@ -87,8 +87,6 @@ extension FakeRootTree {
     private struct Staged<Value: ~Copyable>: ~Copyable {
         var value: Value
         var row: FileHandle?
-
-        consuming func take() -> Value { value }
     }
 
     /// Labels a file that nobody has seen yet.
@@ -321,7 +319,7 @@ extension FakeRootTree {
                     if let row = made.row { _ = try? removeRow(of: row) }
                     throw error
                 }
-                return made.take()
+                return made.value
             } catch {
                 if !isTaken { try? System.unlink(at: directory, staging, isDirectory: isDirectory) }
                 throw error

@@ -133,7 +133,17 @@ final class SourceOpener {
             if let layers = try openLayers(DirectoryLayout(directory, name: name)) { return layers }
             if let kind = options.kind { throw misfit(kind, "has neither oci-layout nor manifest.json") }
         }
-        throw ImageError(.badArchive, "\(name) is a directory, which can't be read yet")
+        var metadata = options.metadata
+        let chosen: MetadataKind
+        if let wanted = options.kind.flatMap({ MetadataKind(rawValue: $0.rawValue) }) {
+            chosen = wanted
+        } else {
+            let evidence = try MetadataEvidence(source, metadata: metadata)
+            chosen = evidence.kind
+            metadata = evidence.file
+        }
+        kind = SourceKind(rawValue: chosen.rawValue) ?? .directory
+        return try ForeignDirectorySource(source, chosen, metadata: metadata)
     }
 
     // MARK: Choosing
