@@ -25,12 +25,14 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
 
         // The core; no target imports one that stands below it in this list, and none knows Foundation.
         .target(name: "P9Wire", swiftSettings: strict),
+        .target(name: "JSONText", swiftSettings: strict),
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "FakeRoot", dependencies: ["LinuxFiles", "CNettle"], swiftSettings: strict),
+        .target(name: "FakeRoot", dependencies: ["CSQLite", "CNettle", "LinuxFiles"], swiftSettings: strict),
         .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "LinuxFiles"], swiftSettings: strict),
@@ -38,7 +40,7 @@ let package = Package(
         // Import of root filesystem images.
         .target(
             name: "RootfsImage",
-            dependencies: ["CArchive", "CZlib", "CExt2FS", "LinuxFiles", "FakeRoot"],
+            dependencies: ["CArchive", "CZlib", "CSQLite", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
             swiftSettings: strict
         ),
 
@@ -46,7 +48,8 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "LinuxFiles", "P9Server", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "JSONText", "LinuxFiles", "FakeRoot", "P9Server",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
         ),

@@ -53,11 +53,39 @@ int clinux_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char
 
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
 
+int clinux_syncfs(int fd) { return syncfs(fd); }
+
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int clinux_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }
 
 int clinux_accept4(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
+
+int clinux_file_handle(int fd, int fid, int32_t *type, void *bytes, unsigned *size) {
+    const int any_handle = 0x200; // AT_HANDLE_FID, since Linux 6.5
+    struct {
+        struct file_handle head;
+        unsigned char bytes[MAX_HANDLE_SZ];
+    } handle = {.head.handle_bytes = MAX_HANDLE_SZ};
+    int mount_id;
+    if (name_to_handle_at(fd, "", &handle.head, &mount_id, AT_EMPTY_PATH | (fid ? any_handle : 0)) != 0)
+        return -1;
+    if (handle.head.handle_bytes > *size) {
+        errno = EOVERFLOW;
+        return -1;
+    }
+    *type = handle.head.handle_type;
+    *size = handle.head.handle_bytes;
+    memcpy(bytes, handle.head.f_handle, handle.head.handle_bytes);
+    return 0;
+}
+
+int clinux_is_mount_root(int fd) {
+    struct statx s;
+    if (statx(fd, "", AT_EMPTY_PATH, 0, &s) != 0)
+        return 0;
+    return (s.stx_attributes_mask & s.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
 
 unsigned clinux_major(uint64_t dev) { return major(dev); }
 unsigned clinux_minor(uint64_t dev) { return minor(dev); }

@@ -1,4 +1,5 @@
 public import ArgumentParser
+internal import FakeRoot
 internal import LinuxFiles
 public import P9Server
 
@@ -41,9 +42,17 @@ public struct ExportOptions: ParsableArguments {
 
     private func open(_ name: String, _ directory: String) throws -> Export {
         do throws(Errno) {
-            let export = try Export(name: name, directory: directory, isReadOnly: readOnly)
             // Nothing could be found in it, which the board would only learn when it mounts.
             _ = try System.open(directory, [.readOnly, .directory])
+            let export = try Export(name: name, directory: directory, isReadOnly: readOnly) {
+                StandardError.say($0)
+            }
+            if export.tree.storage == .database {
+                StandardError.say(
+                    "\(directory): the file system has no user extended attributes; owners and modes are kept in "
+                        + (export.tree.databasePath ?? "a database beside it")
+                )
+            }
             return export
         } catch {
             switch error {

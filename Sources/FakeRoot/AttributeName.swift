@@ -9,7 +9,11 @@ struct AttributeName: ~Copyable {
     /// XATTR_NAME_MAX, in bytes.
     static let maxLength = 255
 
-    private let storage: InlineArray<256, UInt8>
+    private static let capacity = 288
+    private var storage = InlineArray<288, UInt8>(repeating: 0)
+    /// Bytes before the board's name.
+    private var prefixLength = 0
+    private var count = 0
 
     /// - Parameter name: as the board says it.
     /// - Throws: `EOPNOTSUPP` for a class of attributes that can't be kept, `EPERM` for a hidden name, `ERANGE` for
@@ -21,25 +25,61 @@ struct AttributeName: ~Copyable {
             || Self.equals(name, "system.posix_acl_access") || Self.equals(name, "system.posix_acl_default")
         guard isUser || isOverridden else { throw .EOPNOTSUPP }
         if isUser, Self.isHidden(name) { throw .EPERM }
-
-        var storage = InlineArray<256, UInt8>(repeating: 0)
-        var length = 0
-        if isOverridden {
-            for byte in Self.bytes(Self.overridePrefix) {
-                storage[length] = byte
-                length += 1
-            }
-        }
-        guard length + name.byteCount <= Self.maxLength else { throw .ERANGE }
+        guard name.byteCount <= Self.maxLength else { throw .ERANGE }
+        if isOverridden { append(Self.overridePrefix) }
+        prefixLength = count
         for index in 0..<name.byteCount {
             let byte = name.unsafeLoad(fromByteOffset: index, as: UInt8.self)
             guard byte != 0 else { throw .EINVAL }
-            storage[length] = byte
-            length += 1
+            storage[count] = byte
+            count += 1
         }
-        self.storage = storage
     }
 
+    /// Names that the server itself asks for.
+    enum Known {
+        case capability, accessList, defaultList
+    }
+
+    init(_ known: Known) {
+        append(Self.overridePrefix)
+        prefixLength = count
+        switch known {
+        case .capability: append("security.capability")
+        case .accessList: append("system.posix_acl_access")
+        case .defaultList: append("system.posix_acl_default")
+        }
+    }
+
+    private mutating func append(_ text: StaticString) {
+        for byte in Self.bytes(text) {
+            storage[count] = byte
+            count += 1
+        }
+    }
+
+    /// Whether the host takes a name of this length.
+    var fitsHost: Bool { count <= Self.maxLength }
+
+    var isUser: Bool { prefixLength == 0 }
+    var isCapability: Bool { equals("security.capability") }
+    /// A POSIX ACL, of either kind.
+    var isAccessList: Bool { equals("system.posix_acl_access") || isDefaultList }
+    var isDefaultList: Bool { equals("system.posix_acl_default") }
+
+    /// What the cache calls this attribute's absence.
+    var absence: StatusCache.Facts? {
+        guard !isUser else { return nil }
+        if isCapability { return .noCapability }
+        if isDefaultList { return .noDefaultList }
+        return equals("system.posix_acl_access") ? .noAccessList : nil
+    }
+
+    private func equals(_ name: StaticString) -> Bool {
+        withBytes { $0.elementsEqual(Self.bytes(name)) }
+    }
+
+    /// The host's name.
     func withCString<Result, Failure: Error>(
         _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -49,10 +89,17 @@ struct AttributeName: ~Copyable {
         }
     }
 
+    /// The board's name.
+    func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try storage.span.bytes.withUnsafeBytes { (bytes) throws(Failure) -> Result in
+            try body(UnsafeRawBufferPointer(rebasing: bytes[prefixLength..<count]))
+        }
+    }
+
     /// The attribute that holds the label.
     static let label: StaticString = "user.containers.override_stat"
-    /// Where `security.capability` is kept.
-    static let capability: StaticString = "user.containers.override_security.capability"
     private static let overridePrefix: StaticString = "user.containers.override_"
 
     /// Metadata of this and other fake-root tools.

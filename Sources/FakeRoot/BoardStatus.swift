@@ -23,7 +23,23 @@ public struct BoardStatus: Sendable {
         }
         uid = label?.uid ?? 0
         gid = label?.gid ?? 0
-        permissions = label?.mode ?? host.mode & 0o7777
+        permissions = label.map { Self.permissions(host, $0) } ?? host.mode & 0o7777
+    }
+
+    /// The label's mode, or the host's where a developer has changed that.
+    ///
+    /// setuid, setgid and the sticky bit stay: the host's file doesn't mirror them, so no chmod there takes them away.
+    static func permissions(_ host: FileStatus, _ label: Label) -> UInt32 {
+        guard isAdopted(host, label) else { return host.format == .symlink ? host.mode & 0o7777 : label.mode }
+        return host.mode & 0o7777 | label.mode & 0o7000
+    }
+
+    /// Whether a developer's chmod counts, not the label's mode.
+    static func isAdopted(_ host: FileStatus, _ label: Label) -> Bool {
+        guard host.format != .symlink, label.mirror != .unrelated else { return false }
+        let mode = host.mode & 0o7777
+        if case .standing(mode) = label.mirror { return false }
+        return mode != hostPermissions(label.mode, NodeKind(host: host))
     }
 
     /// With the S_IFMT bits, as `st_mode`.
@@ -39,8 +55,12 @@ public struct BoardStatus: Sendable {
         permissions & 0o777 | (kind == .directory ? 0o700 : 0o600)
     }
 
+    /// Whether the host's file alone would not show this.
+    var needsLabel: Bool { Self.needsLabel(uid: uid, gid: gid, permissions: permissions, kind: kind) }
+
     /// Whether a host file with `hostPermissions` and no label would not show the same.
     static func needsLabel(uid: UInt32, gid: UInt32, permissions: UInt32, kind: NodeKind) -> Bool {
-        uid != 0 || gid != 0 || kind.isSpecial || permissions != hostPermissions(permissions, kind)
+        uid != 0 || gid != 0 || kind.isSpecial
+            || kind != .symlink && permissions != hostPermissions(permissions, kind)
     }
 }

@@ -1,6 +1,11 @@
 public import LinuxFiles
+internal import Synchronization
 
 /// Extended attributes, as the board names them.
+///
+/// One is kept in an attribute of the host's file; or, where that can't be (symbolic links, a value or a name that is
+/// too long for it, a file system without), in a row of the database. A row counts more than an attribute of the same
+/// name, so that a value moves from one to the other in one step.
 extension FakeRootTree {
     /// XATTR_SIZE_MAX, in bytes.
     public static let maxAttributeSize = 65_536
@@ -11,16 +16,49 @@ extension FakeRootTree {
     public func attribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
         do throws(Errno) {
-            let name = try AttributeName(board: name)
-            guard Self.canCarryAttributes(host) else { throw .ENODATA }
-            return try raisingToFloor(descriptor) { () throws(Errno) in
-                try name.withCString { (name) throws(Errno) in
-                    try Self.readAttribute(name, of: descriptor)
-                }
-            }
+            return try value(of: AttributeName(board: name), descriptor, host, isLocked: false)
         } catch .EPERM {
             throw .ENODATA
         }
+    }
+
+    func value(
+        of name: borrowing AttributeName,
+        _ descriptor: CInt,
+        _ host: FileStatus,
+        isLocked: Bool
+    ) throws(Errno) -> [UInt8] {
+        let absence = name.absence
+        if let absence, cache.knows(absence, of: host) { throw .ENODATA }
+        do throws(Errno) {
+            if let file = try rowKey(descriptor, host), let database = metadata.database {
+                let value = try metadata.reporting { () throws(MetadataError) in
+                    try name.withBytes { (name) throws(MetadataError) in try database.attribute(file, name) }
+                }
+                if let value { return value }
+            }
+            guard canHold(name, host) else { throw .ENODATA }
+            return try raisingToFloor(descriptor, isLocked: isLocked) { () throws(Errno) in
+                try name.withCString { (name) throws(Errno) in try Self.readAttribute(name, of: descriptor) }
+            }
+        } catch .ENODATA {
+            if let absence { cache.remember(absence, of: host) }
+            throw .ENODATA
+        } catch .EOPNOTSUPP {
+            throw .ENODATA
+        }
+    }
+
+    /// Under which the file may have attributes in the database; nil if it has none there.
+    private func rowKey(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> FileHandle? {
+        guard metadata.holds.contains(.attributes) else { return nil }
+        let file = try handle(of: descriptor, host)
+        return metadata.contains(file.fingerprint, in: \.attributes) ? file : nil
+    }
+
+    /// Whether the host's file may have this attribute.
+    private func canHold(_ name: borrowing AttributeName, _ host: FileStatus) -> Bool {
+        storage == .extendedAttributes && Self.canCarryAttributes(host) && name.fitsHost
     }
 
     private static func readAttribute(
@@ -47,25 +85,32 @@ extension FakeRootTree {
     /// The names of a file's attributes, each ended by a NUL.
     public func attributeNames(of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
-        guard Self.canCarryAttributes(host) else { return [] }
+        var visible: [UInt8] = []
+        var inRows: [[UInt8]] = []
+        if let file = try rowKey(descriptor, host), let database = metadata.database {
+            inRows = try metadata.reporting { () throws(MetadataError) in try database.attributeNames(file) }
+            for name in inRows { visible += name + [0] }
+        }
+        guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return visible }
         let names: [UInt8]
         do throws(Errno) {
             names = try System.listAttributes(of: descriptor)
         } catch .EOPNOTSUPP {
-            return []
+            return visible
         }
-        var visible: [UInt8] = []
         for name in names.split(separator: 0) {
             guard let part = AttributeName.boardName(ofHost: Array(name).span.bytes) else { continue }
-            visible += name.dropFirst(part.lowerBound)
-            visible.append(0)
+            let boardName = Array(name.dropFirst(part.lowerBound))
+            if !inRows.contains(boardName) { visible += boardName + [0] }
         }
         return visible
     }
 
+    /// Sets an attribute. An ACL sets the mode's bits too, and one that says no more than a mode is not kept; an
+    /// empty one is removed.
     /// - Parameter flags: XATTR_CREATE 1, XATTR_REPLACE 2, or 0.
-    /// - Throws: `EPERM` for a hidden name, `EOPNOTSUPP` for a class or a file that can't carry it, `E2BIG` beyond
-    ///   64 KiB.
+    /// - Throws: `EPERM` for a hidden name, and for `user.*` on what is neither file nor directory; `EOPNOTSUPP` for a
+    ///   class that can't be kept, `E2BIG` beyond 64 KiB, `EINVAL` for an ACL that is none.
     public func setAttribute(
         _ name: RawSpan,
         of descriptor: CInt,
@@ -73,22 +118,124 @@ extension FakeRootTree {
         flags: CInt
     ) throws(Errno) {
         guard value.byteCount <= Self.maxAttributeSize else { throw .E2BIG }
-        let name = try AttributeName(board: name)
-        guard try Self.canCarryAttributes(System.status(of: descriptor)) else { throw .EOPNOTSUPP }
-        try raisingToFloor(descriptor) { () throws(Errno) in
-            try name.withCString { (name) throws(Errno) in
-                try System.setAttribute(name, of: descriptor, to: value, flags: flags)
+        let attribute = try AttributeName(board: name)
+        try labelChanges.withLock { _ throws(Errno) in
+            if attribute.isAccessList {
+                let list = value.withUnsafeBytes { Array($0) }
+                try setAccessList(list, attribute, of: descriptor, flags: flags)
+            } else {
+                try setLocked(attribute, of: descriptor, to: value, flags: flags)
             }
+            if attribute.isCapability { follow(descriptor) }
+        }
+    }
+
+    private static let createOnly: CInt = 1
+    private static let replaceOnly: CInt = 2
+
+    /// Only under `labelChanges`.
+    func setLocked(
+        _ name: borrowing AttributeName,
+        of descriptor: CInt,
+        to value: RawSpan,
+        flags: CInt
+    ) throws(Errno) {
+        let host = try System.status(of: descriptor)
+        guard Self.canCarryAttributes(host) || host.format == .symlink else { throw .EOPNOTSUPP }
+        if host.format == .symlink, name.isUser { throw .EPERM }
+        let row = try rowKey(descriptor, host)
+        if row == nil, canHold(name, host), try setOnHost(name, of: descriptor, to: value, flags: flags) { return }
+        // The slow way: the value is in a row, or has to be.
+        if flags & (Self.createOnly | Self.replaceOnly) != 0 {
+            let isThere: Bool
+            do throws(Errno) {
+                _ = try self.value(of: name, descriptor, host, isLocked: true)
+                isThere = true
+            } catch .ENODATA {
+                isThere = false
+            }
+            if isThere, flags & Self.createOnly != 0 { throw .EEXIST }
+            if !isThere, flags & Self.replaceOnly != 0 { throw .ENODATA }
+        }
+        if canHold(name, host), try setOnHost(name, of: descriptor, to: value, flags: 0) {
+            if let row, try removeAttributeRow(name, of: row) { try System.touchChangeTime(of: descriptor) }
+            return
+        }
+        let file = try handle(of: descriptor, host)
+        let database = try metadata.create()
+        try metadata.reporting { () throws(MetadataError) in
+            try name.withBytes { (name) throws(MetadataError) in
+                try value.withUnsafeBytes { (value) throws(MetadataError) in
+                    try database.setAttribute(file, name, value)
+                }
+            }
+        }
+        let fingerprint = file.fingerprint
+        metadata.withFilters { _ = $0.attributes.insert(fingerprint) }
+        if canHold(name, host) {
+            try? name.withCString { (name) throws(Errno) in try System.removeAttribute(name, of: descriptor) }
+        }
+        try System.touchChangeTime(of: descriptor)
+    }
+
+    /// - Returns: false if the host's file has no room for it.
+    private func setOnHost(
+        _ name: borrowing AttributeName,
+        of descriptor: CInt,
+        to value: RawSpan,
+        flags: CInt
+    ) throws(Errno) -> Bool {
+        do throws(Errno) {
+            try raisingToFloor(descriptor, isLocked: true) { () throws(Errno) in
+                try name.withCString { (name) throws(Errno) in
+                    try System.setAttribute(name, of: descriptor, to: value, flags: flags)
+                }
+            }
+            return true
+        } catch .ENOSPC, .EDQUOT, .E2BIG, .ERANGE, .EOPNOTSUPP {
+            // ext4 says ENOSPC for a value that doesn't fit into its one block of attributes, as for a full disk; there
+            // the database says so, too.
+            return false
         }
     }
 
     public func removeAttribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) {
         let name = try AttributeName(board: name)
-        guard try Self.canCarryAttributes(System.status(of: descriptor)) else { throw .EOPNOTSUPP }
-        try raisingToFloor(descriptor) { () throws(Errno) in
-            try name.withCString { (name) throws(Errno) in
-                try System.removeAttribute(name, of: descriptor)
+        try labelChanges.withLock { _ throws(Errno) in
+            try removeLocked(name, of: descriptor)
+            if name.isCapability { follow(descriptor) }
+        }
+    }
+
+    /// Only under `labelChanges`.
+    /// - Throws: `ENODATA` if there is none.
+    func removeLocked(_ name: borrowing AttributeName, of descriptor: CInt) throws(Errno) {
+        let host = try System.status(of: descriptor)
+        guard Self.canCarryAttributes(host) || host.format == .symlink else { throw .EOPNOTSUPP }
+        var isRemoved = false
+        if canHold(name, host) {
+            do throws(Errno) {
+                try raisingToFloor(descriptor, isLocked: true) { () throws(Errno) in
+                    try name.withCString { (name) throws(Errno) in
+                        try System.removeAttribute(name, of: descriptor)
+                    }
+                }
+                isRemoved = true
+            } catch .ENODATA, .EOPNOTSUPP {
+                // in a row, or nowhere
             }
+        }
+        if let row = try rowKey(descriptor, host), try removeAttributeRow(name, of: row) {
+            isRemoved = true
+            try System.touchChangeTime(of: descriptor)
+        }
+        guard isRemoved else { throw .ENODATA }
+    }
+
+    private func removeAttributeRow(_ name: borrowing AttributeName, of file: FileHandle) throws(Errno) -> Bool {
+        guard let database = metadata.database else { return false }
+        return try metadata.reporting { () throws(MetadataError) in
+            try name.withBytes { (name) throws(MetadataError) in try database.removeAttribute(file, name) }
         }
     }
 }

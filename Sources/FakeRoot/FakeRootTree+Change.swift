@@ -18,80 +18,58 @@ public struct OwnerAndMode: Hashable, Sendable {
 }
 
 extension FakeRootTree {
-    /// Changes owner and mode of a file in one step.
-    /// - Throws: `EOPNOTSUPP` where the host's file can't carry a label and would need one: a symbolic link that is to
-    ///   belong to another than root, a device node of the host's own.
+    /// Changes owner and mode of a file in one step. A POSIX ACL follows the mode, as in Linux.
+    /// - Throws: `EOPNOTSUPP` for the mode of a symbolic link, and where the host's file can't carry a label and would
+    ///   need one: a device node of the host's own.
     public func change(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
-        try labelChanges.withLock { _ throws(Errno) in
-            let old = try status(of: descriptor)
-            var status = old
-            status.uid = change.uid ?? status.uid
-            status.gid = change.gid ?? status.gid
-            if let permissions = change.permissions { status.permissions = permissions & 0o7777 }
-            guard Self.canCarryAttributes(status.host) else {
-                let isUnchanged = status.uid == 0 && status.gid == 0 && change.permissions == nil
-                guard isUnchanged else { throw .EOPNOTSUPP }
-                return
-            }
-            try store(status, on: descriptor)
-            if status.label == old.label {
-                // The board expects the change time to move all the same; ext4 ignores a setxattr of an equal value.
-                try System.changeMode(of: descriptor, to: status.hostPermissions)
-            }
+        try labelChanges.withLock { _ throws(Errno) in try changeLocked(descriptor, change) }
+    }
+
+    func changeLocked(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
+        let (old, label) = try read(descriptor, isLocked: true)
+        var status = old
+        status.uid = change.uid ?? status.uid
+        status.gid = change.gid ?? status.gid
+        if let permissions = change.permissions { status.permissions = permissions & 0o7777 }
+        let isSymlink = status.host.format == .symlink
+        guard Self.canCarryAttributes(status.host) || isSymlink && change.permissions == nil else {
+            let isUnchanged = status.uid == 0 && status.gid == 0 && change.permissions == nil
+            guard isUnchanged else { throw .EOPNOTSUPP }
+            return
         }
+        try store(status, replacing: label, on: descriptor)
+        if change.permissions != nil { try adjustAccessList(of: descriptor, status) }
+        follow(descriptor)
     }
 
     /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another user
     /// than root writes to a file.
     public func dropPrivileges(of descriptor: CInt) throws(Errno) {
         let status = try status(of: descriptor)
-        let setuid: UInt32 = 0o4000
-        let setgidAndGroupExecute: UInt32 = 0o2010
-        var permissions = status.permissions & ~setuid
-        if permissions & setgidAndGroupExecute == setgidAndGroupExecute { permissions &= ~0o2000 }
-        if permissions != status.permissions { try change(descriptor, OwnerAndMode(permissions: permissions)) }
-        do throws(Errno) {
-            try System.removeAttribute(AttributeName.capability.cString, of: descriptor)
-        } catch .ENODATA, .EOPNOTSUPP {
-            // as for nearly every file
-        }
-    }
-
-    /// Makes label and host mode say `status`. At every moment the board sees the old or the new state.
-    func store(_ status: BoardStatus, on descriptor: CInt) throws(Errno) {
-        let needsLabel = BoardStatus.needsLabel(
-            uid: status.uid,
-            gid: status.gid,
-            permissions: status.permissions,
-            kind: status.kind
-        )
-        if needsLabel { try write(status.label, on: descriptor) }
-        if status.host.mode & 0o7777 != status.hostPermissions {
-            try System.changeMode(of: descriptor, to: status.hostPermissions)
-        }
-        if !needsLabel {
+        let mayHaveCapability = !cache.knows(.noCapability, of: status.host)
+        guard mayHaveCapability || Self.unprivileged(status.permissions) != status.permissions else { return }
+        try labelChanges.withLock { _ throws(Errno) in
+            // Not over a chmod that has come meanwhile.
+            let permissions = try read(descriptor, isLocked: true).status.permissions
+            let unprivileged = Self.unprivileged(permissions)
+            if unprivileged != permissions {
+                try changeLocked(descriptor, OwnerAndMode(permissions: unprivileged))
+            }
+            guard mayHaveCapability else { return }
             do throws(Errno) {
-                try System.removeAttribute(AttributeName.label.cString, of: descriptor)
+                try removeLocked(AttributeName(.capability), of: descriptor)
+                follow(descriptor)
             } catch .ENODATA, .EOPNOTSUPP {
-                // There was none. The board still expects a chmod or chown to show in the change time.
-                try System.changeMode(of: descriptor, to: status.hostPermissions)
+                // as for nearly every file
             }
         }
     }
 
-    /// - Parameter flags: as of `setxattr`.
-    func write(_ label: Label, on descriptor: CInt, flags: CInt = 0) throws(Errno) {
-        let text = Array(label.text.utf8)
-        let value = text.span.bytes
-        do throws(Errno) {
-            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value, flags: flags)
-        } catch .EACCES {
-            // setxattr(2) wants a writable file, and we are here because this one isn't. Its owner may change that.
-            let host = try System.status(of: descriptor)
-            let kind = NodeKind(host.format) ?? .file
-            try System.changeMode(of: descriptor, to: BoardStatus.hostPermissions(host.mode, kind))
-            try System.setAttribute(AttributeName.label.cString, of: descriptor, to: value, flags: flags)
-        }
+    private static func unprivileged(_ permissions: UInt32) -> UInt32 {
+        let setuid: UInt32 = 0o4000
+        let setgidAndGroupExecute: UInt32 = 0o2010
+        let isSetgidExecutable = permissions & setgidAndGroupExecute == setgidAndGroupExecute
+        return permissions & ~(isSetgidExecutable ? setuid | 0o2000 : setuid)
     }
 
     /// Changes a file's size.

@@ -49,37 +49,63 @@ extension FakeRootTree {
         guard !Self.isStagingName(name) else { throw .EINVAL }
         let permissions = permissions & 0o7777
         let mode = BoardStatus.hostPermissions(permissions, kind)
-        let label = Self.label(owner, permissions, kind)
-        return try raisingToFloor(directory) { () throws(Errno) in
+        let isExpected = isExpected(name)
+        let label = Self.label(owner, permissions, kind, isNeeded: isExpected)
+        let file = try raisingToFloor(directory) { () throws(Errno) in
             guard let label else {
                 let file = try name.withCString { (name) throws(Errno) in
                     try System.open(at: directory, name, [.readWrite, .create, .exclusive, .noFollow], mode: mode)
                 }
-                try Self.ensureMode(mode, of: file.raw)
+                _ = try Self.ensureMode(mode, of: file.raw)
                 return file
             }
             do throws(Errno) {
                 let file = try System.open(at: directory, ".", [.unnamed, .readWrite], mode: mode)
-                try write(label, on: file.raw)
-                try name.withCString { (name) throws(Errno) in try System.link(file.raw, at: directory, name) }
+                let row = try putNew(label, mode, on: file.raw)
+                do throws(Errno) {
+                    try name.withCString { (name) throws(Errno) in try System.link(file.raw, at: directory, name) }
+                } catch {
+                    if let row { _ = try? removeRow(of: row) }
+                    throw error
+                }
                 return file
-            } catch .EOPNOTSUPP, .EISDIR {
-                // The file system has no O_TMPFILE. (If it is attributes that it lacks, this fails just the same.)
+            } catch .EOPNOTSUPP, .EISDIR, .ENOENT, .EINVAL {
+                // The file system has no O_TMPFILE, or can't link such a file.
                 return try staged(name, in: directory, isDirectory: false) { (staging) throws(Errno) in
                     let flags: OpenMode = [.readWrite, .create, .exclusive, .noFollow]
                     let file = try System.open(at: directory, staging, flags, mode: mode)
-                    try write(label, on: file.raw)
-                    return file
+                    let row = try putNew(label, mode, on: file.raw)
+                    return Staged(value: file, row: row)
                 }
             }
         }
+        if isExpected { describeAnew(name, in: directory, file.raw) }
+        return file
     }
 
-    /// A default ACL of the host's directory can take bits from what is made in it, and a setgid bit is inherited; without
-    /// a label the board would see that.
-    private static func ensureMode(_ mode: UInt32, of descriptor: CInt) throws(Errno) {
-        guard try System.status(of: descriptor).mode & 0o7777 != mode else { return }
+    /// What was made under a staging name, and its row if it has one.
+    private struct Staged<Value: ~Copyable>: ~Copyable {
+        var value: Value
+        var row: FileHandle?
+
+        consuming func take() -> Value { value }
+    }
+
+    /// Labels a file that nobody has seen yet.
+    /// - Returns: the row's key if the label is in the database.
+    private func putNew(_ label: Label, _ mode: UInt32, on descriptor: CInt) throws(Errno) -> FileHandle? {
+        let host = try Self.ensureMode(mode, of: descriptor)
+        return try put(label, on: descriptor, host) ? handle(of: descriptor, host) : nil
+    }
+
+    /// A default ACL of the host's directory can take bits from what is made in it, and a setgid bit is inherited; the
+    /// board would see that as a developer's chmod.
+    private static func ensureMode(_ mode: UInt32, of descriptor: CInt) throws(Errno) -> FileStatus {
+        var host = try System.status(of: descriptor)
+        guard host.mode & 0o7777 != mode else { return host }
         try System.changeMode(of: descriptor, to: mode)
+        host.mode = host.format.rawValue | mode
+        return host
     }
 
     /// Makes a directory.
@@ -92,45 +118,65 @@ extension FakeRootTree {
         guard !Self.isStagingName(name) else { throw .EINVAL }
         let permissions = permissions & 0o7777
         let mode = BoardStatus.hostPermissions(permissions, .directory)
-        let label = Self.label(owner, permissions, .directory)
+        let isExpected = isExpected(name)
+        let label = Self.label(owner, permissions, .directory, isNeeded: isExpected)
         try raisingToFloor(directory) { () throws(Errno) in
             guard let label else {
                 return try name.withCString { (name) throws(Errno) in
                     try System.makeDirectory(at: directory, name, mode: mode)
                     if try System.status(at: directory, name).mode & 0o7777 != mode {
                         let new = try System.open(at: directory, name, [.path, .directory, .noFollow])
-                        try Self.ensureMode(mode, of: new.raw)
+                        _ = try Self.ensureMode(mode, of: new.raw)
                     }
                 }
             }
             try staged(name, in: directory, isDirectory: true) { (staging) throws(Errno) in
                 try System.makeDirectory(at: directory, staging, mode: mode)
                 let new = try System.open(at: directory, staging, [.path, .directory, .noFollow])
-                try write(label, on: new.raw)
+                return Staged(value: (), row: try putNew(label, mode, on: new.raw))
             }
         }
+        if isExpected { describeAnew(name, in: directory) }
     }
 
-    /// Makes a symbolic link, which always belongs to root.
+    /// Makes a symbolic link.
+    ///
+    /// One that does not belong to root has its owner in the database.
     public func createSymlink(
         _ name: borrowing FileName,
         in directory: CInt,
-        target: UnsafePointer<CChar>
+        target: UnsafePointer<CChar>,
+        owner: Owner = Owner(uid: 0, gid: 0)
     ) throws(Errno) {
         guard !Self.isStagingName(name) else { throw .EINVAL }
+        let isExpected = isExpected(name)
+        let label = Self.label(owner, 0o777, .symlink, isNeeded: isExpected)
         try raisingToFloor(directory) { () throws(Errno) in
-            try name.withCString { (name) throws(Errno) in
-                try System.makeSymlink(to: target, at: directory, name)
+            guard let label else {
+                return try name.withCString { (name) throws(Errno) in
+                    try System.makeSymlink(to: target, at: directory, name)
+                }
+            }
+            try staged(name, in: directory, isDirectory: false) { (staging) throws(Errno) in
+                try System.makeSymlink(to: target, at: directory, staging)
+                let new = try System.open(at: directory, staging, [.path, .noFollow])
+                let host = try System.status(of: new.raw)
+                try put(label, on: new.raw, host)
+                return Staged(value: (), row: try handle(of: new.raw, host))
             }
         }
+        if isExpected { describeAnew(name, in: directory) }
     }
 
     /// Gives a file another name.
     public func link(_ descriptor: CInt, as name: borrowing FileName, in directory: CInt) throws(Errno) {
         guard !Self.isStagingName(name) else { throw .EINVAL }
+        let isExpected = isExpected(name)
+        if isExpected { try ensureLabel(descriptor) }
         try raisingToFloor(directory) { () throws(Errno) in
             try name.withCString { (name) throws(Errno) in try System.link(descriptor, at: directory, name) }
         }
+        if isExpected { describeAnew(name, in: directory, descriptor) }
     }
 
     /// Moves a directory entry, over an existing one.
@@ -142,31 +188,70 @@ extension FakeRootTree {
     ) throws(Errno) {
         guard !Self.isStagingName(oldName) else { throw .ENOENT }
         guard !Self.isStagingName(newName) else { throw .EINVAL }
-        try raisingToFloor(oldDirectory) { () throws(Errno) in
-            try raisingToFloor(newDirectory) { () throws(Errno) in
-                try oldName.withCString { (old) throws(Errno) in
-                    try newName.withCString { (new) throws(Errno) in
-                        try System.rename(at: oldDirectory, old, to: newDirectory, new)
+        let isExpected = isExpected(newName)
+        if isExpected, let moved = try? lookup(oldName, in: oldDirectory) { try ensureLabel(moved.raw) }
+        try forgetting(newName, in: newDirectory) { () throws(Errno) in
+            try raisingToFloor(oldDirectory) { () throws(Errno) in
+                try raisingToFloor(newDirectory) { () throws(Errno) in
+                    try oldName.withCString { (old) throws(Errno) in
+                        try newName.withCString { (new) throws(Errno) in
+                            try System.rename(at: oldDirectory, old, to: newDirectory, new)
+                        }
                     }
                 }
             }
+        }
+        if isExpected || self.isExpected(oldName) {
+            followMove(oldName, in: oldDirectory, to: newName, in: newDirectory)
         }
     }
 
     /// Removes a directory entry.
     public func unlink(_ name: borrowing FileName, in directory: CInt, isDirectory: Bool) throws(Errno) {
         guard !Self.isStagingName(name) else { throw .ENOENT }
-        try raisingToFloor(directory) { () throws(Errno) in
-            try name.withCString { (name) throws(Errno) in
-                do throws(Errno) {
-                    try System.unlink(at: directory, name, isDirectory: isDirectory)
-                } catch .ENOTEMPTY {
-                    // Perhaps empty for the board: a server that was killed may have left something it can't see.
-                    guard try Self.removeStaged(from: directory, name) else { throw .ENOTEMPTY }
-                    try System.unlink(at: directory, name, isDirectory: isDirectory)
+        try forgetting(name, in: directory) { () throws(Errno) in
+            try raisingToFloor(directory) { () throws(Errno) in
+                try name.withCString { (name) throws(Errno) in
+                    do throws(Errno) {
+                        try System.unlink(at: directory, name, isDirectory: isDirectory)
+                    } catch .ENOTEMPTY {
+                        // Perhaps empty for the board: a server that was killed may have left something it can't see.
+                        guard try Self.removeStaged(from: directory, name) else { throw .ENOTEMPTY }
+                        try System.unlink(at: directory, name, isDirectory: isDirectory)
+                    }
                 }
             }
         }
+        if isExpected(name) { followRemoval(name, in: directory, isDirectory: isDirectory) }
+    }
+
+    /// Runs what may take the last name from a file, and removes the file's rows if it has.
+    private func forgetting(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        _ operation: () throws(Errno) -> Void
+    ) throws(Errno) {
+        let rows: MetadataStore.Content = [.symlinks, .nodes, .attributes]
+        guard !metadata.holds.isDisjoint(with: rows),
+            let file = try? name.withCString({ (name) throws(Errno) in
+                try System.open(at: directory, name, [.path, .noFollow])
+            })
+        else { return try operation() }
+        let host = try System.status(of: file.raw)
+        let handle = try handle(of: file.raw, host)
+        let fingerprint = handle.fingerprint
+        let hasRows = metadata.withFilters {
+            $0.symlinks.contains(fingerprint) || $0.nodes.contains(fingerprint) || $0.attributes.contains(fingerprint)
+        }
+        guard hasRows else { return try operation() }
+        let label = try read(file.raw, isLocked: false).label
+        try operation()
+        guard let after = try? System.status(of: file.raw), after.linkCount == 0 || host.format == .directory,
+            let database = metadata.database
+        else { return }
+        // It may still be open.
+        if let label { metadata.keepOrphan(handle, label) }
+        try metadata.reporting { () throws(MetadataError) in try database.removeRows(handle) }
     }
 
     /// Removes what was being made in a directory, if the directory holds nothing else.
@@ -187,8 +272,8 @@ extension FakeRootTree {
         BoardStatus.needsLabel(uid: owner.uid, gid: owner.gid, permissions: permissions & 0o7777, kind: kind)
     }
 
-    private static func label(_ owner: Owner, _ permissions: UInt32, _ kind: NodeKind) -> Label? {
-        guard needsLabel(owner, permissions: permissions, kind: kind) else { return nil }
+    private static func label(_ owner: Owner, _ permissions: UInt32, _ kind: NodeKind, isNeeded: Bool) -> Label? {
+        guard isNeeded || needsLabel(owner, permissions: permissions, kind: kind) else { return nil }
         return Label(uid: owner.uid, gid: owner.gid, mode: permissions, kind: kind)
     }
 
@@ -197,7 +282,7 @@ extension FakeRootTree {
         _ name: borrowing FileName,
         in directory: CInt,
         isDirectory: Bool,
-        make: (UnsafePointer<CChar>) throws(Errno) -> Result
+        make: (UnsafePointer<CChar>) throws(Errno) -> Staged<Result>
     ) throws(Errno) -> Result {
         while true {
             let serial = stagingSerial.wrappingAdd(1, ordering: .relaxed).newValue
@@ -216,22 +301,27 @@ extension FakeRootTree {
         _ name: borrowing FileName,
         in directory: CInt,
         isDirectory: Bool,
-        make: (UnsafePointer<CChar>) throws(Errno) -> Result
+        make: (UnsafePointer<CChar>) throws(Errno) -> Staged<Result>
     ) throws(Errno) -> Result {
         try staging.withCString { (staging) throws(Errno) -> Result in
             var isTaken = false
             do throws(Errno) {
-                let result: Result
+                let made: Staged<Result>
                 do throws(Errno) {
-                    result = try make(staging)
+                    made = try make(staging)
                 } catch .EEXIST {
                     isTaken = true
                     throw .EAGAIN
                 }
-                try name.withCString { (name) throws(Errno) in
-                    try System.rename(at: directory, staging, to: directory, name, replacing: false)
+                do throws(Errno) {
+                    try name.withCString { (name) throws(Errno) in
+                        try System.rename(at: directory, staging, to: directory, name, replacing: false)
+                    }
+                } catch {
+                    if let row = made.row { _ = try? removeRow(of: row) }
+                    throw error
                 }
-                return result
+                return made.take()
             } catch {
                 if !isTaken { try? System.unlink(at: directory, staging, isDirectory: isDirectory) }
                 throw error

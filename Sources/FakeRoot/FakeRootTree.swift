@@ -6,37 +6,118 @@ internal import Synchronization
 ///
 /// Every file is given by a descriptor that holds it (O_PATH is enough), every name by its directory's descriptor:
 /// nothing is found by a path. All functions may be called from several threads.
+///
+/// What no extended attribute can hold is in a SQLite database outside the tree, which is found by the directory's
+/// file handle and made when it is needed first. Several processes may use one tree.
 public final class FakeRootTree: Sendable {
     /// The exported directory itself, O_PATH.
     public let root: OwnedDescriptor
+
+    /// Where labels and attributes are kept.
+    public let storage: Storage
+
+    public enum Storage: String, Hashable, Sendable {
+        /// In the host files' own attributes, and in the database what doesn't fit there.
+        case extendedAttributes
+        /// The host's file system knows none: all is in the database.
+        case database
+    }
+
+    let metadata: MetadataStore
+    let cache = StatusCache()
+    /// Paths that the user was told of.
+    let warned = Mutex<Set<[UInt8]>>([])
+    let warn: @Sendable (String) -> Void
 
     /// Serializes the changes that read a label before they write it.
     let labelChanges = Mutex<Void>(())
 
     let stagingSerial = Atomic<UInt32>(0)
 
+    /// Odd while a label and a mode are being changed; moves with every such change.
+    let changeSequence = Atomic<UInt32>(0)
+
     /// Whether modes below the floor may be raised, which changes host files.
-    private let mayRaiseModes: Bool
+    let mayRaiseModes: Bool
 
     /// Clears the process' umask: modes are stored exactly as the board sends them.
-    /// - Parameter mayRaiseModes: false for a tree that is only read: what its modes forbid its owner stays forbidden.
-    /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`.
-    public convenience init(directory path: String, mayRaiseModes: Bool = true) throws(Errno) {
-        try self.init(owning: System.open(path, [.path, .directory]), mayRaiseModes: mayRaiseModes)
+    /// - Parameters:
+    ///   - mayRaiseModes: false for a tree that is only read: what its modes forbid its owner stays forbidden, and lost
+    ///     labels stay lost.
+    ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.
+    /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`; `EIO` for a metadata
+    ///   database that can't be used, after a warning that says why.
+    public convenience init(
+        directory path: String,
+        mayRaiseModes: Bool = true,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(Errno) {
+        try self.init(owning: System.open(path, [.path, .directory]), mayRaiseModes: mayRaiseModes, warn: warn)
     }
 
     /// As `init(directory:)`, for a directory that is open already, be it O_PATH.
-    public init(owning root: consuming OwnedDescriptor, mayRaiseModes: Bool = true) throws(Errno) {
+    public init(
+        owning root: consuming OwnedDescriptor,
+        mayRaiseModes: Bool = true,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(Errno) {
         System.clearUmask()
         self.root = root
         self.mayRaiseModes = mayRaiseModes
-        _ = try System.status(of: self.root.raw)
+        self.warn = warn
+        storage = Self.storage(of: self.root.raw)
+        do throws(MetadataError) {
+            metadata = try MetadataStore(root: self.root.raw, mayWrite: mayRaiseModes)
+        } catch {
+            warn(error.description)
+            throw error.errno
+        }
+        if hasManifest { restore(self.root.raw) }
+    }
+
+    /// Reading an attribute that is not there tells: a file system that has none at all says so.
+    private static func storage(of root: CInt) -> Storage {
+        do throws(Errno) {
+            let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+            _ = try System.getAttribute(AttributeName.label.cString, of: root, into: nothing)
+            return .extendedAttributes
+        } catch .EOPNOTSUPP {
+            return .database
+        } catch {
+            return .extendedAttributes
+        }
+    }
+
+    /// Whether a directory is the root of a tree with a metadata database; also if that one can't be used.
+    public static func hasDatabase(directory path: String) -> Bool {
+        do throws(Errno) {
+            let tree = try FakeRootTree(directory: path, mayRaiseModes: false)
+            return tree.databasePath != nil
+        } catch {
+            return error == .EIO
+        }
+    }
+
+    /// The metadata database's path; nil as long as there is none.
+    public var databasePath: String? { metadata.path }
+
+    /// What went wrong with the database last.
+    public var databaseProblem: MetadataError? { metadata.problem }
+
+    /// The handle under which the database knows a file.
+    public func handle(of descriptor: CInt) throws(Errno) -> FileHandle {
+        try handle(of: descriptor, System.status(of: descriptor))
+    }
+
+    func handle(of descriptor: CInt, _ host: FileStatus) throws(Errno) -> FileHandle {
+        // Handles are unique in a file system only.
+        let fileSystem = try host.device == metadata.rootDevice ? nil : System.fileSystemStatus(of: descriptor).id
+        return try System.fileHandle(of: descriptor, host, fileSystem: fileSystem)
     }
 
     /// What the board sees of the file that a descriptor holds.
     public func status(of descriptor: CInt) throws(Errno) -> BoardStatus {
-        let host = try System.status(of: descriptor)
-        return BoardStatus(host: host, label: try label(of: descriptor, host))
+        try read(descriptor, isLocked: false).status
     }
 
     /// The host's file under a name, and what the board takes it for.
@@ -55,62 +136,19 @@ public final class FakeRootTree: Sendable {
         return (status.host, status.kind)
     }
 
-    /// The label of a file, if it has one that can be read as such.
-    func label(of descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
-        guard Self.canCarryAttributes(host) else { return nil }
-        do throws(Errno) {
-            return try Self.readLabel(of: descriptor)
-        } catch .EACCES {
-            // Somebody else's file, or a tree that must not be touched: what its label says can't be known.
-            guard host.uid == System.effectiveUser, mayRaiseModes else { return nil }
-            return try labelOfUnreadable(descriptor, host)
-        }
-    }
-
-    /// XATTR_CREATE: fail if the attribute exists.
-    private static let createOnly: CInt = 1
-
-    private static func readLabel(of descriptor: CInt) throws(Errno) -> Label? {
-        try withUnsafeStackBuffer(Label.maxSize) { (buffer) throws(Errno) -> Label? in
-            do throws(Errno) {
-                let size = try System.getAttribute(AttributeName.label.cString, of: descriptor, into: buffer)
-                return Label(parsing: UnsafeRawBufferPointer(rebasing: buffer[..<size]))
-            } catch .ENODATA, .EOPNOTSUPP, .ERANGE {
-                return nil  // none; none possible on this file system; too long to be one
-            }
-        }
-    }
-
-    /// getxattr(2) wants a readable file, and the developer has said `chmod 000` or `chmod 200`. Raises the host's mode
-    /// to the floor; the board goes on seeing what it saw.
-    private func labelOfUnreadable(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
-        let kind = NodeKind(host.format) ?? .file
-        try System.changeMode(of: descriptor, to: BoardStatus.hostPermissions(host.mode, kind))
-        if let label = try Self.readLabel(of: descriptor) { return label }
-        let label = Label(uid: 0, gid: 0, mode: host.mode, kind: kind)
-        do throws(Errno) {
-            // Not over the one that another thread may have written since.
-            try write(label, on: descriptor, flags: Self.createOnly)
-            return label
-        } catch .EEXIST {
-            return try Self.readLabel(of: descriptor)
-        }
-    }
-
-    /// Linux allows `user.*` attributes on regular files and directories only.
-    static func canCarryAttributes(_ host: FileStatus) -> Bool {
-        host.format == .regular || host.format == .directory
-    }
-
     /// Opens a name in a directory as an O_PATH descriptor; a symbolic link is opened itself, never followed.
+    ///
+    /// A file that has lost the label which the import gave it gets it back here.
     /// - Throws: `ENOENT`, `ENOTDIR`, `EACCES`.
     public func lookup(_ name: borrowing FileName, in directory: CInt) throws(Errno) -> OwnedDescriptor {
         guard !Self.isStagingName(name) else { throw .ENOENT }
-        return try raisingToFloor(directory) { () throws(Errno) in
+        let file = try raisingToFloor(directory) { () throws(Errno) in
             try name.withCString { (name) throws(Errno) in
                 try System.open(at: directory, name, [.path, .noFollow])
             }
         }
+        if expectsSomething(of: name) { restore(file.raw) }
+        return file
     }
 
     /// Opens the file that an O_PATH descriptor holds, for reading or writing.
@@ -141,30 +179,37 @@ public final class FakeRootTree: Sendable {
 
     /// Runs an operation that needs the owner's permissions on a file; if they are lacking, grants them and tries once
     /// more.
+    /// - Parameter isLocked: the caller holds `labelChanges`.
     func raisingToFloor<Result: ~Copyable>(
         _ descriptor: CInt,
+        isLocked: Bool = false,
         _ operation: () throws(Errno) -> Result
     ) throws(Errno) -> Result {
         do throws(Errno) {
             return try operation()
         } catch .EACCES {
-            guard try raiseToFloor(descriptor) else { throw .EACCES }
+            guard mayRaiseModes else { throw .EACCES }
+            let isRaised =
+                isLocked
+                ? try raiseToFloor(descriptor)
+                : try labelChanges.withLock { _ throws(Errno) in try raiseToFloor(descriptor) }
+            guard isRaised else { throw .EACCES }
             return try operation()
         }
     }
 
-    /// - Returns: false if there is nothing to raise, or the file isn't ours.
+    /// Only under `labelChanges`.
+    /// - Returns: false if the file isn't ours. True also if another thread has raised the mode meanwhile: then the
+    ///   operation is worth another try as well.
     private func raiseToFloor(_ descriptor: CInt) throws(Errno) -> Bool {
-        guard mayRaiseModes else { return false }
-        return try labelChanges.withLock { _ throws(Errno) -> Bool in
-            let status = try status(of: descriptor)
-            let isRaised = status.host.mode & 0o777 | status.hostPermissions == status.host.mode & 0o777
-            guard !isRaised, Self.canCarryAttributes(status.host), status.host.uid == System.effectiveUser else {
-                return false
-            }
-            try store(status, on: descriptor)
-            return true
-        }
+        let host = try System.status(of: descriptor)
+        guard Self.canCarryAttributes(host), host.uid == System.effectiveUser else { return false }
+        let floor = BoardStatus.hostPermissions(0, NodeKind(host: host))
+        guard host.mode & floor != floor else { return true }
+        let (status, label) = try read(descriptor, isLocked: true)
+        // Reading the label of a file that can't be read has raised it already.
+        if status.host.mode & floor != floor { try store(status, replacing: label, on: descriptor) }
+        return true
     }
 
     /// The directory that holds a file now, and the file's name there: right after any rename, on the host too.
@@ -200,7 +245,7 @@ public final class FakeRootTree: Sendable {
         return try Self.pathHint(of: descriptor, beneath: root)
     }
 
-    private static func pathHint(of descriptor: CInt, beneath root: CInt) throws(Errno) -> [UInt8] {
+    static func pathHint(of descriptor: CInt, beneath root: CInt) throws(Errno) -> [UInt8] {
         let path = try System.currentPath(of: descriptor)
         var rootPath = try System.currentPath(of: root)
         if rootPath.last != UInt8(ascii: "/") { rootPath.append(UInt8(ascii: "/")) }

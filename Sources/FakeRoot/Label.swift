@@ -3,7 +3,8 @@ internal import LinuxFiles
 /// What the board sees and the host's file system can't say: owner, full mode and the kind of node.
 ///
 /// Kept in the extended attribute `user.containers.override_stat` as `UID:GID:0MODE:TYPE`, with TYPE one of `file`,
-/// `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`, `char-MAJOR-MINOR`: the format of containers/storage.
+/// `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`, `char-MAJOR-MINOR`: the format of containers/storage. While
+/// label and host mode change together it has a fifth field, octal: the host's mode that is not yet the label's.
 public struct Label: Hashable, Sendable {
     public var uid: UInt32
     public var gid: UInt32
@@ -11,6 +12,17 @@ public struct Label: Hashable, Sendable {
     public var mode: UInt32
     /// Nil where the label leaves it to the host's file, as fuse-overlayfs' three-field form does.
     public var kind: NodeKind?
+    /// What the host's own mode says beside this label.
+    var mirror = Mirror.mirrored
+
+    enum Mirror: Hashable, Sendable {
+        /// The label's rwx bits, raised to the floor. Anything else is a developer's chmod.
+        case mirrored
+        /// As `mirrored`, but these bits stand there for a while, and are nobody's chmod.
+        case standing(UInt32)
+        /// Nothing: the label is of a kind that we don't write.
+        case unrelated
+    }
 
     public init(uid: UInt32, gid: UInt32, mode: UInt32, kind: NodeKind?) {
         self.uid = uid
@@ -34,10 +46,17 @@ public struct Label: Hashable, Sendable {
             // With S_IFMT bits even this form knows a FIFO from a file; of a device it lacks the number.
             let kind = NodeKind(FileFormat(mode: mode)).flatMap { $0 == .pipe || $0 == .socket ? $0 : nil }
             self.init(uid: uid, gid: gid, mode: mode, kind: kind)
+            mirror = .unrelated
             return
         }
-        guard Self.take(UInt8(ascii: ":"), &rest), let kind = Self.takeKind(&rest), rest.isEmpty else { return nil }
+        guard Self.take(UInt8(ascii: ":"), &rest), let kind = Self.takeKind(&rest) else { return nil }
         self.init(uid: uid, gid: gid, mode: mode, kind: kind)
+        if mode & ~0o7777 != 0 { mirror = .unrelated }
+        guard !rest.isEmpty else { return }
+        guard Self.take(UInt8(ascii: ":"), &rest), let standing = Self.takeNumber(&rest, radix: 8), standing <= 0o7777,
+            rest.isEmpty
+        else { return nil }
+        mirror = .standing(standing)
     }
 
     private typealias Bytes = Slice<UnsafeRawBufferPointer>
@@ -82,19 +101,34 @@ public struct Label: Hashable, Sendable {
         return isBlock ? .block(major: major, minor: minor) : .character(major: major, minor: minor)
     }
 
+    /// The kind that a label's TYPE names.
+    static func kind(_ text: UnsafeRawBufferPointer) -> NodeKind? {
+        var rest = text[...]
+        guard let kind = takeKind(&rest), rest.isEmpty else { return nil }
+        return kind
+    }
+
     /// The value as it is stored.
     public var text: String {
-        let type =
-            switch kind {
-            case nil: ""
-            case .file: ":file"
-            case .directory: ":dir"
-            case .symlink: ":symlink"
-            case .pipe: ":pipe"
-            case .socket: ":socket"
-            case .block(let major, let minor): ":block-\(major)-\(minor)"
-            case .character(let major, let minor): ":char-\(major)-\(minor)"
-            }
-        return "\(uid):\(gid):0\(String(mode, radix: 8))\(type)"
+        let type = kind.map { ":\($0.labelText)" } ?? ""
+        guard case .standing(let mode) = mirror else { return "\(uid):\(gid):\(Self.octal(self.mode))\(type)" }
+        return "\(uid):\(gid):\(Self.octal(self.mode))\(type):\(Self.octal(mode))"
+    }
+
+    private static func octal(_ mode: UInt32) -> String { "0\(String(mode, radix: 8))" }
+}
+
+extension NodeKind {
+    /// The TYPE of a label.
+    var labelText: String {
+        switch self {
+        case .file: "file"
+        case .directory: "dir"
+        case .symlink: "symlink"
+        case .pipe: "pipe"
+        case .socket: "socket"
+        case .block(let major, let minor): "block-\(major)-\(minor)"
+        case .character(let major, let minor): "char-\(major)-\(minor)"
+        }
     }
 }

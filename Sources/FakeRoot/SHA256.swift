@@ -1,4 +1,5 @@
 internal import CNettle
+public import LinuxFiles
 
 /// A SHA-256 hash in the making; of a file's content, for the manifest, and of an OCI layer.
 ///
@@ -52,6 +53,21 @@ public struct SHA256: ~Copyable {
         var hash = SHA256()
         hash.update(bytes)
         return hash.finish()
+    }
+
+    /// The hash of a whole file.
+    /// - Parameter descriptor: open for reading.
+    public static func hash(contentOf descriptor: CInt) throws(Errno) -> [UInt8] {
+        var hash = SHA256()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+        defer { buffer.deallocate() }
+        var offset: Int64 = 0
+        while true {
+            let count = try System.read(descriptor, into: buffer, at: offset)
+            if count == 0 { return hash.finish() }
+            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += Int64(count)
+        }
     }
 
     /// A hash as people and OCI descriptors write it: 64 lower-case hexadecimal digits.

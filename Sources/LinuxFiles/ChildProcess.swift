@@ -125,6 +125,23 @@ public final class ChildProcess {
         if let ending { return ending }
         var status: CInt = 0
         _ = try retrying { waitpid(processID, &status, 0) }
+        return finish(status)
+    }
+
+    /// Waits until the program has ended, for a limited time.
+    /// - Returns: nil if it still runs.
+    public func wait(seconds: Double) throws(Errno) -> Ending? {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while true {
+            if let ending { return ending }
+            var status: CInt = 0
+            if try retrying({ waitpid(processID, &status, WNOHANG) }) != 0 { return finish(status) }
+            guard ContinuousClock.now < end else { return nil }
+            usleep(10_000)
+        }
+    }
+
+    private func finish(_ status: CInt) -> Ending {
         let signal = status & 0x7f
         let ending = signal == 0 ? Ending.exited(status >> 8 & 0xff) : .signalled(signal)
         self.ending = ending

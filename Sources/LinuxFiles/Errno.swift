@@ -42,6 +42,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let ELOOP = Errno(rawValue: 40)
     public static let ENODATA = Errno(rawValue: 61)
     public static let EPROTO = Errno(rawValue: 71)
+    public static let ENOTUNIQ = Errno(rawValue: 76)
     public static let EMSGSIZE = Errno(rawValue: 90)
     public static let EOPNOTSUPP = Errno(rawValue: 95)
     public static let ECONNRESET = Errno(rawValue: 104)

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// A lock with a condition to wait for, over state that it guards.

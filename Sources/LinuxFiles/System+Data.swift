@@ -84,6 +84,13 @@ extension System {
         _ = try retrying { dataOnly ? fdatasync(descriptor) : fsync(descriptor) }
     }
 
+    /// Writes all that the file system with this file holds in memory to the disk.
+    ///
+    /// The corresponding C function is `syncfs`.
+    public static func synchronizeFileSystem(_ descriptor: CInt) throws(Errno) {
+        _ = try retrying { clinux_syncfs(descriptor) }
+    }
+
     /// Moves the position of an open directory or file.
     ///
     /// The corresponding C function is `lseek` with SEEK_SET.

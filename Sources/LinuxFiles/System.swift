@@ -88,6 +88,19 @@ public enum System {
         return FileStatus(status)
     }
 
+    /// Opens a path as a process would whose root is the directory: symbolic links and ".." lead nowhere else.
+    ///
+    /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
+    public static func open(
+        inRoot directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode
+    ) throws(Errno) -> OwnedDescriptor {
+        let resolve = clinux_RESOLVE_IN_ROOT | clinux_RESOLVE_NO_MAGICLINKS
+        let flags = UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC))
+        return OwnedDescriptor(owning: try retrying { clinux_openat2(directory, path, flags, 0, resolve) })
+    }
+
     /// The corresponding C function is `statx` with AT_SYMLINK_NOFOLLOW.
     public static func status(at directory: CInt, _ path: UnsafePointer<CChar>) throws(Errno) -> FileStatus {
         var status = clinux_stat()
@@ -275,6 +288,9 @@ public enum System {
     public static func deviceNumbers(_ rawDevice: UInt64) -> (major: UInt32, minor: UInt32) {
         (clinux_major(rawDevice), clinux_minor(rawDevice))
     }
+
+    /// How many threads can work at a time. The corresponding C function is `sysconf` with _SC_NPROCESSORS_ONLN.
+    public static var processorCount: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 
     /// The corresponding C function is `getpid`.
     public static var processID: CInt { getpid() }

@@ -4,7 +4,7 @@ internal import LinuxFiles
 
 /// An entry's header, as libarchive gives it; valid until the reader goes on.
 struct ArchiveEntry {
-    private let raw: OpaquePointer
+    let raw: OpaquePointer
 
     init(_ raw: OpaquePointer) {
         self.raw = raw
@@ -23,7 +23,14 @@ struct ArchiveEntry {
     func imageEntry() throws(ImageError) -> ImageEntry {
         guard !pathname.isEmpty else { throw .refused("an entry without a name", "it can't be made") }
         if let hardLink {
-            return ImageEntry(path: Array(pathname), body: .hardLink(Array(hardLink)), permissions: permissions)
+            // cpio has the content with a file's last name, and `pax -o linkdata` with each.
+            return ImageEntry(
+                path: Array(pathname),
+                body: .hardLink(Array(hardLink)),
+                permissions: permissions,
+                size: UInt64(max(size, 0)),
+                modificationTime: modificationTime
+            )
         }
         guard let kind else { throw refusal("Linux has no such type of file or device number") }
         guard let owner else { throw refusal("its owner or group is no number that Linux has") }
@@ -49,7 +56,7 @@ struct ArchiveEntry {
 
     private func refusal(_ reason: String) -> ImageError { .refused(printable(pathname), reason) }
 
-    private static func bytes(_ text: UnsafePointer<CChar>?) -> UnsafeBufferPointer<UInt8> {
+    static func bytes(_ text: UnsafePointer<CChar>?) -> UnsafeBufferPointer<UInt8> {
         guard let text else { return UnsafeBufferPointer(start: nil, count: 0) }
         var count = 0
         while text[count] != 0 { count += 1 }
@@ -78,7 +85,13 @@ struct ArchiveEntry {
         return Owner(uid: uid, gid: gid)
     }
 
-    private var permissions: UInt32 { UInt32(archive_entry_perm(raw)) & 0o7777 }
+    /// The group's bits are the mask's where there is an access ACL, as Linux has it in the mode; libarchive puts
+    /// the owning group's own entry there.
+    private var permissions: UInt32 {
+        let permissions = UInt32(archive_entry_perm(raw)) & 0o7777
+        guard let list = accessList else { return permissions }
+        return permissions & 0o7000 | list.modeBits
+    }
 
     /// In bytes, holes included.
     private var size: Int64 { archive_entry_size(raw) }
@@ -89,21 +102,5 @@ struct ArchiveEntry {
             seconds: Int64(archive_entry_mtime(raw)),
             nanoseconds: UInt32(clamping: archive_entry_mtime_nsec(raw))
         )
-    }
-
-    /// Whether there are access control lists; libarchive delivers them apart from the attributes.
-    var hasAccessControlLists: Bool { archive_entry_acl_types(raw) != 0 }
-
-    private var attributes: [ImageEntry.Attribute] {
-        guard archive_entry_xattr_reset(raw) > 0 else { return [] }
-        var attributes: [ImageEntry.Attribute] = []
-        var name: UnsafePointer<CChar>?
-        var value: UnsafeRawPointer?
-        var size = 0
-        while archive_entry_xattr_next(raw, &name, &value, &size) == ARCHIVE_OK {
-            let value = UnsafeRawBufferPointer(start: value, count: size)
-            attributes.append(ImageEntry.Attribute(name: Array(Self.bytes(name)), value: Array(value)))
-        }
-        return attributes
     }
 }

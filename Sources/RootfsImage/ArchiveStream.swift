@@ -1,3 +1,4 @@
+internal import FakeRoot
 internal import LinuxFiles
 
 /// The archive's decompressed bytes, made ahead by a thread of their own.
@@ -17,6 +18,8 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         var counts = [Int](repeating: 0, count: ArchiveStream.blockCount)
         var end: End?
         var isAbandoned = false
+        /// Known when the first block is filled.
+        var isCompressed = false
     }
 
     private enum End: Sendable {
@@ -27,18 +30,24 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
     private static let blockCount = 4
     private static let blockSize = 256 << 10
 
-    private let input: CompressedInput
+    let input: any ByteInput
     private let cancellation: Cancellation
     private let blocks: UnsafeMutableRawBufferPointer
     private let monitor = Monitor(State())
+    /// Of the decompressed bytes; the thread's until the end has been seen.
+    private var hash: SHA256?
 
     // The consumer's.
     private var taken = 0
+    /// Given back, to be given once more.
+    private var unread: UnsafeRawBufferPointer?
     private(set) var failure: ImageError?
 
     /// Starts to read.
+    /// - Parameter isHashed: whether `finishHash` will be asked for.
     /// - Throws: `badArchive` for an empty file, and what opening the decompressor gives.
-    init(_ input: CompressedInput, _ cancellation: Cancellation) throws(ImageError) {
+    init(_ input: any ByteInput, isHashed: Bool = false, _ cancellation: Cancellation) throws(ImageError) {
+        if isHashed { hash = SHA256() }
         self.input = input
         self.cancellation = cancellation
         blocks = .allocate(byteCount: Self.blockCount * Self.blockSize, alignment: 4096)
@@ -58,8 +67,27 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         monitor.update { $0.isAbandoned = true }
     }
 
+    /// The first block, which `next` gives once more; empty if there is none.
+    func peek() throws(ImageError) -> UnsafeRawBufferPointer {
+        let first = try next()
+        giveBack(first)
+        return first
+    }
+
+    /// Gives back the end of the block that `next` gave last.
+    func giveBack(_ rest: UnsafeRawBufferPointer) {
+        unread = rest
+    }
+
+    /// Whether the input is compressed; known once there was a block.
+    var isCompressed: Bool { monitor.update { $0.isCompressed } }
+
     /// The next block, valid until the next call; empty at the end.
     func next() throws(ImageError) -> UnsafeRawBufferPointer {
+        if let unread {
+            self.unread = nil
+            return unread
+        }
         if let failure { throw failure }
         do throws(ImageError) {
             return try take()
@@ -68,6 +96,9 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
             throw error
         }
     }
+
+    /// The SHA-256 of all decompressed bytes; only after `next` has given the end.
+    func finishHash() -> [UInt8] { hash?.finish() ?? [] }
 
     private func take() throws(ImageError) -> UnsafeRawBufferPointer {
         let index = taken
@@ -123,6 +154,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
                 case .filter(let decoder): try decoder.read(into: block(index))
                 }
             if count == 0 { return }
+            hash?.update(UnsafeRawBufferPointer(rebasing: block(index)[..<count]))
             monitor.update { state in
                 state.counts[current % Self.blockCount] = count
                 state.filled = current + 1
@@ -133,8 +165,14 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
 
     private func openDecoder() throws(ImageError) -> Decoder {
         let first = try input.next()
-        guard !first.isEmpty else { throw ImageError(.badArchive, "the archive is empty: it has no bytes at all") }
-        if GzipDecoder.recognizes(first) { return .gzip(try GzipDecoder(input, first: first)) }
-        return .filter(try FilterDecoder(input, first: first))
+        guard !first.isEmpty else { throw ImageError(.badArchive, "\(input.name) is empty: it has no bytes at all") }
+        if GzipDecoder.recognizes(first) {
+            monitor.update { $0.isCompressed = true }
+            return .gzip(try GzipDecoder(input, first: first))
+        }
+        let decoder = try FilterDecoder(input, first: first)
+        let isCompressed = decoder.isCompressed
+        monitor.update { $0.isCompressed = isCompressed }
+        return .filter(decoder)
     }
 }

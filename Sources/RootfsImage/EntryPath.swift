@@ -3,7 +3,7 @@ internal import LinuxFiles
 
 /// The path of an archive's entry, relative to the tree's root, checked name by name.
 ///
-/// As GNU tar does, "/" and "./" at the beginning are stripped, and with them empty names and "." in the middle.
+/// "./" at the beginning is stripped, and with it empty names and "." in the middle.
 struct EntryPath {
     /// The names, joined by "/"; empty for the root itself.
     let bytes: [UInt8]
@@ -15,6 +15,7 @@ struct EntryPath {
     static let maxLength = 4095
 
     enum Refusal: String, Error {
+        case absolute = "its name begins with a \"/\""
         case dotDot = "its path has a \"..\""
         case longName = "a name in its path is longer than 255 bytes"
         case longPath = "its path is longer than 4095 bytes"
@@ -22,7 +23,9 @@ struct EntryPath {
         case reservedName = "names that begin with \".usb9pfs-new.\" are reserved"
     }
 
-    init(_ raw: [UInt8]) throws(Refusal) {
+    /// - Parameter stripsSlash: whether a "/" at the beginning is stripped, and no reason to refuse the path.
+    init(_ raw: [UInt8], stripsSlash: Bool) throws(Refusal) {
+        guard stripsSlash || raw.first != UInt8(ascii: "/") else { throw .absolute }
         var bytes: [UInt8] = []
         var ranges: [Range<Int>] = []
         bytes.reserveCapacity(raw.count)
@@ -67,6 +70,12 @@ struct EntryPath {
 
     /// The last component; there is none for the root.
     var last: ArraySlice<UInt8> { component(ranges.count - 1) }
+
+    /// The path of the directory; empty for the root.
+    var parent: [UInt8] { ranges.count > 1 ? Array(bytes[..<ranges[ranges.count - 2].upperBound]) : [] }
+
+    /// The path of another name in the same directory.
+    func sibling(_ name: [UInt8]) -> [UInt8] { parent.isEmpty ? name : parent + [UInt8(ascii: "/")] + name }
 
     /// The path as it may be printed.
     var description: String { isRoot ? "./" : printable(bytes) }

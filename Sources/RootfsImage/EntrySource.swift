@@ -14,6 +14,9 @@ protocol EntrySource: AnyObject {
     /// What was odd but not wrong about the entry given last; printable.
     var notice: String? { get }
 
+    /// What was odd about the source as a whole; known after `finish`, printable.
+    var closingNotices: [String] { get }
+
     /// To be called after the last entry: verifies what can be verified only then, such as a checksum at the end.
     func finish() throws(ImageError)
 
@@ -22,8 +25,18 @@ protocol EntrySource: AnyObject {
 
     /// Bytes in the whole source; nil where nobody knows, as with a pipe.
     var bytesTotal: UInt64? { get }
+
+    /// About how many entries there are, for a progress bar where bytes don't tell; nil if nobody knows.
+    var entriesTotal: Int? { get }
+
+    /// Of an image in layers, the number of the one that the entry given last belongs to, from 0; there, names with
+    /// ".wh." before them remove what lower layers have. Nil for everything else.
+    var layer: Int? { get }
 }
 
 extension EntrySource {
     var notice: String? { nil }
+    var closingNotices: [String] { [] }
+    var entriesTotal: Int? { nil }
+    var layer: Int? { nil }
 }

@@ -8,6 +8,8 @@ struct ExportTarget: ~Copyable {
     enum Shape {
         case file
         case directory
+        /// A directory that never becomes the target: for what must be whole before the target can be written.
+        case scratch
     }
 
     private let parent: OwnedDescriptor
@@ -43,7 +45,7 @@ struct ExportTarget: ~Copyable {
         let target = try targetName(last, path)
         let parent = try StagingDirectory.openParent(parentPath)
         try checkOutside(tree, parent.raw, path)
-        let existing = try inspect(target, in: parent.raw, shape, path, mayReplace)
+        let existing = shape == .scratch ? .nothing : try inspect(target, in: parent.raw, shape, path, mayReplace)
         let prefix = Array(".".utf8) + last.utf8.prefix(200) + Array(".exporting-".utf8)
         removeLeftovers(prefix, in: parent.raw)
         do throws(Errno) {
@@ -52,7 +54,7 @@ struct ExportTarget: ~Copyable {
                 switch shape {
                 case .file:
                     return try System.open(at: parent.raw, name, [.readWrite, .create, .exclusive, .noFollow], mode: mode)
-                case .directory:
+                case .directory, .scratch:
                     try System.makeDirectory(at: parent.raw, name, mode: mode)
                     return try System.open(at: parent.raw, name, [.readOnly, .directory, .noFollow])
                 }
@@ -122,7 +124,7 @@ struct ExportTarget: ~Copyable {
                 path,
                 hint: "It is no file, so nothing replaces it: choose another name. - is standard output."
             )
-        case (.directory, _):
+        case (.directory, _), (.scratch, _):
             throw alreadyThere(path, hint: "It is no OCI layout, so nothing replaces it: choose another name.")
         }
     }
@@ -172,6 +174,15 @@ struct ExportTarget: ~Copyable {
                 try System.removeTree(at: parent, name)
                 extendLifetime(leftover)
             } catch {}
+        }
+    }
+
+    /// Bytes in a file.
+    func size() throws(ImageError) -> UInt64 {
+        do throws(Errno) {
+            return try System.status(of: descriptor.raw).size
+        } catch {
+            throw ImageError("can't look at \(path)", error)
         }
     }
 

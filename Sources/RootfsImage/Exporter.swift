@@ -112,6 +112,7 @@ public struct Exporter {
                 hint: "Name a file."
             )
         }
+        let compression = compression(for: kind)
         if let level = options.level, let levels = compression.levels, !levels.contains(level) {
             throw ImageError(
                 .badDestination,
@@ -122,7 +123,17 @@ public struct Exporter {
         return kind
     }
 
-    private var compression: Compression { options.compression ?? Compression(suffixOf: target) }
+    private func compression(for kind: TargetKind) -> Compression {
+        if let compression = options.compression { return compression }
+        switch kind {
+        case .tar, .cpio: return Compression(suffixOf: target)
+        case .squashfs: return .zstd
+        case .oci, .ociArchive: return .gzip
+        case .ext4: return .none
+        }
+    }
+
+    // MARK: Kinds of targets
 
     private func write(
         _ walk: TreeWalk,
@@ -132,28 +143,48 @@ public struct Exporter {
         _ observer: @escaping Observer,
         _ summary: inout ExportSummary
     ) throws(ImageError) {
-        let file = try ExportTarget.make(
+        let platform = try kind == .oci || kind == .ociArchive ? platform(of: tree) : nil
+        let made = try ExportTarget.make(
             for: target,
-            .file,
-            mode: 0o666 & ~mask,
+            kind == .oci ? .directory : .file,
+            mode: (kind == .oci ? 0o777 : 0o666) & ~mask,
             mayReplace: options.replacesTarget,
             outside: tree.root.raw
         )
         do throws(ImageError) {
-            let output = DescriptorOutput(file.descriptor.raw, name: target)
-            summary.losses = try write(walk, to: streamSink(kind, output), observer)
-            summary.targetBytes = output.count
-            try file.commit()
+            let output = DescriptorOutput(made.descriptor.raw, name: target)
+            switch kind {
+            case .tar, .cpio:
+                summary.losses = try write(walk, to: streamSink(kind, output), observer)
+            case .squashfs:
+                let sink = try SquashfsSink(
+                    made.descriptor.raw,
+                    compression(for: kind),
+                    level: options.level,
+                    time: options.sourceDateEpoch ?? 0
+                )
+                summary.losses = try write(walk, to: sink, observer)
+            case .ext4: throw .ext4Missing
+            case .oci:
+                let sink = try OCISink(made.descriptor.raw, ociSettings(platform))
+                summary.losses = try write(walk, to: sink, observer)
+                summary.targetBytes = sink.size
+            case .ociArchive:
+                summary.losses = try writeArchive(walk, tree, ociSettings(platform), to: output, observer)
+            }
+            if kind != .oci { summary.targetBytes = try made.size() }
+            try made.commit()
         } catch {
-            file.discard()
+            made.discard()
             throw error
         }
     }
 
     private func streamSink(_ kind: TargetKind, _ output: any ByteOutput) throws(ImageError) -> any EntrySink {
+        let compression = compression(for: kind)
         let compressed: any ByteOutput =
             compression == .none ? output : try CompressedOutput(output, compression, level: options.level)
-        return TarSink(compressed)
+        return kind == .cpio ? CpioSink(compressed) : TarSink(compressed)
     }
 
     private func write(
@@ -167,4 +198,67 @@ public struct Exporter {
         if options.isStrict, !losses.isEmpty { throw .lossy(losses) }
         return losses
     }
+
+    // MARK: OCI
+
+    private func platform(of tree: FakeRootTree) throws(ImageError) -> Platform {
+        if let text = options.platform {
+            if let platform = Platform(parsing: text) { return platform }
+            throw ImageError(
+                .badDestination,
+                "'\(text)' is no platform",
+                hint: "Write OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/arm64 or linux/arm/v7."
+            )
+        }
+        if let platform = Platform.guess(from: tree.root.raw) { return platform }
+        throw ImageError(
+            .badDestination,
+            "no program in the tree tells what platform it is for",
+            hint: "Say it: --platform linux/arm64"
+        )
+    }
+
+    private func ociSettings(_ platform: Platform?) throws(ImageError) -> OCISink.Settings {
+        guard let platform else { preconditionFailure("an OCI image has a platform") }
+        let compression = compression(for: .oci)
+        guard [.none, .gzip, .zstd].contains(compression) else {
+            throw ImageError(
+                .badDestination,
+                "an OCI layer can't be compressed with \(compression.rawValue)",
+                hint: "Choose gzip, zstd or none."
+            )
+        }
+        return OCISink.Settings(
+            platform: platform,
+            compression: compression,
+            level: options.level,
+            created: options.sourceDateEpoch ?? 0,
+            name: options.imageName
+        )
+    }
+
+    /// The layer's name and size stand before it in the archive, so the layout is made as a directory first.
+    private func writeArchive(
+        _ walk: TreeWalk,
+        _ tree: FakeRootTree,
+        _ settings: OCISink.Settings,
+        to output: DescriptorOutput,
+        _ observer: @escaping Observer
+    ) throws(ImageError) -> ExportLosses {
+        let scratch = try ExportTarget.make(
+            for: target,
+            .scratch,
+            mode: 0o700,
+            mayReplace: false,
+            outside: tree.root.raw
+        )
+        defer { scratch.discard() }
+        let losses = try write(walk, to: OCISink(scratch.descriptor.raw, settings), observer)
+        try OCIArchive(scratch.descriptor.raw, cancellation).write(to: output)
+        return losses
+    }
+}
+
+extension ImageError {
+    fileprivate static let ext4Missing = ImageError(.badDestination, "ext4 images can't be made yet")
 }

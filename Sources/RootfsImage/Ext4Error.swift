@@ -15,7 +15,8 @@ extension ImageError {
     /// The error for a code that libext2fs gave: one of its own, or an `errno`.
     /// - Parameter action: what was being done, to go before ": No such file or directory".
     static func ext4(_ action: String, _ code: errcode_t, check: String) -> ImageError {
-        if code > 0, code < 4096 { return ImageError(action, Errno(rawValue: CInt(code))) }
+        // EINVAL: it went to a block that no file can have.
+        if code > 0, code < 4096, code != errcode_t(Errno.EINVAL.rawValue) { return ImageError(action, Errno(rawValue: CInt(code))) }
         return .damagedExt4("\(action): \(ext4Text(code))", check: check)
     }
 

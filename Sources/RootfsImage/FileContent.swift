@@ -1,16 +1,25 @@
+internal import FakeRoot
 internal import LinuxFiles
 
 /// A file being filled from an archive; what is not written stays a hole.
 final class FileContent {
+    /// More holes than this are not hashed, in bytes: they cost nothing but would take minutes.
+    private static let maxHashedHoles: UInt64 = 1 << 30
+
     private let descriptor: CInt
     private(set) var written: UInt64 = 0
     private var end: Int64 = 0
+    private var hash: SHA256?
+    private var holes: UInt64 = 0
 
-    init(_ descriptor: CInt) {
+    /// - Parameter isHashed: whether `finish` is to give the content's hash.
+    init(_ descriptor: CInt, isHashed: Bool = false) {
         self.descriptor = descriptor
+        if isHashed { hash = SHA256() }
     }
 
     func write(_ block: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) {
+        updateHash(block, at: offset)
         var rest = block
         var position = offset
         // A short write comes before ENOSPC or EFBIG; the next one tells which.
@@ -23,8 +32,34 @@ final class FileContent {
         end = max(end, position)
     }
 
+    /// While the bytes are in the processor's cache.
+    private func updateHash(_ block: UnsafeRawBufferPointer, at offset: Int64) {
+        guard hash != nil else { return }
+        // Blocks out of order: the hash can't be had without reading the file.
+        guard offset >= end else {
+            hash = nil
+            return
+        }
+        updateHash(holeTo: offset)
+        hash?.update(block)
+    }
+
+    private func updateHash(holeTo offset: Int64) {
+        guard hash != nil, offset > end else { return }
+        holes += UInt64(offset - end)
+        if holes > Self.maxHashedHoles {
+            hash = nil
+        } else {
+            hash?.update(zeros: UInt64(offset - end))
+        }
+    }
+
     /// - Parameter size: of the whole file in bytes, a hole at its end included.
-    func finish(size: Int64) throws(Errno) {
+    /// - Returns: the SHA-256 of the content; nil if nobody asked for it, or it can't be had at a fair price.
+    @discardableResult
+    func finish(size: Int64) throws(Errno) -> [UInt8]? {
+        updateHash(holeTo: size)
         if end < size { try System.truncate(descriptor, to: size) }
+        return hash?.finish()
     }
 }

@@ -6,14 +6,14 @@ internal import CArchive
 /// Only filters that work inside the process: libarchive would start a program for others.
 final class FilterDecoder {
     private let archive: OpaquePointer
-    private let input: CompressedInput
+    private let input: any ByteInput
     /// Read already, to recognize the format.
     private var first: UnsafeRawBufferPointer?
     /// What is left of the last decompressed block.
     private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
     private var isAtEnd = false
 
-    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImageError) {
+    init(_ input: any ByteInput, first: UnsafeRawBufferPointer) throws(ImageError) {
         guard let archive = archive_read_new() else {
             throw ImageError(.system, "no memory to decompress the archive")
         }
@@ -41,6 +41,9 @@ final class FilterDecoder {
     deinit {
         archive_read_free(archive)
     }
+
+    /// Whether there is anything to decompress.
+    var isCompressed: Bool { archive_filter_code(archive, 0) != ARCHIVE_FILTER_NONE }
 
     /// Gives libarchive the next compressed block.
     private func supply(_ block: inout UnsafeRawPointer?) -> Int {
@@ -89,6 +92,6 @@ final class FilterDecoder {
         guard code != ARCHIVE_OK, code != ARCHIVE_WARN else { return }
         if let failure = input.failure { throw failure }
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "wrong compressed data"
-        throw .damaged(text, at: input.bytesRead)
+        throw .damaged(input.name, text, at: input.bytesRead)
     }
 }

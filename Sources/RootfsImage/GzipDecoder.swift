@@ -5,7 +5,7 @@ internal import CZlib
 /// libarchive's own gzip filter does not look at either (seen with 3.6), so a flipped
 /// bit could become a wrong byte in a file.
 final class GzipDecoder {
-    private let input: CompressedInput
+    private let input: any ByteInput
     private var rest: UnsafeRawBufferPointer
     /// On the heap: zlib refuses a stream that has moved.
     private let stream: UnsafeMutablePointer<z_stream>
@@ -13,7 +13,7 @@ final class GzipDecoder {
     private var position = Position.inMember
 
     /// - Parameter first: the first block of `input`, which was read to recognize the format.
-    init(_ input: CompressedInput, first: UnsafeRawBufferPointer) throws(ImageError) {
+    init(_ input: any ByteInput, first: UnsafeRawBufferPointer) throws(ImageError) {
         self.input = input
         rest = first
         stream = .allocate(capacity: 1)
@@ -84,16 +84,18 @@ final class GzipDecoder {
     }
 
     private func damaged(_ what: String) -> ImageError {
-        .damaged(what, at: input.bytesRead - UInt64(rest.count))
+        .damaged(input.name, what, at: input.bytesRead - UInt64(rest.count))
     }
 }
 
 extension ImageError {
-    /// - Parameter offset: where in the archive file, in bytes.
-    static func damaged(_ what: String, at offset: UInt64) -> ImageError {
+    /// - Parameters:
+    ///   - name: what the archive is called.
+    ///   - offset: where in the archive file, in bytes.
+    static func damaged(_ name: String, _ what: String, at offset: UInt64) -> ImageError {
         ImageError(
             .badArchive,
-            "the archive is damaged at byte \(offset): \(what)",
+            "\(name) is damaged at byte \(offset): \(what)",
             hint: "Download or copy it again, and compare its checksum with the one where it came from."
         )
     }

@@ -51,16 +51,39 @@ public struct ImageError: Error, Hashable, Sendable {
 }
 
 extension ImageError {
+    /// Runs a system call.
+    /// - Parameter action: what is being done, as for `init(_:_:)`.
+    static func attempt<Result: ~Copyable>(
+        _ action: @autoclosure () -> String,
+        _ body: () throws(Errno) -> Result
+    ) throws(ImageError) -> Result {
+        do throws(Errno) {
+            return try body()
+        } catch {
+            throw ImageError(action(), error)
+        }
+    }
+
+    /// The error for more content than the user allows.
+    /// - Parameter name: of the entry or the source, printable.
+    static func tooLarge(_ name: String, limit: UInt64) -> ImageError {
+        ImageError(
+            .refusedEntry,
+            "refused \(name): with it the content is larger than the \(limit) bytes allowed",
+            hint: "If the source can be trusted, allow more with --max-size."
+        )
+    }
+
     /// The error for an entry that must not or can't be made.
     /// - Parameters:
     ///   - name: the entry's path, printable.
     ///   - reason: goes after it.
-    static func refused(_ name: String, _ reason: String) -> ImageError {
-        ImageError(
-            .refusedEntry,
-            "refused \(name): \(reason)",
-            hint: "Such an archive can't become a root filesystem; make it again without this entry."
-        )
+    static func refused(
+        _ name: String,
+        _ reason: String,
+        hint: String = "Such an archive can't become a root filesystem; make it again without this entry."
+    ) -> ImageError {
+        ImageError(.refusedEntry, "refused \(name): \(reason)", hint: hint)
     }
 }
 

@@ -1,5 +1,7 @@
 /// What an import did.
 public struct ImportSummary: Hashable, Sendable {
+    /// What the source was imported as.
+    public var kind = SourceKind.tar
     /// Entries of the archive, its root directory's included.
     public var entries = 0
     public var files = 0
@@ -11,6 +13,8 @@ public struct ImportSummary: Hashable, Sendable {
     public var specials = 0
     /// Entries that took the place of an earlier one of the same name.
     public var replaced = 0
+    /// Whiteouts of a container image's layers.
+    public var whiteouts = 0
     /// Bytes of file content written; holes of sparse files don't count.
     public var contentBytes: UInt64 = 0
     /// Bytes of the archive file.

@@ -23,9 +23,16 @@ extension TreeExtraction {
     func checkedPath(_ entry: ImageEntry) throws(ImageError) -> EntryPath {
         let path: EntryPath
         do throws(EntryPath.Refusal) {
-            path = try EntryPath(entry.path)
+            path = try EntryPath(entry.path, stripsSlash: options.stripsAbsoluteNames)
         } catch {
-            throw .refused(printable(entry.path), error.rawValue)
+            let name = printable(entry.path)
+            guard error == .absolute else { throw .refused(name, error.rawValue) }
+            throw .refused(
+                name,
+                error.rawValue,
+                hint: "If it is meant relative to the new root, as an archive made with tar -P is:\n"
+                    + "    --strip-absolute"
+            )
         }
         guard !path.isRoot || entry.body == .directory else {
             throw .refused(printable(entry.path), "the root must be a directory")
@@ -34,8 +41,10 @@ extension TreeExtraction {
     }
 
     /// Makes something new under an entry's name, in the place of whatever is there.
+    /// - Parameter kind: what it will be; nil for another name of a file.
     func create<Result: ~Copyable>(
         _ path: EntryPath,
+        _ kind: NodeKind?,
         _ make: (borrowing FileName, CInt) throws(Errno) -> Result
     ) throws(Failure) -> Result {
         let directory = try enterParent(of: path)
@@ -45,18 +54,42 @@ extension TreeExtraction {
             do throws(Errno) {
                 return try make(name, directory)
             } catch .EEXIST {
-                let isDirectory = try name.withCString { (name) throws(Errno) in
-                    try System.status(at: directory, name).format == .directory
-                }
-                try tree.unlink(name, in: directory, isDirectory: isDirectory)
+                try makeRoom(name, in: directory, for: kind, path)
                 summary.replaced += 1
                 return try make(name, directory)
             }
-        } catch .ENOTEMPTY {
-            throw .refused("it would replace a directory that has content")
+        } catch .ENOTUNIQ {
+            throw .refused("an earlier entry of this name is of another kind")
         } catch {
             throw .system(error)
         }
+    }
+
+    /// Removes what an entry takes the place of.
+    /// - Throws: `ENOTUNIQ` if it may not, since what came after the earlier entry may count on what that was.
+    private func makeRoom(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        for kind: NodeKind?,
+        _ path: EntryPath
+    ) throws(Errno) {
+        if let layer = layers.layer, layer > 0, !replacesOwn {
+            // What a lower layer has, whatever it is.
+            try removeTree(name, in: directory)
+            removed(path.bytes)
+            return
+        }
+        let found = try tree.lookup(name, in: directory)
+        let old = try tree.status(of: found.raw).kind
+        let isSame =
+            switch (old, kind) {
+            case (.file, .file), (.file, nil), (.symlink, .symlink): true
+            // A special file may have been given another name as well.
+            case (_, nil): old != .directory
+            case (_, let kind?): old.isSpecial && kind.isSpecial
+            }
+        guard isSame else { throw .ENOTUNIQ }
+        try tree.unlink(name, in: directory, isDirectory: false)
     }
 
     /// The directory that stands under an entry's name already, if there is one.
@@ -78,7 +111,7 @@ extension TreeExtraction {
         return try system { () throws(Errno) in try tree.lookup(FileName(path.last.span.bytes), in: directory) }
     }
 
-    private func enterParent(of path: EntryPath) throws(Failure) -> CInt {
+    func enterParent(of path: EntryPath) throws(Failure) -> CInt {
         do throws(DirectoryStack.Failure) {
             return try directories.enterParent(of: path)
         } catch {

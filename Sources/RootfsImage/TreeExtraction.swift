@@ -5,13 +5,21 @@ internal import LinuxFiles
 final class TreeExtraction {
     let tree: FakeRootTree
     let directories: DirectoryStack
+    let options: ImportOptions
     var summary = ImportSummary()
+    /// What the layer in hand has brought.
+    var layers = LayerPaths()
+    /// Whether the layer in hand has brought something under the entry's path before.
+    private(set) var replacesOwn = false
+    /// Bytes in the files so far, holes included.
+    private var totalSize: UInt64 = 0
     /// What the root gets in the end; until then only its maker may look in.
     private var rootOwner = Owner(uid: 0, gid: 0)
     private var rootPermissions: UInt32 = 0o755
 
-    init(_ tree: FakeRootTree) throws(Errno) {
+    init(_ tree: FakeRootTree, _ options: ImportOptions = ImportOptions()) throws(Errno) {
         self.tree = tree
+        self.options = options
         directories = try DirectoryStack(tree)
     }
 
@@ -23,16 +31,25 @@ final class TreeExtraction {
     ) throws(ImageError) {
         let path = try checkedPath(entry)
         summary.entries += 1
+        try checkLimits(entry, path)
         if let notice = source.notice, summary.notices.count < ImportSummary.maxNotices {
             summary.notices.append("\(path.description): \(notice)")
         }
         do throws(Failure) {
+            if let layer = source.layer {
+                layers.begin(layer)
+                replacesOwn = layers.contains(path.bytes)
+                if try applyWhiteout(path, entry) {
+                    onProgress(summary.contentBytes)
+                    return
+                }
+            }
             switch entry.body {
             case .file: try makeFile(path, entry, from: source, onProgress)
             case .directory: try makeDirectory(path, entry)
             case .symlink(let target): try makeSymlink(path, entry, target)
             case .special(let kind): try makeSpecial(path, entry, kind)
-            case .hardLink(let target): try makeHardLink(path, to: target)
+            case .hardLink(let target): try makeHardLink(path, to: target, entry, from: source, onProgress)
             }
         } catch {
             throw importError(error, path)
@@ -53,6 +70,19 @@ final class TreeExtraction {
         return summary
     }
 
+    private func checkLimits(_ entry: ImageEntry, _ path: EntryPath) throws(ImageError) {
+        if let limit = options.maxEntries, summary.entries > limit {
+            throw .refused(
+                path.description,
+                "with it there are more than the \(limit) entries allowed",
+                hint: "If the source can be trusted, allow more with --max-entries."
+            )
+        }
+        let (sum, overflow) = totalSize.addingReportingOverflow(entry.size)
+        totalSize = overflow ? UInt64.max : sum
+        if let limit = options.maxSize, totalSize > limit { throw .tooLarge(path.description, limit: limit) }
+    }
+
     // MARK: Kinds of entries
 
     private func makeFile(
@@ -61,10 +91,30 @@ final class TreeExtraction {
         from source: any EntrySource,
         _ onProgress: (UInt64) -> Void
     ) throws(Failure) {
-        let file = try create(path) { (name, directory) throws(Errno) in
+        let file = try create(path, .file) { (name, directory) throws(Errno) in
             try tree.createFile(name, in: directory, owner: entry.owner, permissions: entry.permissions)
         }
-        let content = FileContent(file.raw)
+        let content = FileContent(file.raw, isHashed: true)
+        try fill(content, path, from: source, onProgress)
+        summary.files += 1
+        let hash = try system { () throws(Errno) in
+            let hash = try content.finish(size: Int64(clamping: entry.size))
+            try setAttributes(of: file.raw, from: entry)
+            if let time = entry.modificationTime {
+                try System.setTimes(of: file.raw, access: .keep, modification: .to(time))
+            }
+            return hash
+        }
+        count(entry)
+        record(path, entry, hash: hash)
+    }
+
+    private func fill(
+        _ content: FileContent,
+        _ path: EntryPath,
+        from source: any EntrySource,
+        _ onProgress: (UInt64) -> Void
+    ) throws(Failure) {
         do throws(ImageError) {
             try source.forEachBlock { (block, offset) throws(ImageError) -> Void in
                 do throws(Errno) {
@@ -78,15 +128,6 @@ final class TreeExtraction {
             throw .stopped(error)
         }
         summary.contentBytes += content.written
-        summary.files += 1
-        try system { () throws(Errno) in
-            try content.finish(size: Int64(clamping: entry.size))
-            try setAttributes(of: file.raw, from: entry)
-            if let time = entry.modificationTime {
-                try System.setTimes(of: file.raw, access: .keep, modification: .to(time))
-            }
-        }
-        count(entry)
     }
 
     private func makeDirectory(
@@ -94,6 +135,7 @@ final class TreeExtraction {
         _ entry: ImageEntry
     ) throws(Failure) {
         count(entry)
+        record(path, entry)
         guard !path.isRoot else {
             rootOwner = entry.owner
             rootPermissions = entry.permissions
@@ -114,12 +156,16 @@ final class TreeExtraction {
             do throws(Errno) {
                 let change = OwnerAndMode(uid: owner.uid, gid: owner.gid, permissions: entry.permissions)
                 try tree.change(existing.raw, change)
+                // The later entry's are all that it has.
+                for name in try tree.attributeNames(of: existing.raw).split(separator: 0) {
+                    try tree.removeAttribute(Array(name).span.bytes, of: existing.raw)
+                }
             } catch {
                 throw .system(error)
             }
             return existing
         }
-        try create(path) { (name, directory) throws(Errno) in
+        try create(path, .directory) { (name, directory) throws(Errno) in
             try tree.createDirectory(name, in: directory, owner: owner, permissions: entry.permissions)
         }
         summary.directories += 1
@@ -128,7 +174,7 @@ final class TreeExtraction {
 
     private func makeSymlink(_ path: EntryPath, _ entry: ImageEntry, _ target: [UInt8]) throws(Failure) {
         guard !target.isEmpty else { throw .refused("it points nowhere") }
-        try create(path) { (name, directory) throws(Errno) in
+        try create(path, .symlink) { (name, directory) throws(Errno) in
             try (target + [0]).span.withUnsafeBytes { (target) throws(Errno) in
                 guard let target = target.baseAddress else { throw .EINVAL }
                 let text = target.assumingMemoryBound(to: CChar.self)
@@ -137,12 +183,13 @@ final class TreeExtraction {
             try setTime(entry.modificationTime, of: name, in: directory)
         }
         summary.symlinks += 1
+        record(path, entry)
         if entry.owner != Owner(uid: 0, gid: 0) { summary.losses.symlinkOwners += 1 }
         summary.losses.attributes += entry.attributes.count
     }
 
     private func makeSpecial(_ path: EntryPath, _ entry: ImageEntry, _ kind: NodeKind) throws(Failure) {
-        try create(path) { (name, directory) throws(Errno) in
+        try create(path, kind) { (name, directory) throws(Errno) in
             try tree.createSpecial(
                 name,
                 in: directory,
@@ -158,6 +205,7 @@ final class TreeExtraction {
         }
         summary.specials += 1
         count(entry)
+        record(path, entry)
     }
 
     private func setTime(
@@ -171,10 +219,16 @@ final class TreeExtraction {
         }
     }
 
-    private func makeHardLink(_ path: EntryPath, to target: [UInt8]) throws(Failure) {
+    private func makeHardLink(
+        _ path: EntryPath,
+        to target: [UInt8],
+        _ entry: ImageEntry,
+        from source: any EntrySource,
+        _ onProgress: (UInt64) -> Void
+    ) throws(Failure) {
         let targetPath: EntryPath
         do throws(EntryPath.Refusal) {
-            targetPath = try EntryPath(target)
+            targetPath = try EntryPath(target, stripsSlash: options.stripsAbsoluteNames)
         } catch {
             throw .refused("the target of the hard link, \(printable(target)): \(error.rawValue)")
         }
@@ -182,11 +236,41 @@ final class TreeExtraction {
         let isDirectory = targetPath.isRoot || (try? System.status(of: file.raw).format) == .directory
         guard !isDirectory else { throw .refused("it is a hard link to \(targetPath.description), a directory") }
         guard path.bytes != targetPath.bytes else { return }
-        // The content, if there is any in this entry too (pax -o linkdata), is the target's: the reader skips it.
-        try create(path) { (name, directory) throws(Errno) in
+        try create(path, nil) { (name, directory) throws(Errno) in
             try tree.link(file.raw, as: name, in: directory)
         }
         summary.hardLinks += 1
+        let hash = try fillLinked(file.raw, path, entry, from: source, onProgress)
+        recordLink(path, to: targetPath, hash: hash, size: entry.size)
+    }
+
+    /// The content, if this entry has it: cpio gives it with a file's last name, and `pax -o linkdata` once more with
+    /// each.
+    /// - Returns: its hash; nil if there was none.
+    private func fillLinked(
+        _ file: CInt,
+        _ path: EntryPath,
+        _ entry: ImageEntry,
+        from source: any EntrySource,
+        _ onProgress: (UInt64) -> Void
+    ) throws(Failure) -> [UInt8]? {
+        guard entry.size > 0 else { return nil }
+        guard case .file? = try? tree.status(of: file).kind else {
+            throw .refused("it has content, and is a hard link to what is no regular file")
+        }
+        let opened = try system { () throws(Errno) in
+            try tree.truncate(file, to: 0)
+            return try tree.open(file, .readWrite)
+        }
+        let content = FileContent(opened.raw, isHashed: true)
+        try fill(content, path, from: source, onProgress)
+        return try system { () throws(Errno) in
+            let hash = try content.finish(size: Int64(clamping: entry.size))
+            if let time = entry.modificationTime {
+                try System.setTimes(of: opened.raw, access: .keep, modification: .to(time))
+            }
+            return hash
+        }
     }
 
     private func openTarget(_ path: EntryPath) throws(Failure) -> OwnedDescriptor {

@@ -13,4 +13,10 @@ struct ByteCount {
         let tenths = Int((value * 10).rounded())
         text = unit == 0 ? "\(bytes) B" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
+
+    /// A number of seconds for people, to hundredths.
+    static func seconds(_ seconds: Double) -> String {
+        let hundredths = Int((seconds * 100).rounded())
+        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+    }
 }

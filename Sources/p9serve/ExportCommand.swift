@@ -1,25 +1,193 @@
-import ArgumentParser
+public import ArgumentParser
 import CommandSupport
 import LinuxFiles
-import RootfsImage
+public import RootfsImage
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Make an archive or image of a directory, as the board sees it."
+        abstract: "Make an archive or image of a directory, as the board sees it.",
+        discussion: """
+            No root needed: owners, setuid bits, device nodes and file capabilities come from the labels that the \
+            server shows to the board. The target appears when it is complete, and not at all if the export fails or is \
+            interrupted. The same tree gives the same bytes; SOURCE_DATE_EPOCH is the time of making, and no file's \
+            time is later. The directory is only read, and must not be written to meanwhile.
+
+            Examples:
+              p9serve export rootfs rootfs.tar.zst
+              p9serve export rootfs rootfs.squashfs
+              p9serve export rootfs rootfs.oci.tar --platform linux/arm64
+              p9serve export rootfs initramfs.cpio.gz --exclude 'var/cache/*'
+              p9serve export rootfs - | ssh host 'tar -x -C /mnt'
+            """
     )
 
     @Argument(help: ArgumentHelp("The directory to export.", valueName: "dir"), completion: .directory)
     var directory: String
 
-    @Argument(help: "What to make; - for a tar archive on standard output.", completion: .file())
+    @Argument(
+        help: """
+            What to make. Its name says what: .tar, .tar.gz, .tar.xz, .tar.zst, .tar.bz2, .cpio (.gz, .xz, .zst), \
+            .squashfs, .ext4, .oci (a directory), .oci.tar; - for a tar archive on standard output.
+            """,
+        completion: .file()
+    )
     var target: String
 
+    @Option(help: ArgumentHelp("What to make, whatever its name is: \(Self.kinds).", valueName: "kind"))
+    var to: TargetKind?
+
+    @Option(help: ArgumentHelp("gzip, xz, zstd, bzip2 or none, whatever its name says.", valueName: "method"))
+    var compress: Compression?
+
+    @Option(help: "The level of compression; larger is smaller and slower.")
+    var level: Int?
+
+    @Flag(help: "Replace a file or an OCI layout that is there already.")
+    var force = false
+
+    @Flag(help: "Fail if the format can't hold something, such as a socket in tar or a capability in cpio.")
+    var strict = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Leave out what matches a shell pattern: a path in the directory if it has a /, else a name anywhere.",
+            valueName: "pattern"
+        )
+    )
+    var exclude: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "For an OCI image: OS/ARCHITECTURE; without it a program of the tree is looked at.",
+            valueName: "platform"
+        )
+    )
+    var platform: String?
+
+    @Option(help: ArgumentHelp("For an OCI image: its name in the layout.", valueName: "name"))
+    var image = "latest"
+
+    @Option(help: "For an ext4 image: its size, such as 900M or 2G; without it what the files need and some more.")
+    var size: ByteSize?
+
+    @Option(help: "For an ext4 image: the volume's label.")
+    var label = ""
+
+    @Flag(help: "Print what happens as JSON, one object a line, on standard output (with -: on standard error).")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "No progress and no summary; warnings and errors only.")
+    var quiet = false
+
+    private static var kinds: String { TargetKind.allCases.map(\.rawValue).joined(separator: ", ") }
+
     func run() throws {
-        do throws(ImageError) {
-            _ = try Exporter(directory: directory, target: target).run()
-        } catch {
-            throw CommandFailure(error.exitCause, error.message, advice: error.hint)
+        if target == "-", System.isTerminal(1) {
+            throw CommandFailure(
+                .badInput,
+                "an archive won't be written to a terminal",
+                advice: "Redirect standard output to a file or a pipe."
+            )
         }
+        let cancellation = Cancellation()
+        try SignalWaiter.cancelOnSignals(cancellation)
+        let exporter = Exporter(
+            directory: directory,
+            target: target,
+            options: try options(),
+            cancellation: cancellation
+        )
+        let line = ProgressLine(isEnabled: !quiet && !json)
+        let events = EventStream(isEnabled: json, onStandardError: target == "-")
+        events.send("start", [("command", "export"), ("directory", .string(directory)), ("target", .string(target))])
+        do throws(ImageError) {
+            let summary = try exporter.run { progress in
+                line.show { progress.state(seconds: line.seconds) }
+                events.sendProgress { progress.members }
+            }
+            line.clear()
+            report(summary, events)
+        } catch {
+            line.clear()
+            let cause = error.exitCause
+            events.send(
+                "error",
+                [("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)), ("hint", .init(error.hint))]
+            )
+            throw CommandFailure(cause, error.message, advice: error.hint)
+        }
+    }
+
+    private func options() throws -> Exporter.Options {
+        var options = Exporter.Options()
+        options.kind = to
+        options.compression = compress
+        options.level = level
+        options.replacesTarget = force
+        options.isStrict = strict
+        options.exclusions = exclude
+        options.sourceDateEpoch = try SourceDateEpoch.fromEnvironment()
+        options.platform = platform
+        options.imageName = image
+        options.imageSize = size?.bytes
+        options.volumeLabel = label
+        return options
+    }
+
+    private func report(_ summary: ExportSummary, _ events: EventStream) {
+        for warning in summary.losses.descriptions {
+            if json { events.send("warning", [("message", .string(warning))]) }
+            StandardError.say("warning: \(warning)")
+        }
+        events.send("done", summary.members)
+        guard !quiet, !json else { return }
+        StandardError.write(
+            "exported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), to "
+                + "\(target == "-" ? "standard output" : target) (\(summary.kind.rawValue), "
+                + "\(ByteCount(summary.targetBytes).text)) in \(ByteCount.seconds(summary.seconds)) s\n"
+        )
+    }
+}
+
+extension TargetKind: ExpressibleByArgument {}
+
+extension Compression: ExpressibleByArgument {}
+
+extension ExportProgress {
+    fileprivate func state(seconds: Double) -> ProgressLine.State {
+        let rate = ByteCount(UInt64(Double(contentBytes) / max(seconds, 0.001))).text
+        // A file is some work even if it is empty.
+        let done = Double(contentBytes) + Double(entries) * 4096
+        let total = Double(contentTotal) + Double(entriesTotal) * 4096
+        return ProgressLine.State(
+            fraction: total > 0 ? done / total : nil,
+            text: "\(entries) of \(entriesTotal) entries, \(ByteCount(contentBytes).text), \(rate)/s"
+        )
+    }
+
+    /// The keys are an interface: version 1.
+    fileprivate var members: [(key: String, value: JSONValue)] {
+        [
+            ("entries", .integer(entries)), ("entries_total", .integer(entriesTotal)),
+            ("content_bytes", .integer(contentBytes)), ("content_bytes_total", .integer(contentTotal)),
+        ]
+    }
+}
+
+extension ExportSummary {
+    /// The keys are an interface: version 1.
+    fileprivate var members: [(key: String, value: JSONValue)] {
+        [
+            ("kind", .string(kind.rawValue)),
+            ("entries", .integer(entries)),
+            ("content_bytes", .integer(contentBytes)),
+            ("target_bytes", .integer(targetBytes)),
+            ("milliseconds", .integer(Int(seconds * 1000))),
+            ("sockets_left_out", .integer(losses.sockets)),
+            ("attributes_left_out", .integer(losses.attributes)),
+            ("access_control_lists_left_out", .integer(losses.accessControlLists)),
+            ("times_moved", .integer(losses.times)),
+        ]
     }
 }

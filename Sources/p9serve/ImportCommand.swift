@@ -1,28 +1,34 @@
-import ArgumentParser
+public import ArgumentParser
 import CommandSupport
 import LinuxFiles
-import RootfsImage
+public import RootfsImage
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Make a directory to serve of a root filesystem's archive.",
+        abstract: "Make a directory to serve of a root filesystem's archive or image.",
         discussion: """
             No root needed: owners, setuid bits, device nodes and file capabilities are kept in labels (extended \
             attributes), which the server shows to the board. The directory appears when the import is complete, and \
             not at all if it fails or is interrupted.
 
+            What the source is shows in its content: tar and cpio archives, container images (OCI layouts, docker \
+            save), squashfs images, ext2/3/4 images and disk images with one, all of these also compressed with gzip, \
+            xz, zstd or bzip2; and directories with the metadata of pseudo, fakeroot, rsync, QEMU and others.
+
             Examples:
               p9serve import rootfs.tar.xz rootfs
+              p9serve import core-image.wic.zst rootfs --partition 2
+              p9serve import debian.oci rootfs --platform linux/arm64
               docker export CONTAINER | p9serve import - rootfs
             """
     )
 
     @Argument(
-        help: "A tar file, plain or compressed with gzip, xz, zstd or bzip2; - for standard input.",
-        completion: .file(extensions: ["tar", "gz", "tgz", "xz", "zst", "bz2"])
+        help: "An archive, an image, or a directory with another tool's metadata; - for standard input.",
+        completion: .file()
     )
-    var archive: String
+    var source: String
 
     @Argument(
         help: ArgumentHelp("The directory to make; it must not exist, or be empty.", valueName: "dir"),
@@ -30,37 +36,126 @@ struct ImportCommand: ParsableCommand {
     )
     var directory: String
 
-    @Flag(help: "Print a summary as JSON on standard output.")
+    @Option(help: ArgumentHelp("What the source is: \(Self.kinds).", valueName: "kind"))
+    var from: SourceKind?
+
+    @Option(
+        help: ArgumentHelp(
+            "Of a container image for several platforms the one to take: OS/ARCHITECTURE[/VARIANT].",
+            valueName: "platform"
+        )
+    )
+    var platform: String?
+
+    @Option(help: ArgumentHelp("Of several container images the one to take: its tag or reference.", valueName: "name"))
+    var image: String?
+
+    @Option(help: ArgumentHelp("Of a disk image the partition to take, from 1.", valueName: "number"))
+    var partition: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the directory's metadata is, if not where its tool puts it: files.db, a save file, a device table.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var metadata: String?
+
+    @Option(
+        name: .customLong("max-size"),
+        help: ArgumentHelp("Refuse more content than this, such as 900M or 2G, holes included.", valueName: "size")
+    )
+    var maxSize: ByteSize?
+
+    @Option(help: ArgumentHelp("Refuse more files than this.", valueName: "number"))
+    var maxEntries: Int?
+
+    @Flag(
+        name: .customLong("strip-absolute"),
+        help: "Take names that begin with / as relative to the new root, instead of refusing them."
+    )
+    var stripsAbsolute = false
+
+    @Flag(help: "Print what happens as JSON, one object a line, on standard output.")
     var json = false
 
     @Flag(name: .shortAndLong, help: "No progress and no summary; warnings and errors only.")
     var quiet = false
 
+    private static var kinds: String { SourceKind.allCases.map(\.rawValue).joined(separator: ", ") }
+
     func run() throws {
+        _ = System.raiseOpenFileLimit()
         let cancellation = Cancellation()
-        try Self.cancelOnSignals(cancellation)
-        let importer = TarImporter(archive: archive, destination: directory, cancellation: cancellation)
-        let display = ImportDisplay(isEnabled: !quiet)
+        try SignalWaiter.cancelOnSignals(cancellation)
+        let importer = Importer(
+            source: source,
+            destination: directory,
+            options: options,
+            cancellation: cancellation
+        )
+        let line = ProgressLine(isEnabled: !quiet && !json)
+        let events = EventStream(isEnabled: json)
+        events.send("start", [("command", "import"), ("source", .string(source)), ("directory", .string(directory))])
         do throws(ImageError) {
-            let summary = try importer.run { display.show($0) }
-            display.clear()
-            ImportReport(summary, archive: archive, directory: directory).write(isQuiet: quiet, asJSON: json)
+            let summary = try importer.run { progress in
+                line.show { progress.state(seconds: line.seconds) }
+                events.sendProgress { progress.members }
+            }
+            line.clear()
+            ImportReport(summary, source: source, directory: directory).write(isQuiet: quiet || json, events)
         } catch {
-            display.clear()
-            throw CommandFailure(error.exitCause, error.message, advice: error.hint)
+            line.clear()
+            let cause = error.exitCause
+            events.send(
+                "error",
+                [("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)), ("hint", .init(error.hint))]
+            )
+            throw CommandFailure(cause, error.message, advice: error.hint)
         }
     }
 
-    private static func cancelOnSignals(_ cancellation: Cancellation) throws {
-        let signals = SignalWaiter()
-        do throws(Errno) {
-            try startThread {
-                while case .woken = signals.wait() {}
-                cancellation.request()
-            }
-        } catch {
-            throw CommandFailure(.failure, "can't start a thread: \(error.text)")
+    private var options: ImportOptions {
+        var options = ImportOptions()
+        options.kind = from
+        options.platform = platform
+        options.image = image
+        options.partition = partition
+        options.metadata = metadata
+        options.maxSize = maxSize?.bytes
+        options.maxEntries = maxEntries
+        options.stripsAbsoluteNames = stripsAbsolute
+        return options
+    }
+}
+
+extension SourceKind: ExpressibleByArgument {}
+
+extension ImportProgress {
+    fileprivate func state(seconds: Double) -> ProgressLine.State {
+        let read = ByteCount(archiveBytes).text
+        let rate = ByteCount(UInt64(Double(archiveBytes) / max(seconds, 0.001))).text
+        let total = archiveSize.map { " of \(ByteCount($0).text)" } ?? " read"
+        guard !isSpooling else {
+            return ProgressLine.State(text: "copying into a temporary file: \(read)\(total), \(rate)/s")
         }
+        var fraction: Double?
+        if let archiveSize, archiveSize > 0 { fraction = Double(archiveBytes) / Double(archiveSize) }
+        if let entriesTotal, entriesTotal > 0 { fraction = Double(entries) / Double(entriesTotal) }
+        return ProgressLine.State(fraction: fraction, text: "\(read)\(total), \(rate)/s, \(entries) entries")
+    }
+
+    /// The keys are an interface: version 1.
+    fileprivate var members: [(key: String, value: JSONValue)] {
+        [
+            ("phase", isSpooling ? "copying" : "importing"),
+            ("source_bytes", .integer(archiveBytes)),
+            ("source_bytes_total", archiveSize.map { .integer($0) } ?? .null),
+            ("entries", .integer(entries)),
+            ("entries_total", entriesTotal.map { .integer($0) } ?? .null),
+            ("content_bytes", .integer(contentBytes)),
+        ]
     }
 }
 

@@ -4,30 +4,28 @@ import RootfsImage
 /// What is said when an import has succeeded.
 struct ImportReport {
     private let summary: ImportSummary
-    private let archive: String
+    private let source: String
     private let directory: String
 
-    init(_ summary: ImportSummary, archive: String, directory: String) {
+    init(_ summary: ImportSummary, source: String, directory: String) {
         self.summary = summary
-        self.archive = archive
+        self.source = source
         self.directory = directory
     }
 
-    func write(isQuiet: Bool, asJSON: Bool) {
-        for warning in warnings { StandardError.say("warning: \(warning)") }
-        if asJSON {
-            JSONValue.printDocument(version: 1, members)
-        } else if !isQuiet {
-            StandardError.write(
-                "imported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), into \(directory) in "
-                    + "\(Self.seconds(summary.seconds)) s; \(summary.labels) with a label\n"
-            )
+    /// - Parameter isQuiet: whether warnings are all that a person gets.
+    func write(isQuiet: Bool, _ events: EventStream) {
+        for warning in warnings {
+            events.send("warning", [("message", .string(warning))])
+            StandardError.say("warning: \(warning)")
         }
-    }
-
-    private static func seconds(_ seconds: Double) -> String {
-        let hundredths = Int((seconds * 100).rounded())
-        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+        events.send("done", members)
+        guard !isQuiet else { return }
+        StandardError.write(
+            "imported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), into \(directory) "
+                + "(\(summary.kind.rawValue)) in \(ByteCount.seconds(summary.seconds)) s; "
+                + "\(summary.labels) with a label\n"
+        )
     }
 
     private var warnings: [String] {
@@ -67,7 +65,8 @@ struct ImportReport {
     /// The keys are an interface: version 1.
     private var members: [(key: String, value: JSONValue)] {
         [
-            ("archive", .string(archive)),
+            ("kind", .string(summary.kind.rawValue)),
+            ("source", .string(source)),
             ("directory", .string(directory)),
             ("entries", .integer(summary.entries)),
             ("files", .integer(summary.files)),
@@ -76,10 +75,11 @@ struct ImportReport {
             ("hard_links", .integer(summary.hardLinks)),
             ("specials", .integer(summary.specials)),
             ("replaced", .integer(summary.replaced)),
+            ("whiteouts", .integer(summary.whiteouts)),
             ("labels", .integer(summary.labels)),
             ("attributes", .integer(summary.attributes)),
             ("content_bytes", .integer(summary.contentBytes)),
-            ("archive_bytes", .integer(summary.archiveBytes)),
+            ("source_bytes", .integer(summary.archiveBytes)),
             ("milliseconds", .integer(Int(summary.seconds * 1000))),
             ("warnings", .array(warnings.map(JSONValue.string))),
         ]

@@ -10,7 +10,7 @@ struct P9serve: ParsableCommand {
         version: softwareVersion,
         subcommands: [
             ServeCommand.self, ImportCommand.self, ExportCommand.self, StatCommand.self, ListCommand.self,
-            ChownCommand.self, ChmodCommand.self, MknodCommand.self, SetcapCommand.self,
+            ChownCommand.self, ChmodCommand.self, MknodCommand.self, SetcapCommand.self, ConvertCommand.self,
         ]
     )
 

@@ -398,7 +398,7 @@ struct StopTests {
         _ = try sockets.listen(on: .unix(path: path))
         sockets.stop(waitingAtMost: 1)
         try directory.write("socket", "a file that isn't ours")
-        #expect(throws: Errno.EADDRINUSE) { try sockets.listen(on: .unix(path: path)) }
+        #expect(throws: Errno.EEXIST) { try sockets.listen(on: .unix(path: path)) }
         #expect(throws: Errno.ENAMETOOLONG) {
             try sockets.listen(on: .unix(path: directory.file(String(repeating: "x", count: 108))))
         }

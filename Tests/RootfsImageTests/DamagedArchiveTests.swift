@@ -96,7 +96,7 @@ import Testing
         let archive = try fixture.archive("add('a')")
         func failure(_ destination: String) -> ImageError? {
             do throws(ImageError) {
-                _ = try TarImporter(archive: archive, destination: destination).run()
+                _ = try Importer(source: archive, destination: destination).run()
                 return nil
             } catch {
                 return error

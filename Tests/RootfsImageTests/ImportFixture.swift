@@ -41,7 +41,7 @@ struct ImportFixture {
 
     @discardableResult
     func importing(_ archive: String, to name: String = "root") throws(ImageError) -> ImportSummary {
-        try TarImporter(archive: archive, destination: host.file(name)).run()
+        try Importer(source: archive, destination: host.file(name)).run()
     }
 
     /// What the board sees of a path in the imported tree.

@@ -274,7 +274,7 @@ import Testing
         let fixture = try ImportFixture()
         let archive = try fixture.archive("for i in range(30): add(f'{i}', data=b'x' * 100000)")
         var seen: [ImportProgress] = []
-        let summary = try TarImporter(archive: archive, destination: fixture.host.file("root")).run { seen.append($0) }
+        let summary = try Importer(source: archive, destination: fixture.host.file("root")).run { seen.append($0) }
         #expect(seen.count >= 30)
         #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.contentBytes <= $1.contentBytes })
         #expect(seen.last?.contentBytes == 3_000_000 && summary.contentBytes == 3_000_000)

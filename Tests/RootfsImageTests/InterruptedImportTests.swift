@@ -60,7 +60,7 @@ import Testing
         let fixture = try ImportFixture()
         let archive = try fixture.archive("for i in range(500): add(f'{i}', data=b'x' * 1000)")
         let cancellation = Cancellation()
-        let importer = TarImporter(archive: archive, destination: fixture.host.file("root"), cancellation: cancellation)
+        let importer = Importer(source: archive, destination: fixture.host.file("root"), cancellation: cancellation)
         var failure: ImageError?
         do throws(ImageError) {
             _ = try importer.run { if $0.entries == 100 { cancellation.request() } }
@@ -75,7 +75,7 @@ import Testing
     @Test func destinationMadeMeanwhileIsLeftAlone() throws {
         let fixture = try ImportFixture()
         let archive = try fixture.archive("for i in range(5): add(f'{i}')")
-        let importer = TarImporter(archive: archive, destination: fixture.host.file("root"))
+        let importer = Importer(source: archive, destination: fixture.host.file("root"))
         var failure: ImageError?
         do throws(ImageError) {
             _ = try importer.run {

@@ -49,7 +49,7 @@ need_packages() {
 
 # What `swift build` needs of Debian besides the toolchain itself.
 # shellcheck disable=SC2034 # used by the scripts that source this file
-build_packages=(gcc g++ binutils libc6-dev pkg-config git libusb-1.0-0-dev libarchive-dev zlib1g-dev nettle-dev
+build_packages=(gcc g++ binutils libc6-dev pkg-config git libusb-1.0-0-dev libarchive-dev nettle-dev zlib1g-dev
     libext2fs-dev comerr-dev libsqlite3-dev)
 
 need_swift() {

@@ -30,9 +30,14 @@ int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, u
 int clinux_statx(int dirfd, const char *path, int flags, struct clinux_stat *out);
 int clinux_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned flags);
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
+int clinux_syncfs(int fd);
 int clinux_eventfd(void);
 int clinux_pipe2(int fds[2], int flags);
 int clinux_accept4(int fd, int flags);
+// Fills at most *size bytes, and says in *size how many; fid: any handle that tells files apart will do.
+int clinux_file_handle(int fd, int fid, int32_t *type, void *bytes, unsigned *size);
+// 1 if the file is the root of a mount, 0 if not or unknown.
+int clinux_is_mount_root(int fd);
 unsigned clinux_major(uint64_t dev);
 unsigned clinux_minor(uint64_t dev);
 int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);

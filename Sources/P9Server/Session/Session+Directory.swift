@@ -81,7 +81,8 @@ extension Session {
             try parent.node.tree.createSymlink(
                 name,
                 in: parent.raw,
-                target: base.assumingMemoryBound(to: CChar.self)
+                target: base.assumingMemoryBound(to: CChar.self),
+                owner: Owner(uid: parent.uid, gid: request.gid)
             )
         }
         try reply.send(QidReply(.rsymlink, qid: parent.qid(of: name)))

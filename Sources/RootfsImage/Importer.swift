@@ -1,34 +1,42 @@
 internal import FakeRoot
 internal import LinuxFiles
 
-/// Makes a directory, served as a root filesystem, of a tar archive; as an ordinary user.
+/// Makes a directory, served as a root filesystem, of an archive, an image or another tool's directory; as an ordinary
+/// user.
 ///
 /// All or nothing: the tree grows in a hidden directory beside the destination and is renamed at the end. Memory does
-/// not grow with the archive. What the rules are for entries:
-/// - Names are kept byte by byte. A leading "/" or "./" is stripped, from hard links' targets too.
-/// - An entry replaces an earlier one of the same name, as in an archive that `tar -r` or `tar -u` has added to. A
-///   directory that comes again gets the later owner, mode and time and keeps its content; one that is not empty can't
-///   be replaced by anything else.
+/// not grow with the source. What the rules are for entries:
+/// - Names are kept byte by byte. "./" at the beginning is stripped; a "/" there only if asked for, else refused.
+/// - An entry replaces an earlier one of the same name and kind, as in an archive that `tar -r` or `tar -u` has added
+///   to. A directory that comes again gets the later owner, mode and time and keeps its content. One of another kind is
+///   refused, except in the layers of a container image, where it replaces what lower layers have.
 /// - Refused are "..", a path through what is no directory (a symbolic link above all), hard links to what is not in the
-///   archive before them, and what Linux doesn't have: such types, device numbers, owners, names over 255 bytes.
+///   source before them, and what Linux doesn't have: such types, device numbers, owners, names over 255 bytes.
 ///
 /// The process' umask is cleared, as `FakeRootTree` says.
-public struct TarImporter {
-    /// The archive's size and what has been read of it, for a progress bar. Called for every entry and about every
+public struct Importer {
+    /// The source's size and what has been read of it, for a progress bar. Called for every entry and about every
     /// 256 KiB of content: take care to return fast.
     public typealias Observer = (ImportProgress) -> Void
 
-    private let archive: String
+    private let source: String
     private let destination: String
+    private let options: ImportOptions
     private let cancellation: Cancellation
 
     /// - Parameters:
-    ///   - archive: the path of a tar file, plain or compressed with gzip, xz, zstd, bzip2, lzma, lz4, lzip or
-    ///     compress; "-" for standard input.
+    ///   - source: a path, "-" for standard input. Files may be compressed with gzip, xz, zstd, bzip2, lzma, lz4, lzip
+    ///     or compress.
     ///   - destination: the path of the directory to make; it must not exist or be empty, and its parent must exist.
-    public init(archive: String, destination: String, cancellation: Cancellation = Cancellation()) {
-        self.archive = archive
+    public init(
+        source: String,
+        destination: String,
+        options: ImportOptions = ImportOptions(),
+        cancellation: Cancellation = Cancellation()
+    ) {
+        self.source = source
         self.destination = destination
+        self.options = options
         self.cancellation = cancellation
     }
 
@@ -36,13 +44,13 @@ public struct TarImporter {
     /// - Throws: `ImageError`; nothing is left behind then.
     public func run(observer: Observer = { _ in }) throws(ImageError) -> ImportSummary {
         let start = ContinuousClock.now
-        let input = try CompressedInput(openArchive(), cancellation)
+        let opener = SourceOpener(source, options, cancellation)
+        try opener.prepare()
         let staging = try StagingDirectory.make(for: destination)
         do throws(ImageError) {
-            var summary = try fill(staging, from: input, observer)
+            var summary = try fill(staging, from: opener, observer)
             try staging.commit()
             summary.leftoversRemoved = staging.leftoversRemoved
-            summary.archiveBytes = input.bytesRead
             summary.seconds = (ContinuousClock.now - start) / .seconds(1)
             return summary
         } catch {
@@ -51,33 +59,25 @@ public struct TarImporter {
         }
     }
 
-    private func openArchive() throws(ImageError) -> OwnedDescriptor {
-        do throws(Errno) {
-            return archive == "-" ? try System.duplicate(0) : try System.open(archive, .readOnly)
-        } catch {
-            throw ImageError("can't open \(archive == "-" ? "standard input" : archive)", error)
-        }
-    }
-
     private func fill(
         _ staging: borrowing StagingDirectory,
-        from input: CompressedInput,
+        from opener: SourceOpener,
         _ observer: Observer
     ) throws(ImageError) -> ImportSummary {
         try probeAttributes(staging.directory.raw)
-        let extraction: TreeExtraction
-        do throws(Errno) {
-            let root = try System.open(at: staging.directory.raw, ".", [.path, .directory])
-            extraction = try TreeExtraction(FakeRootTree(owning: root))
-        } catch {
-            throw ImageError("can't open the new directory", error)
-        }
-        let stream = try ArchiveStream(input, cancellation)
-        // Before the reader, which abandons the stream only once it exists.
-        defer { stream.abandon() }
-        let source = try ArchiveReader(stream, input)
         var progress = ImportProgress()
+        let source = try opener.open(temporary: staging.directory.raw) { bytes, total in
+            progress.isSpooling = true
+            (progress.archiveBytes, progress.archiveSize) = (bytes, total)
+            observer(progress)
+        }
+        let extraction = try ImageError.attempt("can't open the new directory") { () throws(Errno) in
+            let root = try System.open(at: staging.directory.raw, ".", [.path, .directory])
+            return try TreeExtraction(FakeRootTree(owning: root), options)
+        }
+        progress = ImportProgress()
         progress.archiveSize = source.bytesTotal
+        progress.entriesTotal = source.entriesTotal
         while let entry = try source.next() {
             guard !cancellation.isRequested else { throw ImageError(.cancelled, "the import was cancelled") }
             try extraction.extract(entry, from: source) { contentBytes in
@@ -88,7 +88,11 @@ public struct TarImporter {
             progress.entries = extraction.summary.entries
         }
         try source.finish()
-        return try extraction.finish()
+        var summary = try extraction.finish()
+        summary.kind = opener.kind
+        summary.archiveBytes = source.bytesRead
+        summary.notices += source.closingNotices.prefix(ImportSummary.maxNotices)
+        return summary
     }
 
     /// Tells before the first file, not at the first label, that the file system won't do.

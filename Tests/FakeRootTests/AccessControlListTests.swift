@@ -1,4 +1,4 @@
-import RootfsImage
+import FakeRoot
 import TestSupport
 import Testing
 

@@ -1,8 +1,8 @@
-/// A JSON text in the making, for `--json`.
+/// A JSON text in the making, for `--json` and for the documents of image formats.
 ///
 /// Not Foundation's encoder, which would be the larger part of a command's start time and size; and keys stay in the
 /// order given, which is what a person wants to read.
-public enum JSONValue: Sendable {
+public enum JSONValue: Sendable, ExpressibleByStringLiteral {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -12,15 +12,14 @@ public enum JSONValue: Sendable {
 
     public static func integer(_ value: some BinaryInteger) -> JSONValue { .integer(Int64(clamping: value)) }
 
+    /// A string.
+    public init(stringLiteral text: String) {
+        self = .string(text)
+    }
+
     /// A string, or null.
     public init(_ text: String?) {
         self = text.map(JSONValue.string) ?? .null
-    }
-
-    /// Prints an object with `"version"` first, in lines of two-space indentation, on standard output.
-    /// - Parameter version: the version of the command's keys; it changes when one goes away or changes its meaning.
-    public static func printDocument(version: Int, _ members: [(key: String, value: JSONValue)]) {
-        print(JSONValue.object([("version", .integer(version))] + members).text())
     }
 
     /// The JSON text (RFC 8259), in lines.
@@ -40,6 +39,16 @@ public enum JSONValue: Sendable {
             if members.isEmpty { return "{}" }
             let lines = members.map { inner + Self.quoted($0.key) + ": " + $0.value.text(indent: indent + 2) }
             return "{\n" + lines.joined(separator: ",\n") + "\n" + outer + "}"
+        }
+    }
+
+    /// The JSON text in one line.
+    public var line: String {
+        switch self {
+        case .array(let values): "[" + values.map(\.line).joined(separator: ",") + "]"
+        case .object(let members):
+            "{" + members.map { Self.quoted($0.key) + ":" + $0.value.line }.joined(separator: ",") + "}"
+        default: text()
         }
     }
 

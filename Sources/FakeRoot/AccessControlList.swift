@@ -100,4 +100,17 @@ public struct AccessControlList: Hashable, Sendable {
         let group = permissions(.mask) ?? permissions(.owningGroup) ?? 0
         return (permissions(.owner) ?? 0) << 6 | group << 3 | (permissions(.other) ?? 0)
     }
+
+    /// Takes the nine bits of a mode over, as chmod does.
+    mutating func setModeBits(_ mode: UInt32) {
+        let groupTag: Tag = entries.contains { $0.tag == .mask } ? .mask : .owningGroup
+        for index in entries.indices {
+            switch entries[index].tag {
+            case .owner: entries[index].permissions = UInt16(mode >> 6 & 7)
+            case groupTag: entries[index].permissions = UInt16(mode >> 3 & 7)
+            case .other: entries[index].permissions = UInt16(mode & 7)
+            default: break
+            }
+        }
+    }
 }

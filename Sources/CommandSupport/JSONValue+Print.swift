@@ -1,0 +1,9 @@
+@_exported public import JSONText  // a command line's value types are its users' too
+
+extension JSONValue {
+    /// Prints an object with `"version"` first, in lines of two-space indentation, on standard output.
+    /// - Parameter version: the version of the command's keys; it changes when one goes away or changes its meaning.
+    public static func printDocument(version: Int, _ members: [(key: String, value: JSONValue)]) {
+        print(JSONValue.object([("version", .integer(version))] + members).text())
+    }
+}

@@ -1,0 +1,53 @@
+internal import LinuxFiles
+
+/// POSIX ACLs and modes say in part the same; both change together. All only under `labelChanges`.
+extension FakeRootTree {
+    /// - Throws: `EINVAL` for what is no list, `EACCES` for a default list of what is no directory.
+    func setAccessList(
+        _ value: [UInt8],
+        _ name: borrowing AttributeName,
+        of descriptor: CInt,
+        flags: CInt
+    ) throws(Errno) {
+        let status = try read(descriptor, isLocked: true).status
+        guard status.host.format != .symlink else { throw .EOPNOTSUPP }
+        guard !value.isEmpty else { return try removeAccessList(name, of: descriptor) }
+        guard let list = AccessControlList(attribute: value) else { throw .EINVAL }
+        guard !name.isDefaultList else {
+            guard status.kind == .directory else { throw .EACCES }
+            return try setLocked(name, of: descriptor, to: value.span.bytes, flags: flags)
+        }
+        if list.isTrivial {
+            try removeAccessList(name, of: descriptor)
+        } else {
+            try setLocked(name, of: descriptor, to: value.span.bytes, flags: flags)
+        }
+        let permissions = status.permissions & 0o7000 | list.modeBits
+        if permissions != status.permissions {
+            try changeLocked(descriptor, OwnerAndMode(permissions: permissions))
+        }
+    }
+
+    private func removeAccessList(_ name: borrowing AttributeName, of descriptor: CInt) throws(Errno) {
+        do throws(Errno) {
+            try removeLocked(name, of: descriptor)
+        } catch .ENODATA {
+            // nothing to do
+        }
+    }
+
+    /// Lets a file's list follow its new mode.
+    func adjustAccessList(of descriptor: CInt, _ status: BoardStatus) throws(Errno) {
+        let host = try System.status(of: descriptor)
+        let name = AttributeName(.accessList)
+        let value: [UInt8]
+        do throws(Errno) {
+            value = try self.value(of: name, descriptor, host, isLocked: true)
+        } catch .ENODATA {
+            return
+        }
+        guard var list = AccessControlList(attribute: value), list.modeBits != status.permissions & 0o777 else { return }
+        list.setModeBits(status.permissions)
+        try setLocked(name, of: descriptor, to: list.attribute.span.bytes, flags: 0)
+    }
+}

@@ -1,0 +1,145 @@
+internal import LinuxFiles
+internal import Synchronization
+
+/// The board's own changes, taken over into the manifest: what is lost later comes back as it was last, and nothing of
+/// the import's is imposed on files that the board made.
+///
+/// Best effort: the change itself has been made, and its request does not fail because the list could not be written.
+extension FakeRootTree {
+    /// Whether a name is one of those that lead to something that the manifest expects more of than a host file shows.
+    func isExpected(_ name: borrowing FileName) -> Bool {
+        guard metadata.holds.contains(.manifest) else { return false }
+        return metadata.contains(Self.fingerprint(name), in: \.names)
+    }
+
+    /// As `isExpected`, for the last names of paths alone.
+    func expectsSomething(of name: borrowing FileName) -> Bool {
+        guard mayRaiseModes, metadata.holds.contains(.manifest) else { return false }
+        return metadata.contains(Self.fingerprint(name), in: \.expected)
+    }
+
+    private static func fingerprint(_ name: borrowing FileName) -> UInt64 {
+        name.bytes.withUnsafeBytes { MetadataStore.fingerprint($0) }
+    }
+
+    /// Relative to the root; empty for the root itself.
+    /// - Throws: `ESTALE` for what is not in the tree any more.
+    func manifestPath(of descriptor: CInt) throws(Errno) -> [UInt8] {
+        let path = try System.currentPath(of: descriptor)
+        if path == (try System.currentPath(of: root.raw)) { return [] }
+        return try Self.pathHint(of: descriptor, beneath: root.raw)
+    }
+
+    private func manifestPath(of name: borrowing FileName, in directory: CInt) throws(Errno) -> [UInt8] {
+        let above = try manifestPath(of: directory)
+        let name = name.bytes.withUnsafeBytes { Array($0) }
+        return above.isEmpty ? name : above + [UInt8(ascii: "/")] + name
+    }
+
+    private func withManifest(_ body: (MetadataDatabase) throws(MetadataError) -> Void) {
+        guard hasManifest, let database = metadata.database else { return }
+        _ = try? metadata.reporting { () throws(MetadataError) in try body(database) }
+    }
+
+    /// Gives a file a label of its own if it has none: it is about to get a name of which one is expected.
+    func ensureLabel(_ descriptor: CInt) throws(Errno) {
+        try labelChanges.withLock { _ throws(Errno) in
+            let (status, label) = try read(descriptor, isLocked: true)
+            let host = status.host
+            guard label == nil, Self.canCarryAttributes(host) || host.format == .symlink else { return }
+            try store(status, replacing: nil, on: descriptor, keepsLabel: true)
+        }
+    }
+
+    /// The row of a path is the new file's from now on.
+    func describeAnew(_ name: borrowing FileName, in directory: CInt) {
+        let file = try? name.withCString { (name) throws(Errno) in
+            try System.open(at: directory, name, [.path, .noFollow])
+        }
+        guard let file else { return }
+        describeAnew(name, in: directory, file.raw)
+    }
+
+    func describeAnew(_ name: borrowing FileName, in directory: CInt, _ descriptor: CInt) {
+        guard let path = try? manifestPath(of: name, in: directory) else { return }
+        describeAnew(path, descriptor)
+    }
+
+    private func describeAnew(_ path: [UInt8], _ descriptor: CInt) {
+        guard let status = try? status(of: descriptor), let file = try? handle(of: descriptor, status.host) else { return }
+        let capability = try? attribute(Array("security.capability".utf8).span.bytes, of: descriptor)
+        withManifest { database throws(MetadataError) in
+            guard try database.entry(path) != nil else { return }
+            var entry = ManifestEntry(
+                path: path,
+                status: status.label,
+                size: status.host.size,
+                modificationTime: status.host.modificationTime
+            )
+            entry.capability = capability
+            if status.kind == .symlink { entry.linkTarget = (try? Self.target(of: descriptor)) ?? [] }
+            try database.setEntries([Manifest.Row(entry: entry, file: file)])
+        }
+    }
+
+    private static func target(of descriptor: CInt) throws(Errno) -> [UInt8] {
+        var target = [UInt8](repeating: 0, count: 4096)
+        let size = try target.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
+            try System.readLink(descriptor, into: UnsafeMutableRawBufferPointer(bytes))
+        }
+        return Array(target[..<size])
+    }
+
+    /// After a change of owner, mode or capability.
+    func follow(_ descriptor: CInt) {
+        guard hasManifest, let host = try? System.status(of: descriptor),
+            let file = try? handle(of: descriptor, host), let path = try? manifestPath(of: descriptor),
+            let status = try? read(descriptor, isLocked: true).status
+        else { return }
+        let name = AttributeName(.capability)
+        let capability = try? value(of: name, descriptor, host, isLocked: true)
+        withManifest { database throws(MetadataError) in
+            // A file with several names has several rows; one with a single name may have a row from where it was once.
+            let rows = try database.entries(of: file).filter { $0.entry.path == path || host.linkCount > 1 }
+            var changed: [Manifest.Row] = []
+            for var row in rows where row.entry.status != status.label || row.entry.capability != capability {
+                row.entry.status = status.label
+                row.entry.capability = capability
+                changed.append(row)
+            }
+            guard !changed.isEmpty else { return }
+            try database.setEntries(changed)
+            expect(changed.filter(\.entry.expectsSomething).map(\.entry.path))
+        }
+    }
+
+    private func expect(_ paths: [[UInt8]]) {
+        metadata.withFilters { for path in paths { $0.expect(path) } }
+    }
+
+    /// After a rename of something expected, or to where something was expected.
+    func followMove(
+        _ oldName: borrowing FileName,
+        in oldDirectory: CInt,
+        to newName: borrowing FileName,
+        in newDirectory: CInt
+    ) {
+        guard let old = try? manifestPath(of: oldName, in: oldDirectory),
+            let new = try? manifestPath(of: newName, in: newDirectory), old != new
+        else { return }
+        var isMoved = false
+        withManifest { database throws(MetadataError) in
+            let moving = try database.pathsOfExpectations(beneath: old)
+            guard try database.hasEntries(old) else { return }
+            try database.moveEntries(from: old, to: new)
+            isMoved = true
+            expect(moving.map { new + $0.dropFirst(old.count) })
+        }
+        if !isMoved { describeAnew(newName, in: newDirectory) }
+    }
+
+    func followRemoval(_ name: borrowing FileName, in directory: CInt, isDirectory: Bool) {
+        guard let path = try? manifestPath(of: name, in: directory) else { return }
+        withManifest { database throws(MetadataError) in try database.removeEntry(path, beneath: isDirectory) }
+    }
+}

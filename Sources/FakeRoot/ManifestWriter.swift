@@ -1,0 +1,105 @@
+public import LinuxFiles
+
+/// Writes the list of what an import has made, entry by entry; of no effect before `commit`.
+///
+/// For one thread. The database it goes to lies beside the tree's directory as it is called now; `followRename` moves
+/// it when the directory has got its own name.
+public final class ManifestWriter {
+    private let tree: FakeRootTree
+    private let database: MetadataDatabase
+    private var waiting: [Manifest.Row] = []
+
+    /// Rows that are kept in memory until they are written as one.
+    private static let batch = 512
+
+    fileprivate init(_ tree: FakeRootTree, _ database: MetadataDatabase) {
+        self.tree = tree
+        self.database = database
+    }
+
+    /// Adds a file, or replaces what was said of its path before.
+    /// - Parameters:
+    ///   - entry: with a complete status.
+    ///   - descriptor: of the file itself, O_PATH is enough: a file that takes its place later is told from it so.
+    public func append(_ entry: ManifestEntry, of descriptor: CInt) throws(Errno) {
+        waiting.append(Manifest.Row(entry: entry, file: try tree.handle(of: descriptor)))
+        if waiting.count >= Self.batch { try flush() }
+    }
+
+    /// Forgets a path, because the import has removed it or put something else there.
+    public func remove(_ path: [UInt8]) throws(Errno) {
+        try flush()
+        try tree.metadata.reporting { () throws(MetadataError) in try database.removeEntry(path, beneath: true) }
+    }
+
+    private func flush() throws(Errno) {
+        guard !waiting.isEmpty else { return }
+        try tree.metadata.reporting { () throws(MetadataError) in try database.setEntries(waiting) }
+        waiting.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes what is left, and lets the list count from now on.
+    public func commit() throws(Errno) {
+        try flush()
+        try tree.metadata.reporting { () throws(MetadataError) in try database.completeManifest() }
+        try tree.metadata.reload()
+    }
+}
+
+extension FakeRootTree {
+    /// Begins a new manifest in the place of the old one, if there is one. Makes the database.
+    public func makeManifestWriter() throws(Errno) -> ManifestWriter {
+        let database = try metadata.create()
+        try metadata.reporting { () throws(MetadataError) in try database.clearManifest() }
+        try metadata.reload()
+        return ManifestWriter(self, database)
+    }
+
+    /// Whether an import has left its list of files.
+    public var hasManifest: Bool { metadata.holds.contains(.manifest) }
+
+    /// What is expected at a path, which is relative to the root; nil if the import knows nothing of it.
+    public func manifestEntry(_ path: [UInt8]) throws(Errno) -> ManifestEntry? {
+        guard hasManifest, let database = metadata.database else { return nil }
+        return try metadata.reporting { () throws(MetadataError) in try database.entry(path)?.entry }
+    }
+
+    /// Hands over all entries, sorted by path, byte by byte.
+    /// - Parameter body: gets also the handle of the file that was there when the entry was last written. It may use
+    ///   the tree.
+    public func forEachManifestEntry<Failure: Error>(
+        _ body: (ManifestEntry, FileHandle?) throws(Failure) -> Void
+    ) throws(ManifestFailure<Failure>) {
+        guard hasManifest, let database = metadata.database else { return }
+        var last: [UInt8]?
+        while true {
+            let rows: [Manifest.Row]
+            do throws(Errno) {
+                rows = try metadata.reporting { () throws(MetadataError) in
+                    try database.entries(after: last, limit: 256)
+                }
+            } catch {
+                throw .database(error)
+            }
+            guard let end = rows.last else { return }
+            last = end.entry.path
+            for row in rows {
+                do throws(Failure) {
+                    try body(row.entry, row.file)
+                } catch {
+                    throw .body(error)
+                }
+            }
+        }
+    }
+
+    /// Lets the database follow the tree's directory, which has been renamed. Costs nothing where there is none; done
+    /// when a tree is opened, too.
+    public func followRename() throws(Errno) { try metadata.followRename() }
+}
+
+/// Why going through the manifest ended early.
+public enum ManifestFailure<Failure: Error>: Error {
+    case database(Errno)
+    case body(Failure)
+}

@@ -1,0 +1,366 @@
+internal import LinuxFiles
+internal import Synchronization
+
+/// A tree's database, found when the tree is opened, made when something must be stored that no extended attribute
+/// carries; and what is known of it in memory, so that requests for all other files don't ask it.
+final class MetadataStore: Sendable {
+    private struct State {
+        var database: MetadataDatabase?
+        /// Of the last look at the database's version.
+        var dataVersion: Int64 = 0
+        /// The last thing that went wrong.
+        var problem: MetadataError?
+    }
+
+    /// Fingerprints of what there are rows for.
+    struct Filters {
+        var symlinks: Set<UInt64> = []
+        /// Labels of all else.
+        var nodes: Set<UInt64> = []
+        var attributes: Set<UInt64> = []
+        /// Of the names of what a manifest's row expects something of.
+        var expected: Set<UInt64> = []
+        /// Those, and the names of the directories above.
+        var names: Set<UInt64> = []
+        var hasManifest = false
+
+        /// Takes in the names that a path is made of.
+        mutating func expect(_ path: [UInt8]) {
+            let parts = path.split(separator: UInt8(ascii: "/"))
+            for part in parts { names.insert(MetadataStore.fingerprint(part)) }
+            if let last = parts.last { expected.insert(MetadataStore.fingerprint(last)) }
+        }
+    }
+
+    private let state = Mutex(State())
+    private let filters = Mutex(Filters())
+    /// Bits of `Content`: what requests look at first.
+    private let content = Atomic<UInt8>(0)
+    /// In milliseconds, by the monotonic clock.
+    private let lastLook = Atomic<UInt64>(0)
+    /// What the last link of was removed while it may still be open.
+    private let orphans = Mutex(Orphans())
+
+    private let rootDescriptor: CInt
+    let rootHandle: FileHandle
+    let rootDevice: UInt64
+    private let mayWrite: Bool
+
+    struct Content: OptionSet {
+        let rawValue: UInt8
+        static let symlinks = Content(rawValue: 1)
+        static let nodes = Content(rawValue: 2)
+        static let attributes = Content(rawValue: 4)
+        static let manifest = Content(rawValue: 8)
+    }
+
+    /// How long another process' changes may stay unseen, in milliseconds.
+    static let refreshInterval: UInt64 = 100
+
+    /// - Parameter root: of the tree; stays open as long as this is used.
+    init(root: CInt, mayWrite: Bool) throws(MetadataError) {
+        rootDescriptor = root
+        self.mayWrite = mayWrite
+        do throws(Errno) {
+            let status = try System.status(of: root)
+            rootDevice = status.device
+            rootHandle = try System.fileHandle(of: root, status)
+        } catch {
+            throw MetadataError(.system, "can't identify the tree's directory: \(error.text)", errno: error)
+        }
+        try state.withLock { state throws(MetadataError) in
+            state.database = try find()
+            try load(&state)
+        }
+    }
+
+    // MARK: Finding and making
+
+    var path: String? { state.withLock { $0.database?.path } }
+
+    var problem: MetadataError? { state.withLock { $0.problem } }
+
+    private var location: DatabaseLocation { DatabaseLocation(rootDescriptor, rootHandle) }
+
+    private func find() throws(MetadataError) -> MetadataDatabase? {
+        let location = location
+        return try withParentLocked(location) { () throws(MetadataError) in
+            if let sidecar = location.sidecar, let found = try open(sidecar) { return found }
+            for name in location.neighbours where name != location.name {
+                guard let parent = location.parent, isOurs("\(parent)/\(name)") else { continue }
+                let path = mayWrite ? rename("\(parent)/\(name)", to: location) : "\(parent)/\(name)"
+                if let found = try open(path) { return found }
+            }
+            if let path = location.statePath { return try open(path) }
+            return nil
+        }
+    }
+
+    /// - Returns: nil if there is none, or it is another tree's.
+    private func open(_ path: String) throws(MetadataError) -> MetadataDatabase? {
+        do throws(Errno) {
+            let file = try System.open(path, [.path, .noFollow])
+            let status = try System.status(of: file.raw)
+            guard status.format == .regular else { return nil }
+            // Left by a process that was killed before it had written anything.
+            guard status.size > 0 else { return nil }
+        } catch .ENOENT, .ELOOP, .ENOTDIR {
+            return nil
+        } catch {
+            throw MetadataError(.system, "can't look at \(path): \(error.text)", errno: error)
+        }
+        let database: MetadataDatabase
+        do throws(MetadataError) {
+            database = try MetadataDatabase(path, mayWrite ? .readWrite : .readOnly)
+        } catch where error.code == .system && !mayWrite {
+            // The files beside it that readers share can't be made. Nobody writes to it then either.
+            database = try MetadataDatabase(path, .immutable)
+        }
+        return try database.root == rootHandle ? database : nil
+    }
+
+    /// Whether a neighbour's file is this tree's; what can't be read is not. The file is closed again.
+    private func isOurs(_ path: String) -> Bool { ((try? open(path)) ?? nil) != nil }
+
+    /// Gives the database of a renamed tree the tree's new name; later, if another process has it open now.
+    /// - Returns: what it is called afterwards.
+    private func rename(_ old: String, to location: DatabaseLocation) -> String {
+        guard let new = location.sidecar, Self.makeSingleFile(old) else { return old }
+        var path = new
+        do throws(Errno) {
+            try moveAside(new, location)
+            try Self.renameFile(old, to: new)
+        } catch {
+            path = old
+        }
+        MetadataDatabase.setWriteAheadLog(path)
+        return path
+    }
+
+    /// Prepares a database for its renaming: SQLite finds the files beside it by its name.
+    private static func makeSingleFile(_ path: String) -> Bool {
+        (try? MetadataDatabase(path, .readWrite))?.becomeSingleFile() ?? false
+    }
+
+    private static func renameFile(_ old: String, to new: String) throws(Errno) {
+        let old = Array(old.utf8CString)
+        let new = Array(new.utf8CString)
+        try old.span.withUnsafeBufferPointer { (old) throws(Errno) in
+            try new.span.withUnsafeBufferPointer { (new) throws(Errno) in
+                guard let old = old.baseAddress, let new = new.baseAddress else { throw .EINVAL }
+                try System.rename(
+                    at: System.atCurrentDirectory,
+                    old,
+                    to: System.atCurrentDirectory,
+                    new,
+                    replacing: false
+                )
+            }
+        }
+    }
+
+    /// Makes room for this tree's database where another tree's is: that one's directory was moved away or removed.
+    private func moveAside(_ path: String, _ location: DatabaseLocation) throws(Errno) {
+        guard let parent = location.parent, (try? System.open(path, [.path, .noFollow])) != nil else { return }
+        guard Self.makeSingleFile(path) else { throw .EBUSY }
+        try Self.renameFile(path, to: "\(parent)/.\(Self.rootName(path))\(DatabaseLocation.suffix)")
+    }
+
+    private static func rootName(_ path: String) -> String {
+        let root = try? MetadataDatabase(path, .readWrite).root
+        return (root ?? nil)?.text ?? "unknown"
+    }
+
+    /// Two processes must not look for one tree's database, make and rename it, at the same moment.
+    private func withParentLocked<Result>(
+        _ location: DatabaseLocation,
+        _ body: () throws(MetadataError) -> Result
+    ) throws(MetadataError) -> Result {
+        guard mayWrite, let parent = location.parent,
+            let directory = try? System.open(parent, [.readOnly, .directory])
+        else { return try body() }
+        // Whoever holds it longer holds it for another reason.
+        _ = try? System.lock(directory.raw, milliseconds: 2000)
+        defer { extendLifetime(directory) }
+        return try body()
+    }
+
+    /// The database, made if need be.
+    func create() throws(Errno) -> MetadataDatabase {
+        guard mayWrite else { throw .EROFS }
+        return try reporting { () throws(MetadataError) in
+            try state.withLock { state throws(MetadataError) in
+                if let database = state.database { return database }
+                if let found = try find() {
+                    state.database = found
+                    try load(&state)
+                    return found
+                }
+                let location = location
+                let made = try withParentLocked(location) { () throws(MetadataError) in
+                    if let path = location.sidecar, let found = try open(path) { return found }
+                    let path = try location.pathForNew()
+                    if path == location.sidecar {
+                        do throws(Errno) {
+                            if try Self.isFilled(path) { try moveAside(path, location) }
+                        } catch {
+                            throw MetadataError(
+                                .foreign,
+                                "\(path) is in the way of this tree's metadata: \(error.text)",
+                                hint: "Move the file away.",
+                                errno: .EIO
+                            )
+                        }
+                    }
+                    return try MetadataDatabase(path, .create, root: rootHandle)
+                }
+                state.database = made
+                try load(&state)
+                return made
+            }
+        }
+    }
+
+    private static func isFilled(_ path: String) throws(Errno) -> Bool {
+        do throws(Errno) {
+            let file = try System.open(path, [.path, .noFollow])
+            let status = try System.status(of: file.raw)
+            return status.format != .regular || status.size > 0
+        } catch .ENOENT {
+            return false
+        }
+    }
+
+    /// After the tree's directory was renamed: lets the database follow.
+    func followRename() throws(Errno) {
+        try reporting { () throws(MetadataError) in
+            try state.withLock { state throws(MetadataError) in
+                guard state.database != nil else { return }
+                state.database = nil
+                state.database = try find()
+                try load(&state)
+            }
+        }
+    }
+
+    /// Keeps what went wrong, for `problem`, and goes on with its errno.
+    func reporting<Result>(_ body: () throws(MetadataError) -> Result) throws(Errno) -> Result {
+        do throws(MetadataError) {
+            return try body()
+        } catch {
+            state.withLock { $0.problem = error }
+            throw error.errno
+        }
+    }
+
+    // MARK: What is known in memory
+
+    private func load(_ state: inout State) throws(MetadataError) {
+        var new = Filters()
+        if let database = state.database {
+            state.dataVersion = try database.dataVersion
+            try database.forEachHandle(
+                label: { fingerprint, isSymlink in
+                    if isSymlink { new.symlinks.insert(fingerprint) } else { new.nodes.insert(fingerprint) }
+                },
+                attribute: { new.attributes.insert($0) }
+            )
+            if try database.isManifestComplete {
+                new.hasManifest = true
+                for path in try database.pathsOfExpectations() { new.expect(path) }
+            }
+        }
+        filters.withLock { filters in
+            filters = new
+            publish(filters)
+        }
+        lastLook.store(System.monotonicMilliseconds, ordering: .relaxed)
+    }
+
+    private func publish(_ filters: Filters) {
+        var bits: Content = []
+        if !filters.symlinks.isEmpty { bits.insert(.symlinks) }
+        if !filters.nodes.isEmpty { bits.insert(.nodes) }
+        if !filters.attributes.isEmpty { bits.insert(.attributes) }
+        if filters.hasManifest { bits.insert(.manifest) }
+        content.store(bits.rawValue, ordering: .releasing)
+    }
+
+    /// What there are rows of at all; looks for other processes' changes now and then.
+    var holds: Content {
+        let now = System.monotonicMilliseconds
+        let last = lastLook.load(ordering: .relaxed)
+        if now &- last >= Self.refreshInterval,
+            lastLook.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+        {
+            refresh()
+        }
+        return Content(rawValue: content.load(ordering: .acquiring))
+    }
+
+    private func refresh() {
+        _ = try? reporting { () throws(MetadataError) in
+            try state.withLock { state throws(MetadataError) in
+                if let database = state.database {
+                    guard try database.dataVersion != state.dataVersion else { return }
+                } else {
+                    // Most trees have none: one look at a name is all that this may cost.
+                    guard let sidecar = location.sidecar, (try? System.open(sidecar, [.path, .noFollow])) != nil else {
+                        return
+                    }
+                    state.database = try find()
+                    guard state.database != nil else { return }
+                }
+                try load(&state)
+            }
+        }
+    }
+
+    /// Reads anew what there are rows for.
+    func reload() throws(Errno) {
+        try reporting { () throws(MetadataError) in
+            try state.withLock { state throws(MetadataError) in try load(&state) }
+        }
+    }
+
+    func withFilters<Result>(_ body: (inout Filters) -> Result) -> Result {
+        filters.withLock { filters in
+            let result = body(&filters)
+            publish(filters)
+            return result
+        }
+    }
+
+    func contains(_ fingerprint: UInt64, in set: KeyPath<Filters, Set<UInt64>>) -> Bool {
+        filters.withLock { $0[keyPath: set].contains(fingerprint) }
+    }
+
+    /// A fingerprint of a name (FNV-1a).
+    static func fingerprint(_ name: some Sequence<UInt8>) -> UInt64 {
+        name.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+
+    /// The database, if there is one.
+    var database: MetadataDatabase? { state.withLock { $0.database } }
+
+    // MARK: Removed files that are still open
+
+    private struct Orphans {
+        var labels: [FileHandle: Label] = [:]
+        var order: [FileHandle] = []
+    }
+
+    private static let maxOrphans = 1024
+
+    /// Keeps in memory what a removed file is for those who have it open.
+    func keepOrphan(_ file: FileHandle, _ label: Label) {
+        orphans.withLock {
+            if $0.labels.updateValue(label, forKey: file) == nil { $0.order.append(file) }
+            if $0.order.count > Self.maxOrphans { $0.labels[$0.order.removeFirst()] = nil }
+        }
+    }
+
+    func orphan(_ file: FileHandle) -> Label? { orphans.withLock { $0.labels[file] } }
+
+    var hasOrphans: Bool { orphans.withLock { !$0.order.isEmpty } }
+}

@@ -1,0 +1,225 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// The passes of a `TreeConversion` through one tree.
+struct ConversionInPlace {
+    private let conversion: TreeConversion
+    private let root: CInt
+    private let marker: ConversionMarker
+    /// As the user names it.
+    private let path: String
+
+    /// Names that begin so are being made; what is left of a conversion that was killed is removed by the next.
+    private static let temporaryPrefix = ".usb9pfs-convert."
+
+    init(_ conversion: TreeConversion, _ root: CInt, _ marker: ConversionMarker, path: String? = nil) {
+        self.conversion = conversion
+        self.root = root
+        self.marker = marker
+        self.path = path ?? conversion.directory
+    }
+
+    /// - Parameters:
+    ///   - metadata: the old metadata's file, if they have one; nil to look for it.
+    ///   - prefix: the tree's path in a new pseudo database; nil for its own.
+    func run(metadata: String?, prefix: [UInt8]?, isContinued: Bool) throws(ImageError) -> ConversionSummary {
+        var summary = ConversionSummary(from: marker.from, to: marker.to)
+        summary.isContinued = isContinued
+        let newFile = conversion.newMetadataFile(path)
+        let writer = try conversion.makeWriter(root, prefix: prefix, file: newFile)
+        summary.metadataFile = writer.file
+        let oldFile = marker.from.needsMetadataFile ? metadata ?? MetadataEvidence.metadataFile(path, marker.from) : nil
+        if marker.phase != .clean {
+            if let newFile, marker.phase == .describe { try prepare(newFile, isContinued: isContinued, oldFile) }
+            do throws(ImageError) {
+                try describeAndReplace(writer, oldFile, &summary)
+            } catch {
+                writer.abandon()
+                throw error
+            }
+        }
+        try advance(to: .clean)
+        try clean(oldFile, &summary)
+        try ConversionMarker.remove(from: root)
+        return summary
+    }
+
+    private func describeAndReplace(
+        _ writer: any MetadataWriter,
+        _ oldFile: String?,
+        _ summary: inout ConversionSummary
+    ) throws(ImageError) {
+        if marker.phase == .describe {
+            if !summary.isContinued { try marker.write(to: root) }
+            try describe(writer, oldFile, &summary)
+            try writer.finishDescribing()
+            try advance(to: .replace)
+        }
+        try replace(writer, oldFile, &summary)
+        try writer.finishReplacing()
+    }
+
+    private func advance(to phase: ConversionMarker.Phase) throws(ImageError) {
+        // What the mark says must be true after a power failure too.
+        try attempting("can't write \(path) to the disk") { () throws(Errno) in try System.synchronizeFileSystem(root) }
+        try ConversionMarker(phase: phase, from: marker.from, to: marker.to).write(to: root)
+    }
+
+    /// Makes the directory of a new metadata file, in which there must be none.
+    private func prepare(_ file: String, isContinued: Bool, _ oldFile: String?) throws(ImageError) {
+        let directory = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
+        if conversion.options.newMetadata == nil, marker.to == .pseudo {
+            let name = Array(directory.utf8CString)
+            do throws(Errno) {
+                try name.withUnsafeBufferPointer { (name) throws(Errno) in
+                    guard let name = name.baseAddress else { throw .EINVAL }
+                    try System.makeDirectory(at: System.atCurrentDirectory, name, mode: 0o755)
+                }
+            } catch .EEXIST {
+                // perhaps with logs of pseudo's
+            } catch {
+                throw ImageError("can't make \(directory)", error)
+            }
+        }
+        guard !isContinued, (try? System.open(file, .path)) != nil else { return }
+        throw ImageError(
+            .badDestination,
+            "\(file) is there already",
+            hint: "Move it away, or name another with --new-metadata FILE.",
+            cause: .EEXIST
+        )
+    }
+
+    private func walk(_ oldFile: String?) throws(ImageError) -> (walk: ForeignWalk, reader: any MetadataReader) {
+        let reader = try ForeignDirectorySource.reader(path, root, marker.from, metadata: oldFile)
+        let copy = try attempting("can't open \(path)") { () throws(Errno) in
+            try System.open(at: root, ".", [.readOnly, .directory])
+        }
+        return (ForeignWalk(copy, reader), reader)
+    }
+
+    private static func isTemporary(_ file: ForeignFile) -> Bool { file.name.starts(with: temporaryPrefix.utf8) }
+
+    private func describe(
+        _ writer: any MetadataWriter,
+        _ oldFile: String?,
+        _ summary: inout ConversionSummary
+    ) throws(ImageError) {
+        let (walk, reader) = try walk(oldFile)
+        while let file = try walk.next() {
+            if Self.isTemporary(file) { continue }
+            try conversion.step("describing", &summary.files)
+            summary.losses += writer.losses(of: file)
+            if let notice = file.notice { summary.note("\(file.description): \(notice)") }
+            if summary.isContinued, try writer.hasDescribed(file) { continue }
+            summary.losses.attributes += try writer.describe(file)
+        }
+        for notice in try reader.finish() { summary.note(notice) }
+    }
+
+    private func replace(
+        _ writer: any MetadataWriter,
+        _ oldFile: String?,
+        _ summary: inout ConversionSummary
+    ) throws(ImageError) {
+        let (walk, _) = try walk(oldFile)
+        var count = 0
+        while let file = try walk.next() {
+            try conversion.step("replacing", &count)
+            if Self.isTemporary(file) {
+                try attempting("can't remove \(file.description)") { () throws(Errno) in
+                    try System.removeTree(at: file.directory, FileName(file.name.span.bytes))
+                }
+                continue
+            }
+            let replacement = try writer.replacement(of: file)
+            guard replacement != .keep else { continue }
+            try replace(file, replacement, writer)
+            summary.replaced += 1
+        }
+        summary.files = max(summary.files, count)
+    }
+
+    private func replace(
+        _ file: ForeignFile,
+        _ replacement: Replacement,
+        _ writer: any MetadataWriter
+    ) throws(ImageError) {
+        let isNew = file.status == nil
+        guard !isNew || replacement != .remove else { return }
+        let directory = try directory(of: file)
+        let action = "can't replace \(file.description)"
+        let before = try attempting(action) { () throws(Errno) in try System.status(of: directory.raw) }
+        let name = try attempting(action) { () throws(Errno) in try FileName(file.name.span.bytes) }
+        if replacement == .remove {
+            try attempting(action) { () throws(Errno) in
+                try name.withCString { (name) throws(Errno) in
+                    try System.unlink(at: directory.raw, name, isDirectory: false)
+                }
+            }
+        } else {
+            let temporary = try attempting(action) { () throws(Errno) in try FileName("\(Self.temporaryPrefix)new") }
+            try make(file, as: temporary, in: directory.raw, writer)
+            try attempting(action) { () throws(Errno) in
+                try temporary.withCString { (temporary) throws(Errno) in
+                    if let time = file.status?.modificationTime {
+                        try System.setTimes(at: directory.raw, temporary, access: .keep, modification: .to(time))
+                    }
+                    try name.withCString { (name) throws(Errno) in
+                        try System.rename(at: directory.raw, temporary, to: directory.raw, name)
+                    }
+                }
+            }
+        }
+        try attempting(action) { () throws(Errno) in
+            try System.setTimes(of: directory.raw, access: .keep, modification: .to(before.modificationTime))
+        }
+    }
+
+    private func make(
+        _ file: ForeignFile,
+        as name: borrowing FileName,
+        in directory: CInt,
+        _ writer: any MetadataWriter
+    ) throws(ImageError) {
+        guard let firstName = file.firstName else { return try writer.replace(file, as: name, in: directory) }
+        // Another name of what has been replaced already.
+        try attempting("can't link \(file.description)") { () throws(Errno) in
+            let first = try System.open(beneath: root, bytes: firstName, [.path, .noFollow])
+            try name.withCString { (name) throws(Errno) in try System.link(first.raw, at: directory, name) }
+        }
+    }
+
+    private func directory(of file: ForeignFile) throws(ImageError) -> OwnedDescriptor {
+        try attempting("can't open the directory of \(file.description)") { () throws(Errno) in
+            if file.directory >= 0 { return try System.open(at: file.directory, ".", [.path, .directory]) }
+            let slash = file.path.lastIndex(of: UInt8(ascii: "/"))
+            return try System.open(
+                beneath: root,
+                bytes: slash.map { Array(file.path[..<$0]) } ?? Array(".".utf8),
+                [.path, .directory]
+            )
+        }
+    }
+
+    private func clean(_ oldFile: String?, _ summary: inout ConversionSummary) throws(ImageError) {
+        var count = 0
+        if let oldFile, (try? System.open(oldFile, .path)) != nil { try moveFile(oldFile, to: oldFile + ".converted") }
+        if marker.from != .plain {
+            try MetadataRemover(marker.from).removeAll(root) { () throws(ImageError) in
+                try conversion.step("cleaning", &count)
+            }
+        }
+        summary.files = max(summary.files, count)
+    }
+}
+
+extension System {
+    /// As `open(beneath:_:_:)`, for bytes that may be no UTF-8.
+    static func open(beneath directory: CInt, bytes path: [UInt8], _ flags: OpenMode) throws(Errno) -> OwnedDescriptor {
+        try (path + [0]).span.withUnsafeBytes { (path) throws(Errno) in
+            guard let base = path.baseAddress else { throw .EINVAL }
+            return try open(beneath: directory, base.assumingMemoryBound(to: CChar.self), flags)
+        }
+    }
+}

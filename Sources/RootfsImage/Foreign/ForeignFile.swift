@@ -1,0 +1,69 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// A file that a `ForeignWalk` has come to.
+final class ForeignFile {
+    /// Relative to the root, names joined by "/"; empty for the root itself.
+    let path: [UInt8]
+    /// O_PATH; nil for what only the metadata know.
+    let descriptor: OwnedDescriptor?
+    /// Nil for what only the metadata know.
+    let status: FileStatus?
+    /// The directory that holds it, O_RDONLY, until the walk goes on; -1 where the host has none.
+    let directory: CInt
+    let metadata: FileMetadata
+    /// Of a symbolic link, not empty.
+    let target: [UInt8]
+    /// The first name of the same file, which came before.
+    let firstName: [UInt8]?
+    /// Why the metadata were not taken as they are; printable.
+    let notice: String?
+
+    init(
+        path: [UInt8],
+        descriptor: consuming OwnedDescriptor?,
+        status: FileStatus?,
+        directory: CInt,
+        metadata: FileMetadata,
+        target: [UInt8] = [],
+        firstName: [UInt8]? = nil,
+        notice: String? = nil
+    ) {
+        self.path = path
+        self.descriptor = descriptor
+        self.status = status
+        self.directory = directory
+        self.metadata = metadata
+        self.target = target
+        self.firstName = firstName
+        self.notice = notice
+    }
+
+    var name: [UInt8] { Array(path[(path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]) }
+
+    /// As it may be printed.
+    var description: String { path.isEmpty ? "./" : printable(path) }
+
+    var entry: ImageEntry {
+        let body: ImageEntry.Body =
+            if let firstName {
+                .hardLink(firstName)
+            } else {
+                switch metadata.kind {
+                case .file: .file
+                case .directory: .directory
+                case .symlink: .symlink(target)
+                case .pipe, .socket, .block, .character: .special(metadata.kind)
+                }
+            }
+        return ImageEntry(
+            path: path.isEmpty ? [UInt8(ascii: ".")] : path,
+            body: body,
+            owner: metadata.owner,
+            permissions: metadata.permissions,
+            size: metadata.kind == .file ? status?.size ?? 0 : 0,
+            modificationTime: status?.modificationTime,
+            attributes: firstName == nil ? metadata.attributes : []
+        )
+    }
+}

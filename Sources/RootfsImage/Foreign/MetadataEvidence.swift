@@ -1,0 +1,129 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// What tells which tool has kept metadata for a directory.
+struct MetadataEvidence {
+    private(set) var kind = MetadataKind.plain
+    /// The path of the metadata file, for the kinds that have one.
+    private(set) var file: String?
+
+    /// As many files are looked at as a root filesystem seldom has; what comes behind decides nothing.
+    private static let maxFiles = 20_000
+
+    /// - Parameter metadata: a metadata file that the user names; its content tells its kind.
+    /// - Throws: `badDestination` if there is evidence of more than one tool.
+    init(_ path: String, metadata: String? = nil) throws(ImageError) {
+        if let metadata {
+            kind = try Self.kind(ofFile: metadata)
+            file = metadata
+            return
+        }
+        var found: [(kind: MetadataKind, evidence: String)] = []
+        for kind in [MetadataKind.pseudo, .deviceTable] {
+            if let file = Self.metadataFile(path, kind) { found.append((kind, file)) }
+        }
+        try found += Self.attributes(path)
+        // A label of ours in a directory that pseudo knows is a contradiction, and so on.
+        guard found.count <= 1 else {
+            throw ImageError(
+                .badDestination,
+                "\(path) has metadata of more than one tool: "
+                    + found.map { "\($0.kind.label) (\($0.evidence))" }.joined(separator: ", "),
+                hint: "Say which counts: "
+                    + found.map { "--from \($0.kind.rawValue)" }.joined(separator: " or ") + "."
+            )
+        }
+        if let first = found.first {
+            kind = first.kind
+            if first.kind.needsMetadataFile { file = first.evidence }
+        }
+    }
+
+    private static func kind(ofFile path: String) throws(ImageError) -> MetadataKind {
+        let file = try attempting("can't open \(path)") { () throws(Errno) in
+            try System.open(path, [.readOnly, .nonBlocking])
+        }
+        var head = [UInt8](repeating: 0, count: 16)
+        let count = try attempting("can't read \(path)") { () throws(Errno) in
+            try head.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+                try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+            }
+        }
+        if head.starts(with: "SQLite format 3".utf8) { return .pseudo }
+        return count == 0 || head.starts(with: "dev=".utf8) ? .fakeroot : .deviceTable
+    }
+
+    /// Where a tool puts its file beside a directory, if there is one.
+    static func metadataFile(_ directory: String, _ kind: MetadataKind) -> String? {
+        var path = directory
+        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+        let candidates: [String] =
+            switch kind {
+            case .pseudo: ["\(path).pseudo_state/files.db", "\(path)/../pseudo/files.db"]
+            case .fakeroot: ["\(path).fakeroot"]
+            case .deviceTable where (try? System.open("\(path)/\(DeviceTableReader.marker)", .path)) != nil:
+                [
+                    "\(path)/../build/buildroot-fs/full_devices_table.txt",
+                    "\(path)/../build/buildroot-fs/device_table.txt", "\(path)/../build/_device_table.txt",
+                ]
+            default: []
+            }
+        for candidate in candidates where (try? System.open(candidate, .path)) != nil {
+            guard kind == .pseudo else { return candidate }
+            // Yocto's ../pseudo is about every directory of a recipe's, perhaps not about this one.
+            if knows(candidate, path) { return candidate }
+        }
+        return nil
+    }
+
+    private static func knows(_ database: String, _ path: String) -> Bool {
+        guard let root = try? System.open(path, [.path, .directory]), let own = try? System.currentPath(of: root.raw),
+            let opened = try? SQLiteFile(database)
+        else { return false }
+        if database.hasSuffix(".pseudo_state/files.db") { return true }
+        return (try? PseudoReader.count(opened, own)).map { $0 > 0 } ?? false
+    }
+
+    /// The kinds of which a file in the directory has attributes, and the first such file.
+    private static func attributes(_ path: String) throws(ImageError) -> [(kind: MetadataKind, evidence: String)] {
+        let root = try attempting("can't open \(path)") { () throws(Errno) in
+            try System.open(path, [.readOnly, .directory])
+        }
+        let collector = AttributeCollector()
+        let walk = ForeignWalk(root, collector)
+        var count = 0
+        while count < maxFiles, try walk.next() != nil { count += 1 }
+        return collector.found
+    }
+}
+
+/// Notes what metadata the files carry.
+private final class AttributeCollector: MetadataReader {
+    private(set) var found: [(kind: MetadataKind, evidence: String)] = []
+
+    private static let names: [(kind: MetadataKind, prefix: String)] = [
+        (.overrideStat, "user.containers.override_"), (.overrideStat, OverrideStatReader.olderName),
+        (.rsync, RsyncReader.prefix), (.virtfs, VirtfsReader.prefix),
+        (.rootlesscontainers, RootlessContainersReader.name),
+    ]
+
+    func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {
+        if file.name.elementsEqual(VirtfsFileReader.directoryName.utf8)
+            || file.name.elementsEqual(VirtfsFileReader.rootName.utf8)
+        {
+            note(.virtfsFile, file)
+            return nil
+        }
+        // Links and special files can't carry attributes of any of these tools.
+        if file.kind == .file || file.kind == .directory, let listed = try? System.listAttributes(of: file.descriptor) {
+            for name in listed.split(separator: 0) {
+                for (kind, prefix) in Self.names where name.starts(with: prefix.utf8) { note(kind, file) }
+            }
+        }
+        return FileMetadata(of: file)
+    }
+
+    private func note(_ kind: MetadataKind, _ file: HostFile) {
+        if !found.contains(where: { $0.kind == kind }) { found.append((kind, file.description)) }
+    }
+}

@@ -1,0 +1,131 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// The database of Yocto's pseudo, `files.db`: a row for each name that was made or changed under pseudo.
+///
+/// Rows are found by path: inode numbers are used again, and change when a tree is copied. A file without a row is the
+/// host's, as pseudo itself shows it.
+final class PseudoReader: MetadataReader {
+    private let database: SQLiteFile
+    private let rows: SQLiteQuery
+    private let attributes: SQLiteQuery
+    /// What the paths in the database begin with.
+    private let prefix: [UInt8]
+    private let rowCount: Int64
+    private var found: Int64 = 0
+    private var unlabelled = 0
+
+    init(_ path: String, root: CInt) throws(ImageError) {
+        try Self.refuseRunningServer(path)
+        database = try SQLiteFile(path)
+        let own = try attempting("can't find the directory's path") { () throws(Errno) in
+            try System.currentPath(of: root)
+        }
+        let status = try attempting("can't look at the directory") { () throws(Errno) in try System.status(of: root) }
+        prefix = try Self.prefix(database, path, own: own, inode: status.inode)
+        rows = try database.query(
+            "SELECT uid, gid, mode, rdev, dev, ino FROM files WHERE path = ?1 AND deleting = 0 ORDER BY ino <> ?2, id DESC"
+        )
+        attributes = try database.query("SELECT name, value FROM xattrs WHERE dev = ?1 AND ino = ?2 ORDER BY name")
+        rowCount = try Self.count(database, prefix)
+    }
+
+    /// How many names the database knows in a directory, itself included.
+    static func count(_ database: SQLiteFile, _ prefix: [UInt8]) throws(ImageError) -> Int64 {
+        // "0" is the character that follows "/".
+        let query = try database.query(
+            "SELECT count(DISTINCT path) FROM files WHERE deleting = 0 AND (path = ?1 OR path >= ?2 AND path < ?3)"
+        )
+        query.bind(1, text: prefix).bind(2, text: prefix + Array("/".utf8)).bind(3, text: prefix + Array("0".utf8))
+        return try query.step() ? query.integer(0) : 0
+    }
+
+    /// Where the tree was when pseudo saw it: where it is now; else the directory with the root's inode number; else the
+    /// one that all rows lie in.
+    private static func prefix(
+        _ database: SQLiteFile,
+        _ path: String,
+        own: [UInt8],
+        inode: UInt64
+    ) throws(ImageError) -> [UInt8] {
+        if try count(database, own) > 0 { return own }
+        let moved = try database.query("SELECT path FROM files WHERE ino = ?1 AND deleting = 0 AND mode & 61440 = 16384")
+        if try moved.bind(1, inode).step() { return moved.bytes(0) }
+        let ends = try database.query("SELECT min(path), max(path) FROM files WHERE deleting = 0 AND path LIKE '/%'")
+        guard try ends.step(), !ends.bytes(0).isEmpty else {
+            throw ImageError(
+                .badArchive,
+                "the pseudo database \(path) says nothing of any file",
+                hint: "Pseudo writes it when its server ends: run pseudo -S, with the same PSEUDO_LOCALSTATEDIR."
+            )
+        }
+        let (first, last) = (ends.bytes(0), ends.bytes(1))
+        let common = zip(first, last).prefix { $0 == $1 }.count
+        // One is the directory itself, or the names differ somewhere beneath it.
+        if common == first.count, last.count == common || last[common] == UInt8(ascii: "/") { return first }
+        return Array(first[..<(first[..<common].lastIndex(of: UInt8(ascii: "/")) ?? 0)])
+    }
+
+    /// A server holds the database in memory, and the file is old until it ends.
+    private static func refuseRunningServer(_ path: String) throws(ImageError) {
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        guard let text = try? readMetadataFile("\(directory)/pseudo.pid", limit: 64) else { return }
+        var scanner = ByteScanner(text)
+        guard let process = scanner.takeNumber(Int32.self),
+            let name = try? System.open("/proc/\(process)/comm", .readOnly)
+        else { return }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        let count = try? buffer.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try System.read(name.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+        }
+        guard let count, buffer[..<count].elementsEqual("pseudo\n".utf8) else { return }
+        throw ImageError(
+            .badArchive,
+            "a pseudo server (process \(process)) is running, and what it knows is not in \(path) yet",
+            hint: "End it first:\n    PSEUDO_LOCALSTATEDIR=\(directory) pseudo -S"
+        )
+    }
+
+    func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {
+        let path = file.path.isEmpty ? prefix : prefix + [UInt8(ascii: "/")] + file.path
+        guard try rows.reset().bind(1, text: path).bind(2, file.status.inode).step() else {
+            unlabelled += 1
+            var metadata = FileMetadata(of: file)
+            metadata.attributes = try HostAttributes(of: file).own
+            return metadata
+        }
+        found += 1
+        let owner = Owner(
+            uid: UInt32(truncatingIfNeeded: rows.integer(0)),
+            gid: UInt32(truncatingIfNeeded: rows.integer(1))
+        )
+        let metadata = FileMetadata(
+            owner: owner,
+            mode: UInt32(truncatingIfNeeded: rows.integer(2)),
+            rawDevice: UInt64(truncatingIfNeeded: rows.integer(3))
+        )
+        guard var metadata else {
+            throw ImageError(.badArchive, "the pseudo database gives \(file.description) a mode that Linux doesn't have")
+        }
+        _ = attributes.reset().bind(1, rows.integer(4)).bind(2, rows.integer(5))
+        while try attributes.step() {
+            metadata.attributes.append(
+                ImageEntry.Attribute(name: attributes.bytes(0), value: attributes.bytes(1))
+            )
+        }
+        return metadata
+    }
+
+    func finish() throws(ImageError) -> [String] {
+        var notices: [String] = []
+        if unlabelled > 0 {
+            notices.append(
+                "\(unlabelled) files are not in the pseudo database: they keep the host's owner, as pseudo itself shows them"
+            )
+        }
+        if rowCount > found {
+            notices.append("\(rowCount - found) names of the pseudo database have no file in the directory")
+        }
+        return notices
+    }
+}

@@ -1,0 +1,233 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Turns one tool's way of keeping owners, modes and device nodes into another's: in place, or in a copy.
+///
+/// In place, three passes go through the tree. The first writes the new metadata beside the old, the second replaces the
+/// few files that must be of another type (each by one rename), the third removes the old metadata. An attribute of the
+/// root tells the pass; so at every moment either the old or the new metadata of a file are whole, and a conversion that
+/// was interrupted is finished by calling it again.
+///
+/// Nobody should change the tree meanwhile.
+public struct TreeConversion {
+    public struct Options: Sendable {
+        /// Nil to find out.
+        public var from: MetadataKind?
+        public var to: MetadataKind
+        /// The metadata file to read, for the kinds that have one; nil to look for it beside the directory.
+        public var metadata: String?
+        /// The metadata file to write, for the kinds that have one; nil for the usual place beside the directory.
+        public var newMetadata: String?
+        /// A directory to make; nil to convert in place.
+        public var output: String?
+        /// Nothing is changed; the summary says what would be.
+        public var isDryRun = false
+        /// What the target can't hold is an error before anything is changed.
+        public var isStrict = false
+
+        public init(to: MetadataKind) {
+            self.to = to
+        }
+    }
+
+    /// The kinds that can be written.
+    public static let targets: [MetadataKind] = [.overrideStat, .rsync, .virtfs, .pseudo, .deviceTable]
+
+    /// Called for every file of every pass.
+    public typealias Observer = (_ pass: String, _ files: Int) -> Void
+
+    let directory: String
+    let options: Options
+    let cancellation: Cancellation
+    let observer: Observer
+
+    public init(
+        _ directory: String,
+        _ options: Options,
+        cancellation: Cancellation = Cancellation(),
+        observer: @escaping Observer = { _, _ in }
+    ) {
+        self.directory = directory
+        self.options = options
+        self.cancellation = cancellation
+        self.observer = observer
+    }
+
+    /// Converts; returns when all is done.
+    /// - Throws: `ImageError`. A copy leaves nothing behind then; in place, the next call goes on from there.
+    public func run() throws(ImageError) -> ConversionSummary {
+        guard Self.targets.contains(options.to) else {
+            throw ImageError(
+                .badDestination,
+                "can't convert to \(options.to.label)",
+                hint: "There are: " + Self.targets.map(\.rawValue).joined(separator: ", ") + "."
+            )
+        }
+        let start = ContinuousClock.now
+        let root = try attempting("can't open \(directory)") { () throws(Errno) in
+            try System.open(directory, [.readOnly, .directory])
+        }
+        guard try attempting("can't lock \(directory)", { () throws(Errno) in try System.tryLock(root.raw) }) else {
+            throw ImageError(.badDestination, "\(directory) is being converted by another process")
+        }
+        var summary = try convert(root.raw)
+        extendLifetime(root)
+        summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+        return summary
+    }
+
+    private func convert(_ root: CInt) throws(ImageError) -> ConversionSummary {
+        let marker = try ConversionMarker.read(root)
+        guard let marker else {
+            let evidence = try options.from == nil ? MetadataEvidence(directory, metadata: options.metadata) : nil
+            let from = options.from ?? evidence?.kind ?? .plain
+            let metadata = options.metadata ?? evidence?.file
+            guard from != options.to else {
+                throw ImageError(.badDestination, "\(directory) has \(from.label) already")
+            }
+            if options.isDryRun || options.isStrict {
+                let summary = try survey(root, from, metadata)
+                if options.isStrict, !summary.losses.isEmpty {
+                    throw ImageError(
+                        .refusedEntry,
+                        summary.losses.sentences(for: options.to).joined(separator: "; "),
+                        hint: "Nothing was changed. Without --strict these are left out."
+                    )
+                }
+                if options.isDryRun { return summary }
+            }
+            if let output = options.output { return try copy(from, metadata, to: output) }
+            let pass = ConversionInPlace(self, root, ConversionMarker(phase: .describe, from: from, to: options.to))
+            return try pass.run(metadata: metadata, prefix: nil, isContinued: false)
+        }
+        guard options.output == nil, marker.to == options.to, !options.isDryRun else { throw marker.failure(directory) }
+        let pass = ConversionInPlace(self, root, marker)
+        return try pass.run(metadata: options.metadata, prefix: nil, isContinued: true)
+    }
+
+    /// Says what a conversion would do.
+    private func survey(
+        _ root: CInt,
+        _ from: MetadataKind,
+        _ metadata: String?
+    ) throws(ImageError) -> ConversionSummary {
+        var summary = ConversionSummary(from: from, to: options.to)
+        let reader = try ForeignDirectorySource.reader(directory, root, from, metadata: metadata)
+        let writer = try makeWriter(root, prefix: nil, file: newMetadataFile(directory))
+        let copy = try attempting("can't open \(directory)") { () throws(Errno) in
+            try System.open(at: root, ".", [.readOnly, .directory])
+        }
+        let walk = ForeignWalk(copy, reader)
+        while let file = try walk.next() {
+            try step("looking", &summary.files)
+            summary.losses += writer.losses(of: file)
+            if let notice = file.notice { summary.note("\(file.description): \(notice)") }
+            if try writer.replacement(of: file) != .keep { summary.replaced += 1 }
+        }
+        for notice in try reader.finish() { summary.note(notice) }
+        summary.metadataFile = writer.file
+        return summary
+    }
+
+    func step(_ pass: String, _ count: inout Int) throws(ImageError) {
+        guard !cancellation.isRequested else {
+            throw ImageError(
+                .cancelled,
+                "the conversion was interrupted",
+                hint: options.output == nil && !options.isDryRun ? "Finish it by the same command." : nil
+            )
+        }
+        count += 1
+        observer(pass, count)
+    }
+
+    /// Where the new metadata file goes; nil for the kinds that have none.
+    func newMetadataFile(_ directory: String) -> String? {
+        guard options.to.needsMetadataFile else { return nil }
+        if let chosen = options.newMetadata { return chosen }
+        var path = directory
+        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return options.to == .pseudo ? "\(path).pseudo_state/files.db" : "\(path).devtable"
+    }
+
+    func makeWriter(_ root: CInt, prefix: [UInt8]?, file: String?) throws(ImageError) -> any MetadataWriter {
+        switch options.to {
+        case .rsync: return AttributeWriter(.rsync)
+        case .virtfs: return AttributeWriter(.virtfs)
+        case .pseudo:
+            let path = try attempting("can't find the path of \(directory)") { () throws(Errno) -> [UInt8] in
+                if let prefix { return prefix }
+                return try System.currentPath(of: root)
+            }
+            return PseudoWriter(file ?? "files.db", root: root, prefix: path)
+        case .deviceTable: return DeviceTableWriter(file ?? "device_table.txt")
+        default:
+            let tree = try attempting("can't open \(directory)") { () throws(Errno) in
+                try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]))
+            }
+            return OverrideStatWriter(tree)
+        }
+    }
+
+    // MARK: A copy
+
+    /// Imports into our own representation, which the copy is then converted from, before it gets its name.
+    private func copy(
+        _ from: MetadataKind,
+        _ metadata: String?,
+        to output: String
+    ) throws(ImageError) -> ConversionSummary {
+        let source = try ForeignDirectorySource(directory, from, metadata: metadata)
+        let staging = try StagingDirectory.make(for: output)
+        do throws(ImageError) {
+            var summary = try fill(staging.directory.raw, source, from)
+            if options.to != .overrideStat {
+                let marker = ConversionMarker(phase: .describe, from: .overrideStat, to: options.to)
+                let pass = ConversionInPlace(self, staging.directory.raw, marker, path: output)
+                let converted = try pass.run(
+                    metadata: nil,
+                    prefix: Self.finalPath(staging.directory.raw, output),
+                    isContinued: false
+                )
+                summary.losses += converted.losses
+                summary.replaced = converted.replaced
+                summary.metadataFile = converted.metadataFile
+            }
+            try staging.commit()
+            return summary
+        } catch {
+            staging.discard()
+            throw error
+        }
+    }
+
+    private func fill(
+        _ root: CInt,
+        _ source: ForeignDirectorySource,
+        _ from: MetadataKind
+    ) throws(ImageError) -> ConversionSummary {
+        var summary = ConversionSummary(from: from, to: options.to)
+        let extraction = try attempting("can't open the new directory") { () throws(Errno) in
+            try TreeExtraction(FakeRootTree(owning: System.open(at: root, ".", [.path, .directory])))
+        }
+        while let entry = try source.next() {
+            try step("copying", &summary.files)
+            try extraction.extract(entry, from: source) { _ in }
+        }
+        try source.finish()
+        let imported = try extraction.finish()
+        summary.losses.attributes = imported.losses.attributes
+        summary.losses.symlinkOwners = imported.losses.symlinkOwners
+        for notice in imported.notices + source.closingNotices { summary.note(notice) }
+        return summary
+    }
+
+    /// Where the copy will be: beside where it is being made.
+    private static func finalPath(_ staging: CInt, _ output: String) throws(ImageError) -> [UInt8] {
+        let path = try attempting("can't find the path of \(output)") { () throws(Errno) in
+            try System.currentPath(of: staging)
+        }
+        let name = output.split(separator: "/").last.map { Array($0.utf8) } ?? []
+        return Array(path[...(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)]) + name
+    }
+}

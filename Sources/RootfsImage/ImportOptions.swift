@@ -1,0 +1,21 @@
+/// How to import.
+public struct ImportOptions: Hashable, Sendable {
+    /// What the source is; nil to find out.
+    public var kind: SourceKind?
+    /// Of an image for several platforms the one to take, such as "linux/arm64" or "linux/arm/v7".
+    public var platform: String?
+    /// Of a layout with several images the one to take: a tag or reference.
+    public var image: String?
+    /// Where a directory's metadata is; nil to look where the tool puts it.
+    public var metadata: String?
+    /// Of a disk image the partition to take, from 1; nil to find it.
+    public var partition: Int?
+    /// How many bytes the files may have in all, holes included; nil for no limit.
+    public var maxSize: UInt64?
+    /// How many entries the source may have; nil for no limit.
+    public var maxEntries: Int?
+    /// Whether a "/" at the beginning of a name is stripped, and such an entry not refused.
+    public var stripsAbsoluteNames = false
+
+    public init() {}
+}

@@ -1,0 +1,119 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Makes a squashfs image with `tar2sqfs` of squashfs-tools-ng, which keeps owners, devices, hard links and attributes
+/// as an ordinary user, and gives the same bytes for the same input.
+///
+/// The format has no access control lists, no fractions of seconds, and 32 bits for times.
+final class SquashfsSink: EntrySink {
+    private let program: ChildProcess
+    private var input: OwnedDescriptor?
+    private let tar: TarSink
+    private var ownLosses = ExportLosses()
+
+    private static let programName = "tar2sqfs"
+
+    /// - Parameters:
+    ///   - file: open for reading and writing; gets the image.
+    ///   - compression: gzip, xz or zstd; nil for zstd.
+    ///   - time: of making, in seconds since 1970.
+    init(
+        _ file: CInt,
+        _ compression: Compression?,
+        level: Int?,
+        time: Int64
+    ) throws(ImageError) {
+        let compression = compression ?? .zstd
+        guard [.gzip, .xz, .zstd].contains(compression) else {
+            throw ImageError(
+                .badDestination,
+                "a squashfs image can't be compressed with \(compression.rawValue)",
+                hint: "Choose gzip, xz or zstd."
+            )
+        }
+        var arguments = ["--force", "--quiet", "--no-skip", "--compressor", compression.rawValue]
+        arguments += ["--num-jobs", String(System.processorCount)]
+        arguments += ["--defaults", "mtime=\(UInt32(clamping: time))"]
+        if let level { arguments += ["--comp-extra", "level=\(level)"] }
+        // Its standard output is our file: it needs no name for it.
+        arguments.append("/proc/self/fd/1")
+        do throws(Errno) {
+            // An end of the program shall be an error, not the end of us.
+            System.ignoreBrokenPipes()
+            let program = try ChildProcess(
+                Self.programName,
+                arguments,
+                input: .pipe,
+                output: .descriptor(file),
+                environment: ["SOURCE_DATE_EPOCH": String(UInt32(clamping: time))]
+            )
+            self.program = program
+            let pipe = try program.takeInput()
+            tar = TarSink(DescriptorOutput(pipe.raw, name: Self.programName))
+            input = .some(pipe)
+        } catch .ENOENT {
+            throw ImageError(
+                .notFound,
+                "squashfs images need \(Self.programName), which is not there",
+                hint: "Install it:\n    sudo apt-get install squashfs-tools-ng",
+                cause: .ENOENT
+            )
+        } catch {
+            throw ImageError("can't start \(Self.programName)", error)
+        }
+    }
+
+    var losses: ExportLosses {
+        var sum = tar.losses
+        sum.accessControlLists += ownLosses.accessControlLists
+        sum.attributes += ownLosses.attributes
+        sum.times += ownLosses.times
+        sum.example = sum.example ?? ownLosses.example
+        return sum
+    }
+
+    func add(_ entry: ImageEntry, content: FileReader?) throws(ImageError) {
+        var entry = entry
+        entry.attributes = entry.attributes.filter { attribute in
+            let isList = attribute.name == AccessControlList.accessName || attribute.name == AccessControlList.defaultName
+            if isList { ownLosses.note(\.accessControlLists, entry) }
+            return !isList
+        }
+        if let time = entry.modificationTime {
+            if UInt32(exactly: time.seconds) == nil { ownLosses.note(\.times, entry) }
+            entry.modificationTime = FileTime(seconds: Int64(UInt32(clamping: time.seconds)), nanoseconds: 0)
+        }
+        do throws(ImageError) {
+            try tar.add(entry, content: content)
+        } catch {
+            throw explained(error)
+        }
+    }
+
+    func finish() throws(ImageError) {
+        do throws(ImageError) {
+            try tar.finish()
+        } catch {
+            throw explained(error)
+        }
+        input = nil
+        guard let ending = try? program.wait(), ending.isSuccess else { throw failure() }
+    }
+
+    /// When the program has ended before us, it says why.
+    private func explained(_ error: ImageError) -> ImageError {
+        guard error.cause == .EPIPE else { return error }
+        _ = try? program.wait()
+        return failure()
+    }
+
+    private func failure() -> ImageError {
+        let text = program.errorText.split(separator: UInt8(ascii: "\n")).map(printable).joined(separator: "; ")
+        let isFull = text.contains("No space left")
+        return ImageError(
+            isFull ? .noSpace : .system,
+            "\(Self.programName) failed: \(text.isEmpty ? "it didn't say why" : text)",
+            hint: isFull ? "Free some space, or write to another disk." : nil
+        )
+    }
+}

@@ -1,0 +1,46 @@
+/// What is left of a decompressed stream, as the input of another decoder: a compressed initramfs behind an early one.
+final class StreamInput: ByteInput, @unchecked Sendable {  // read by one thread at a time, handed over at its start
+    private let stream: ArchiveStream
+    private let outer: any ByteInput
+    /// Of the block in hand when the stream was handed over; a copy, with enough to recognize a format.
+    private var first: [UInt8]
+    private let firstBlock: UnsafeMutableRawBufferPointer
+    private(set) var failure: ImageError?
+
+    /// - Parameter rest: what is left of the stream's current block.
+    init(_ stream: ArchiveStream, _ outer: any ByteInput, rest: UnsafeRawBufferPointer) throws(ImageError) {
+        self.stream = stream
+        self.outer = outer
+        first = Array(rest)
+        while first.count < 4096 {
+            let block = try stream.next()
+            if block.isEmpty { break }
+            first += block
+        }
+        firstBlock = .allocate(byteCount: max(first.count, 1), alignment: 16)
+        firstBlock.copyBytes(from: first)
+    }
+
+    deinit {
+        stream.abandon()
+        firstBlock.deallocate()
+    }
+
+    var name: String { outer.name }
+    var bytesRead: UInt64 { outer.bytesRead }
+    var size: UInt64? { outer.size }
+
+    func next() throws(ImageError) -> UnsafeRawBufferPointer {
+        if !first.isEmpty {
+            let count = first.count
+            first = []
+            return UnsafeRawBufferPointer(rebasing: firstBlock[..<count])
+        }
+        do throws(ImageError) {
+            return try stream.next()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+}

@@ -1,0 +1,94 @@
+public import ArgumentParser
+import CommandSupport
+import LinuxFiles
+public import RootfsImage
+
+struct ConvertCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Turn one tool's way of keeping owners, modes and device nodes into another's.",
+        discussion: """
+            Converts a directory in place, or makes a converted copy of it. No root needed. What is interrupted in place \
+            is finished by the same command; a copy appears when it is complete, and not at all if it fails.
+
+            Formats: \(TreeConversion.targets.map(\.rawValue).joined(separator: ", ")). Only read are: \
+            \(readOnly.joined(separator: ", ")).
+
+            Examples:
+              p9serve convert rootfs --to pseudo
+              p9serve convert rootfs --to rsync --output rootfs.rsync
+              p9serve convert target --from device-table --metadata table.txt --to override-stat --output rootfs
+            """
+    )
+
+    private static var readOnly: [String] {
+        MetadataKind.allCases.filter { !TreeConversion.targets.contains($0) }.map(\.rawValue)
+    }
+
+    @Argument(help: ArgumentHelp("The directory to convert.", valueName: "dir"), completion: .directory)
+    var directory: String
+
+    @Option(help: ArgumentHelp("The format to convert to.", valueName: "format"))
+    var to: MetadataKind
+
+    @Option(help: ArgumentHelp("The format it has; found out if it is not said.", valueName: "format"))
+    var from: MetadataKind?
+
+    @Option(help: ArgumentHelp("Make a converted copy, and leave the directory as it is.", valueName: "copy"))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The pseudo database, fakeroot save file or device table to read; looked for beside the directory.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var metadata: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The pseudo database or device table to write; DIR.pseudo_state/files.db or DIR.devtable by default.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var newMetadata: String?
+
+    @Flag(name: .customLong("dry-run"), help: "Change nothing; say what would be done.")
+    var isDryRun = false
+
+    @Flag(help: "Change nothing if the format can't hold all there is.")
+    var strict = false
+
+    @Flag(help: "Print a summary as JSON on standard output.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "No progress and no summary; warnings and errors only.")
+    var quiet = false
+
+    func run() throws {
+        var options = TreeConversion.Options(to: to)
+        options.from = from
+        options.metadata = metadata
+        options.newMetadata = newMetadata
+        options.output = output
+        options.isDryRun = isDryRun
+        options.isStrict = strict
+        let cancellation = Cancellation()
+        try SignalWaiter.cancelOnSignals(cancellation)
+        let display = ConversionDisplay(isEnabled: !quiet)
+        let conversion = TreeConversion(directory, options, cancellation: cancellation) { display.show($0, $1) }
+        do throws(ImageError) {
+            let summary = try conversion.run()
+            display.clear()
+            ConversionReport(summary, directory: directory, output: output, isDryRun: isDryRun)
+                .write(isQuiet: quiet, asJSON: json)
+        } catch {
+            display.clear()
+            throw CommandFailure(error.exitCause, error.message, advice: error.hint)
+        }
+    }
+}
+
+extension MetadataKind: ExpressibleByArgument {}

@@ -1,0 +1,18 @@
+import CommandSupport
+import LinuxFiles
+import RootfsImage
+
+extension SignalWaiter {
+    /// From now on SIGINT, SIGTERM and SIGHUP ask an import or export to stop and to leave nothing behind.
+    static func cancelOnSignals(_ cancellation: Cancellation) throws {
+        let signals = SignalWaiter()
+        do throws(Errno) {
+            try startThread {
+                while case .woken = signals.wait() {}
+                cancellation.request()
+            }
+        } catch {
+            throw CommandFailure(.failure, "can't start a thread: \(error.text)")
+        }
+    }
+}

@@ -1,0 +1,18 @@
+import CommandSupport
+import Glibc
+
+/// The environment's SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it.
+enum SourceDateEpoch {
+    /// In seconds since 1970; nil if it isn't set.
+    static func fromEnvironment() throws -> Int64? {
+        guard let text = getenv("SOURCE_DATE_EPOCH").map({ String(cString: $0) }), !text.isEmpty else { return nil }
+        guard let seconds = Int64(text), seconds >= 0 else {
+            throw CommandFailure(
+                .badInput,
+                "SOURCE_DATE_EPOCH is '\(text)', which is no number of seconds since 1970",
+                advice: "For example: SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
+            )
+        }
+        return seconds
+    }
+}
