@@ -40,7 +40,9 @@ extension FakeRootTree {
             } catch .EACCES {
                 return try readUnreadable(descriptor, host)
             }
-            if let last, last.host.mode == host.mode, last.host.changeTime == host.changeTime, last.label == label {
+            if let last, last.host.mode == host.mode, last.host.changeTime == host.changeTime, last.label == label,
+                last.label?.mirror == label?.mirror
+            {
                 cache.remember(label, of: host)
                 return (BoardStatus(host: host, label: label), label)
             }

@@ -13,19 +13,82 @@ extension FakeRootTree {
             Self.canCarryAttributes(host) || host.format == .symlink,
             let (_, label) = try? read(descriptor, isLocked: false)
         else { return }
+        if let row = unfinished(descriptor, host) { return complete(row, descriptor, host) }
         // The usual case: it has one.
         guard label == nil, host.linkCount > 0, let path = try? manifestPath(of: descriptor),
-            let row = expectation(path), let file = try? handle(of: descriptor, host)
+            let row = expectation(path), let file = try? handle(of: descriptor, host),
+            Self.fits(row.entry, host), isLost(row, file, descriptor, host), let database = metadata.database
         else { return cache.remember(.nothingLost, of: host) }
-        guard Self.fits(row.entry, host), let (entry, isFinal) = lost(row, file, descriptor, host) else {
-            return cache.remember(.nothingLost, of: host)
-        }
-        // Perhaps somebody is about to write the rest of it.
-        guard isFinal else { return }
-        guard (try? give(entry, descriptor)) != nil, let database = metadata.database else { return }
+
+        var entry = row.entry
+        let isPrivileged = Self.isPrivileged(entry)
+        let isSame = !isPrivileged || hasContent(of: entry, descriptor, host)
+        if !isSame { entry = Self.unprivileged(entry) }
+        guard (try? give(entry, descriptor)) != nil else { return }
         var found = row
         found.file = file
         _ = try? metadata.reporting { () throws(MetadataError) in try database.setEntries([found]) }
+        if !isSame { setUnfinished(found) }
+        if !isSame, Self.isFinished(host) { complete(found, descriptor, host) }
+    }
+
+    private static func isPrivileged(_ entry: ManifestEntry) -> Bool {
+        entry.status.kind == .file && (entry.status.mode & setIDs != 0 || entry.capability != nil)
+    }
+
+    private static func unprivileged(_ entry: ManifestEntry) -> ManifestEntry {
+        var entry = entry
+        entry.status.mode &= ~setIDs
+        entry.capability = nil
+        return entry
+    }
+
+    private static let setIDs: UInt32 = 0o6000
+
+    /// Whether nobody is writing the rest of a file any more.
+    private static func isFinished(_ host: FileStatus) -> Bool {
+        let age = System.fileClock &- host.modificationTime.seconds &* 1_000_000_000
+        return age > writingTime || age < 0
+    }
+
+    /// So long after its last change a file with another content than expected is taken for finished, in nanoseconds.
+    private static let writingTime: Int64 = 2_000_000_000
+
+    // MARK: Files that were seen while they were written
+
+    private func unfinished(_ descriptor: CInt, _ host: FileStatus) -> Manifest.Row? {
+        guard unfinishedCopies.withLock({ !$0.isEmpty }), let file = try? handle(of: descriptor, host) else { return nil }
+        return unfinishedCopies.withLock { $0[file] }
+    }
+
+    private static let maxUnfinished = 256
+
+    private func setUnfinished(_ row: Manifest.Row) {
+        guard let file = row.file else { return }
+        unfinishedCopies.withLock { if $0.count < Self.maxUnfinished { $0[file] = row } }
+    }
+
+    /// Gives the privileges back once the content is whole, or tells the user that it is another one.
+    private func complete(_ row: Manifest.Row, _ descriptor: CInt, _ host: FileStatus) {
+        let isSame = hasContent(of: row.entry, descriptor, host)
+        guard isSame || Self.isFinished(host), let file = row.file else { return }
+        unfinishedCopies.withLock { $0[file] = nil }
+        if isSame { try? giveRest(row.entry, descriptor) } else { warnOnce(row.entry) }
+    }
+
+    private func giveRest(_ entry: ManifestEntry, _ descriptor: CInt) throws(Errno) {
+        try labelChanges.withLock { _ throws(Errno) in
+            let (found, label) = try read(descriptor, isLocked: true)
+            // Not if somebody has changed it since.
+            let given = Self.unprivileged(entry).status
+            guard found.uid == given.uid, found.gid == given.gid, found.permissions & 0o7000 == given.mode & 0o7000 else {
+                return
+            }
+            var status = found
+            status.permissions |= entry.status.mode & Self.setIDs
+            try store(status, replacing: label, on: descriptor, keepsLabel: true)
+            try giveCapability(entry, descriptor)
+        }
     }
 
     /// The row of a path, if it expects more than a host file shows.
@@ -42,33 +105,13 @@ extension FakeRootTree {
         return kind.isSpecial ? host.format == .regular && host.size == 0 : kind.format == host.format
     }
 
-    /// What is to be restored of an entry.
-    /// - Returns: nil if nothing is lost; `isFinal` false for a file that may still be on its way.
-    private func lost(
-        _ row: Manifest.Row,
-        _ file: FileHandle,
-        _ descriptor: CInt,
-        _ host: FileStatus
-    ) -> (entry: ManifestEntry, isFinal: Bool)? {
-        var entry = row.entry
-        if entry.capability != nil, !entry.expectsLabel {
-            // The capability was all. One that the very file has no more was taken away on purpose.
-            let isThere = (try? value(of: AttributeName(.capability), descriptor, host, isLocked: false)) != nil
-            if isThere || row.file == file { return nil }
-        }
-        let setIDs: UInt32 = 0o6000
-        let isPrivileged = entry.status.kind == .file && (entry.status.mode & setIDs != 0 || entry.capability != nil)
-        guard isPrivileged, !hasContent(of: entry, descriptor, host) else { return (entry, true) }
-        let age = System.fileClock &- host.modificationTime.seconds &* 1_000_000_000
-        guard age > Self.writingTime || age < 0 else { return (entry, false) }
-        warnOnce(entry)
-        entry.status.mode &= ~setIDs
-        entry.capability = nil
-        return (entry, true)
+    /// Whether a file without a label has lost something.
+    private func isLost(_ row: Manifest.Row, _ file: FileHandle, _ descriptor: CInt, _ host: FileStatus) -> Bool {
+        guard !row.entry.expectsLabel else { return true }
+        // The capability was all. One that the very file has no more was taken away on purpose.
+        let isThere = (try? value(of: AttributeName(.capability), descriptor, host, isLocked: false)) != nil
+        return !isThere && row.file != file
     }
-
-    /// So long after its last change a file with another content than expected is taken for finished, in nanoseconds.
-    private static let writingTime: Int64 = 2_000_000_000
 
     private func hasContent(of entry: ManifestEntry, _ descriptor: CInt, _ host: FileStatus) -> Bool {
         guard let hash = entry.hash, entry.size == host.size else { return false }
@@ -97,18 +140,23 @@ extension FakeRootTree {
         try labelChanges.withLock { _ throws(Errno) in
             let (found, label) = try read(descriptor, isLocked: true)
             guard label == nil, let kind = entry.status.kind else { return }
-            let floor = BoardStatus.hostPermissions(entry.status.mode, kind)
             var status = found
             status.uid = entry.status.uid
             status.gid = entry.status.gid
             if kind.isSpecial { status.kind = kind }
-            // A mode that is not the mirrored one is a developer's, as with a label.
-            let isMirrored = found.host.mode & 0o777 == floor & 0o777 || kind == .symlink
-            status.permissions = isMirrored ? entry.status.mode : found.host.mode & 0o777 | entry.status.mode & 0o7000
-            try store(status, replacing: nil, on: descriptor, keepsLabel: true)
-            if let capability = entry.capability {
-                try setLocked(AttributeName(.capability), of: descriptor, to: capability.span.bytes, flags: 0)
+            status.permissions = entry.status.mode
+            // Which tools keep, git among them: whether it can be run. One who changes that means it.
+            let execute: UInt32 = 0o111
+            if kind == .file, (found.host.mode & execute != 0) != (entry.status.mode & execute != 0) {
+                status.permissions = found.host.mode & 0o777 | entry.status.mode & 0o7000
             }
+            try store(status, replacing: nil, on: descriptor, keepsLabel: true)
+            try giveCapability(entry, descriptor)
         }
+    }
+
+    private func giveCapability(_ entry: ManifestEntry, _ descriptor: CInt) throws(Errno) {
+        guard let capability = entry.capability else { return }
+        try setLocked(AttributeName(.capability), of: descriptor, to: capability.span.bytes, flags: 0)
     }
 }

@@ -27,6 +27,8 @@ public final class FakeRootTree: Sendable {
     let cache = StatusCache()
     /// Paths that the user was told of.
     let warned = Mutex<Set<[UInt8]>>([])
+    /// Files that got owner and mode back, but had not the expected content yet.
+    let unfinishedCopies = Mutex<[FileHandle: Manifest.Row]>([:])
     let warn: @Sendable (String) -> Void
 
     /// Serializes the changes that read a label before they write it.

@@ -12,7 +12,7 @@ public struct Label: Hashable, Sendable {
     public var mode: UInt32
     /// Nil where the label leaves it to the host's file, as fuse-overlayfs' three-field form does.
     public var kind: NodeKind?
-    /// What the host's own mode says beside this label.
+    /// What the host's own mode says beside this label; labels are equal whatever this is.
     var mirror = Mirror.mirrored
 
     enum Mirror: Hashable, Sendable {
@@ -31,6 +31,17 @@ public struct Label: Hashable, Sendable {
         self.kind = kind
     }
 
+    public static func == (left: Label, right: Label) -> Bool {
+        left.uid == right.uid && left.gid == right.gid && left.mode == right.mode && left.kind == right.kind
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(uid)
+        hasher.combine(gid)
+        hasher.combine(mode)
+        hasher.combine(kind)
+    }
+
     /// The longest value that we write, and more than any that we read.
     static let maxSize = 128
 
@@ -39,9 +50,10 @@ public struct Label: Hashable, Sendable {
     public init?(parsing text: UnsafeRawBufferPointer) {
         var rest = text[...]
         guard let uid = Self.takeNumber(&rest, radix: 10), Self.take(UInt8(ascii: ":"), &rest),
-            let gid = Self.takeNumber(&rest, radix: 10), Self.take(UInt8(ascii: ":"), &rest),
-            let mode = Self.takeNumber(&rest, radix: 8)
+            let gid = Self.takeNumber(&rest, radix: 10), Self.take(UInt8(ascii: ":"), &rest)
         else { return nil }
+        let isPadded = rest.first == UInt8(ascii: "0")
+        guard let mode = Self.takeNumber(&rest, radix: 8) else { return nil }
         guard !rest.isEmpty else {
             // With S_IFMT bits even this form knows a FIFO from a file; of a device it lacks the number.
             let kind = NodeKind(FileFormat(mode: mode)).flatMap { $0 == .pipe || $0 == .socket ? $0 : nil }
@@ -51,7 +63,7 @@ public struct Label: Hashable, Sendable {
         }
         guard Self.take(UInt8(ascii: ":"), &rest), let kind = Self.takeKind(&rest) else { return nil }
         self.init(uid: uid, gid: gid, mode: mode, kind: kind)
-        if mode & ~0o7777 != 0 { mirror = .unrelated }
+        if mode & ~0o7777 != 0 || !isPadded { mirror = .unrelated }
         guard !rest.isEmpty else { return }
         guard Self.take(UInt8(ascii: ":"), &rest), let standing = Self.takeNumber(&rest, radix: 8), standing <= 0o7777,
             rest.isEmpty

@@ -147,7 +147,7 @@ import Testing
         for name in ["system.nfs4_acl", "btrfs.compression", "nodot", ""] {
             #expect(throws: Errno.EOPNOTSUPP) { try fixture.tree.setAttribute(name, of: file.raw, to: [1]) }
         }
-        let long = "security." + String(repeating: "x", count: 240)
+        let long = "security." + String(repeating: "x", count: 247)
         #expect(throws: Errno.ERANGE) { try fixture.tree.setAttribute(long, of: file.raw, to: [1]) }
         #expect(throws: Errno.E2BIG) {
             try fixture.tree.setAttribute("user.x", of: file.raw, to: [UInt8](repeating: 0, count: 65_537))

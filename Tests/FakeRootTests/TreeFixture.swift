@@ -1,20 +1,32 @@
 import FakeRoot
 import LinuxFiles
+import Synchronization
 import TestSupport
 
 /// A tree on a directory of its own, with the names of its root as plain strings.
 struct TreeFixture {
-    let host: TemporaryDirectory
+    let host: any HostFiles
     let tree: FakeRootTree
+    let warnings: Warnings
 
-    init() throws {
-        host = try TemporaryDirectory()
-        tree = try FakeRootTree(directory: host.path)
+    /// - Parameter host: a directory that is there; by default one that goes away with this.
+    init(_ host: (any HostFiles)? = nil, isReadOnly: Bool = false) throws {
+        let host = try host ?? TemporaryDirectory()
+        let warnings = Warnings()
+        self.host = host
+        self.warnings = warnings
+        tree = try FakeRootTree(directory: host.path, mayRaiseModes: !isReadOnly) { warnings.add($0) }
     }
+
+    /// The same directory, opened anew, as by another process or after a restart.
+    func reopened() throws -> TreeFixture { try TreeFixture(host) }
 
     var root: CInt { tree.root.raw }
 
-    func open(_ name: String) throws(Errno) -> OwnedDescriptor { try tree.lookup(FileName(name), in: root) }
+    func open(_ name: String) throws(Errno) -> OwnedDescriptor {
+        if name.contains("/") { return try open(path: name) }
+        return try tree.lookup(FileName(name), in: root)
+    }
 
     /// Lends an O_PATH descriptor of a file.
     @discardableResult
@@ -93,12 +105,40 @@ struct TreeFixture {
         gid: UInt32 = 0,
         _ permissions: UInt32 = 0o755
     ) throws(Errno) {
+        let parts = name.split(separator: "/").map(String.init)
+        let parent = try open(path: parts.dropLast().joined(separator: "/"))
         try tree.createDirectory(
-            FileName(name),
-            in: root,
+            FileName(parts[parts.count - 1]),
+            in: parent.raw,
             owner: Owner(uid: uid, gid: gid),
             permissions: permissions
         )
+    }
+
+    func createSymlink(_ name: String, to target: String, uid: UInt32 = 0, gid: UInt32 = 0) throws(Errno) {
+        let target = Array(target.utf8CString)
+        try target.withUnsafeBufferPointer { (target) throws(Errno) in
+            try tree.createSymlink(
+                FileName(name),
+                in: root,
+                target: target.baseAddress.unsafelyUnwrapped,
+                owner: Owner(uid: uid, gid: gid)
+            )
+        }
+    }
+
+    func rename(_ old: String, to new: String) throws(Errno) {
+        try tree.rename(FileName(old), in: root, to: FileName(new), in: root)
+    }
+
+    func unlink(_ name: String, isDirectory: Bool = false) throws(Errno) {
+        try tree.unlink(FileName(name), in: root, isDirectory: isDirectory)
+    }
+
+    /// Owner and mode as the board sees them, such as "0:42 100640".
+    func look(_ name: String) throws(Errno) -> String {
+        let status = try status(name)
+        return "\(status.uid):\(status.gid) \(String(status.mode, radix: 8))"
     }
 
     func createSpecial(_ name: String, _ kind: NodeKind, _ permissions: UInt32 = 0o600) throws(Errno) {
@@ -128,4 +168,13 @@ extension FakeRootTree {
         let name = Array(name.utf8)
         try setAttribute(name.span.bytes, of: descriptor, to: value.span.bytes, flags: 0)
     }
+}
+
+/// What a tree had to say to its user.
+final class Warnings: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+
+    var all: [String] { lines.withLock { $0 } }
 }

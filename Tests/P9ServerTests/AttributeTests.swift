@@ -226,12 +226,17 @@ struct ExtendedAttributeTests {
         file = try client.walk(root, "file")
     }
 
+    /// user::rw-, user:1000:r--, group::r--, mask::r--, other::r--
+    private static let accessList: [UInt8] =
+        [2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 4, 0, 0xe8, 3, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255]
+        + [16, 0, 4, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255]
+
     @Test("set, read, list, replace, remove")
     func cycle() throws {
         try client.setAttribute(file, "user.note", Array("value".utf8))
         try client.setAttribute(file, "security.capability", [1, 0, 2])
         try client.setAttribute(file, "trusted.x", [])
-        try client.setAttribute(file, "system.posix_acl_access", [2, 0, 0, 0])
+        try client.setAttribute(file, "system.posix_acl_access", Self.accessList)
         #expect(try client.attribute(file, "user.note") == Array("value".utf8))
         #expect(try client.attribute(file, "trusted.x") == [])
         #expect(

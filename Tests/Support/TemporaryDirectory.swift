@@ -9,6 +9,8 @@ internal import Synchronization
 public final class TemporaryDirectory: HostFiles {
     /// Absolute, without symbolic links.
     public let path: String
+    /// What it lies in with nothing else: a tree's metadata database is made beside the tree.
+    private let enclosing: String
 
     /// - Throws: `EOPNOTSUPP` if none of the places can hold extended attributes; `USB9PFS_TEST_DIR` names another.
     public init() throws(Errno) {
@@ -22,8 +24,10 @@ public final class TemporaryDirectory: HostFiles {
             defer { free(resolved) }
             if setxattr(resolved, "user.probe", "1", 1, 0) == 0 {
                 removexattr(resolved, "user.probe")
-                path = String(cString: resolved)
-                Self.remember(path)
+                enclosing = String(cString: resolved)
+                path = "\(enclosing)/files"
+                Self.remember(enclosing)
+                guard mkdir(path, 0o700) == 0, chmod(enclosing, 0o755) == 0 else { throw .last }
                 return
             }
             failure = .last
@@ -40,8 +44,8 @@ public final class TemporaryDirectory: HostFiles {
     }
 
     deinit {
-        Self.removeAll(path)
-        _ = Self.remaining.withLock { $0.paths.remove(path) }
+        Self.removeAll(enclosing)
+        _ = Self.remaining.withLock { $0.paths.remove(enclosing) }
     }
 
     /// Directories of threads that don't end before the process does.
