@@ -8,6 +8,7 @@ import glob
 import io
 import os
 import random
+import re
 import shutil
 import stat
 import struct
@@ -118,6 +119,15 @@ def compare_import(tree, expected):
     return trouble
 
 
+# What a database is called whose tree is gone, when another needs its name.
+ASIDE = r"\.[0-9a-f]+\.usb9pfs\.db"
+
+
+def is_known(name):
+    """Whether a name beside the tree is an import's or a database's."""
+    return bool(re.fullmatch(r"\.{1,2}rootfs\.(importing-|usb9pfs\.db).*", name) or re.fullmatch(ASIDE + ".*", name))
+
+
 def storm_of_imports(count):
     parent = f"{directory}/imports"
     tree = f"{parent}/rootfs"
@@ -149,11 +159,13 @@ def storm_of_imports(count):
         process.kill()
         process.wait()
         names = os.listdir(parent)
-        leftovers += sum(".importing-" in name for name in names)
-        strange = [name for name in names if name != "rootfs" and not name.startswith(".rootfs.")]
+        staging = {re.sub("^[.]+|[.]usb9pfs.*", "", name) for name in names if ".importing-" in name}
+        leftovers += len(staging)
+        strange = [name for name in names if name != "rootfs" and not is_known(name)]
         if strange:
             trouble.append(f"kill {number}: {strange} beside the tree")
-        if len([name for name in names if ".importing-" in name]) > 2:
+        # The one that was killed, and one that was killed while it removed what was there before.
+        if len(staging) > 2:
             trouble.append(f"kill {number}: what was left before is still there: {sorted(names)}")
         if is_late:
             margin *= 0.85 if "rootfs" in names else 1.2
@@ -175,12 +187,16 @@ def storm_of_imports(count):
     subprocess.run(command, check=True)
     trouble = [text for text in compare_import(tree, expected) if text not in known]
     names = sorted(os.listdir(parent))
-    more = [name for name in names if name != "rootfs" and not name.startswith(".rootfs.usb9pfs.db")]
+    more = [name for name in names if ".importing-" in name]
     if more:
         trouble.append(f"left beside the tree: {more}")
+    aside = [name for name in names if re.fullmatch(ASIDE, name)]
     if checks:
         trouble += check_command(tree)
-    tell("the next import removes what the killed ones left", trouble)
+    tell(
+        "the next import removes what the killed ones left", trouble,
+        f"{len(aside)} databases of trees that were removed were moved aside",
+    )
     shutil.rmtree(parent)
 
 
