@@ -230,7 +230,6 @@ public struct TreeConversion {
         try source.finish()
         let imported = try extraction.finish()
         summary.losses.attributes = imported.losses.attributes
-        summary.losses.symlinkOwners = imported.losses.symlinkOwners
         for notice in imported.notices + source.closingNotices { summary.note(notice) }
         return summary
     }
