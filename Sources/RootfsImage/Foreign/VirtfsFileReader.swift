@@ -10,11 +10,16 @@ final class VirtfsFileReader: MetadataReader {
     private static let limit: UInt64 = 4096
 
     func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {
-        if file.name.elementsEqual(Self.directoryName.utf8) || file.name.elementsEqual(Self.rootName.utf8) { return nil }
+        if file.name.elementsEqual(Self.directoryName.utf8) || file.name.elementsEqual(Self.rootName.utf8) {
+            return nil
+        }
         var metadata = FileMetadata(of: file)
         if let text = try text(of: file) {
             guard let said = Self.parse(text) else {
-                throw ImageError(.badArchive, "the metadata of \(file.description) in \(Self.directoryName) are damaged")
+                throw ImageError(
+                    .badArchive,
+                    "the metadata of \(file.description) in \(Self.directoryName) are damaged"
+                )
             }
             metadata = try said.metadata(of: file)
         }
