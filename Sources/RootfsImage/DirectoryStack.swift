@@ -24,6 +24,8 @@ final class DirectoryStack {
     private let rootLevel: Level
     /// Without the root.
     private var levels: [Level] = []
+    /// Called with the path and the descriptor of a directory that was made since an entry lies in it.
+    var onImplied: (([UInt8], CInt) throws(Errno) -> Void)?
     /// Directories that the archive does not list but that its entries lie in.
     private(set) var impliedCount = 0
 
@@ -76,6 +78,8 @@ final class DirectoryStack {
                 )
                 impliedCount += 1
                 descriptor = try tree.lookup(name, in: current.descriptor.raw)
+                let path = levels.flatMap { $0.name + [UInt8(ascii: "/")] } + component
+                try onImplied?(path, descriptor.raw)
             }
             let format = try System.status(of: descriptor.raw).format
             guard format == .directory else { throw format == .symlink ? .ELOOP : .ENOTDIR }

@@ -4,7 +4,7 @@ internal import LinuxFiles
 /// A file being filled from an archive; what is not written stays a hole.
 final class FileContent {
     /// More holes than this are not hashed, in bytes: they cost nothing but would take minutes.
-    private static let maxHashedHoles: UInt64 = 1 << 30
+    static let maxHashedHoles: UInt64 = 1 << 30
 
     private let descriptor: CInt
     private(set) var written: UInt64 = 0

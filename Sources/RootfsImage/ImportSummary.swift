@@ -34,14 +34,11 @@ public struct ImportSummary: Hashable, Sendable {
 
     /// What the archive holds and this version can't keep, as numbers of entries (attributes: of attributes).
     public struct Losses: Hashable, Sendable {
-        /// Symbolic links of another owner than 0:0; they belong to 0:0 now.
-        public var symlinkOwners = 0
-        /// Attributes too large for the host's file system, on symbolic links, or of a class that can't be kept.
+        /// Attributes that Linux would not have there either: larger than 64 KiB, of a class that it doesn't know,
+        /// `user.*` of a symbolic link or a special file.
         public var attributes = 0
         /// Attributes in which fake-root tools keep owner and mode; an archive may not set these.
         public var hiddenAttributes = 0
-        /// Access control lists.
-        public var accessControlLists = 0
 
         public var isEmpty: Bool { self == Losses() }
     }

@@ -47,34 +47,39 @@ public struct Importer {
         let opener = SourceOpener(source, options, cancellation)
         try opener.prepare()
         let staging = try StagingDirectory.make(for: destination)
+        var database: String?
         do throws(ImageError) {
-            var summary = try fill(staging, from: opener, observer)
+            let result = try fill(staging, from: opener, &database, observer)
             try staging.commit()
+            // Best effort: the database is found by the directory's identity, whatever it is called.
+            try? result.tree.followRename()
+            var summary = result.summary
             summary.leftoversRemoved = staging.leftoversRemoved
             summary.seconds = (ContinuousClock.now - start) / .seconds(1)
             return summary
         } catch {
             staging.discard()
+            if let database { StagingDirectory.removeDatabase(database) }
             throw error
         }
     }
 
+    /// - Parameter database: gets the path of the new tree's database when there is one.
     private func fill(
         _ staging: borrowing StagingDirectory,
         from opener: SourceOpener,
+        _ database: inout String?,
         _ observer: Observer
-    ) throws(ImageError) -> ImportSummary {
-        try probeAttributes(staging.directory.raw)
+    ) throws(ImageError) -> (summary: ImportSummary, tree: FakeRootTree) {
         var progress = ImportProgress()
         let source = try opener.open(temporary: staging.directory.raw) { bytes, total in
             progress.isSpooling = true
             (progress.archiveBytes, progress.archiveSize) = (bytes, total)
             observer(progress)
         }
-        let extraction = try ImageError.attempt("can't open the new directory") { () throws(Errno) in
-            let root = try System.open(at: staging.directory.raw, ".", [.path, .directory])
-            return try TreeExtraction(FakeRootTree(owning: root), options)
-        }
+        let extraction = try prepare(staging.directory.raw)
+        let tree = extraction.tree
+        database = tree.databasePath
         progress = ImportProgress()
         progress.archiveSize = source.bytesTotal
         progress.entriesTotal = source.entriesTotal
@@ -91,29 +96,26 @@ public struct Importer {
         var summary = try extraction.finish()
         summary.kind = opener.kind
         summary.archiveBytes = source.bytesRead
+        if tree.storage == .database {
+            summary.notices.append(
+                "the file system of \(destination) has no user extended attributes: all owners, modes and devices are in "
+                    + "a database beside it"
+            )
+        }
         summary.notices += source.closingNotices.prefix(ImportSummary.maxNotices)
-        return summary
+        return (summary, tree)
     }
 
-    /// Tells before the first file, not at the first label, that the file system won't do.
-    private func probeAttributes(_ directory: CInt) throws(ImageError) {
-        let name: StaticString = "user.usb9pfs.probe"
+    private func prepare(_ directory: CInt) throws(ImageError) -> TreeExtraction {
+        let tree = try ImageError.attempt("can't open the new directory") { () throws(Errno) in
+            let root = try System.open(at: directory, ".", [.path, .directory])
+            return try FakeRootTree(owning: root)
+        }
         do throws(Errno) {
-            try UnsafeRawPointer(name.utf8Start).withMemoryRebound(to: CChar.self, capacity: 19) {
-                (name) throws(Errno) in
-                try System.setAttribute(name, of: directory, to: [UInt8(ascii: "1")].span.bytes)
-                try System.removeAttribute(name, of: directory)
-            }
-        } catch .EOPNOTSUPP {
-            throw ImageError(
-                .unsupportedFileSystem,
-                "the file system of \(destination) can't hold user extended attributes, which keep owners, modes and "
-                    + "device nodes",
-                hint: "Import to a directory on a local Linux file system: ext4, xfs or btrfs.",
-                cause: .EOPNOTSUPP
-            )
+            return try TreeExtraction(tree, options, hasManifest: true)
         } catch {
-            throw ImageError("can't set an extended attribute in \(destination)", error)
+            let reason = tree.databaseProblem.map { ": \($0.message)" } ?? ""
+            throw ImageError("can't make the metadata database of \(destination)\(reason)", error)
         }
     }
 }

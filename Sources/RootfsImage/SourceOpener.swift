@@ -133,7 +133,16 @@ final class SourceOpener {
             if let layers = try openLayers(DirectoryLayout(directory, name: name)) { return layers }
             if let kind = options.kind { throw misfit(kind, "has neither oci-layout nor manifest.json") }
         }
-        throw ImageError(.badArchive, "\(name) is a directory, which can't be read yet")
+        return try openForeignDirectory()
+    }
+
+    /// A directory with another tool's metadata, or with none.
+    private func openForeignDirectory() throws(ImageError) -> ForeignDirectorySource {
+        let wanted = options.kind.flatMap { MetadataKind(rawValue: $0.rawValue) }
+        let evidence = try wanted == nil ? MetadataEvidence(source, metadata: options.metadata) : nil
+        let found = wanted ?? evidence?.kind ?? .plain
+        kind = SourceKind(rawValue: found.rawValue) ?? .directory
+        return try ForeignDirectorySource(source, found, metadata: options.metadata ?? evidence?.file)
     }
 
     // MARK: Choosing

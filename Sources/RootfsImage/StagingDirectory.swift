@@ -125,6 +125,7 @@ struct StagingDirectory: ~Copyable {
                 }
                 guard try System.tryLock(directory.raw) else { continue }
                 try System.removeTree(at: parent, name)
+                removeDatabase(of: bytes, in: parent)
                 removed += 1
             } catch {}
         }
@@ -179,5 +180,6 @@ struct StagingDirectory: ~Copyable {
     /// Removes the directory with all it holds.
     func discard() {
         try? System.removeTree(at: parent.raw, name)
+        Self.removeDatabase(of: name.bytes.withUnsafeBytes { Array($0) }, in: parent.raw)
     }
 }

@@ -9,18 +9,15 @@ extension TreeExtraction {
             do throws(Errno) {
                 try tree.setAttribute(name, of: descriptor, to: value, flags: 0)
                 summary.attributes += 1
-            } catch .EPERM {
+            } catch .EPERM where entry.kind == .file || entry.kind == .directory {
                 // A label: what the archive's header says of owner and mode is what counts.
                 summary.losses.hiddenAttributes += 1
-            } catch .EOPNOTSUPP, .E2BIG, .ERANGE, .EINVAL {
+            } catch .EPERM {
+                // Linux has no user.* attributes of symbolic links and special files.
                 summary.losses.attributes += 1
-            } catch .ENOSPC where value.byteCount > Self.alwaysFits {
+            } catch .EOPNOTSUPP, .E2BIG, .ERANGE, .EINVAL {
                 summary.losses.attributes += 1
             }
         }
     }
-
-    /// A value of this many bytes has room in every file system; ext4 says ENOSPC for one that doesn't fit into its
-    /// one block of attributes, as it does for a full disk.
-    private static let alwaysFits = 1024
 }

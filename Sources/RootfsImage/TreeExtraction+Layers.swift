@@ -41,7 +41,7 @@ extension TreeExtraction {
                 // Removed twice, or never there: nothing is left to do.
             }
         }
-        removed(target)
+        try system { () throws(Errno) in try removed(target) }
         return true
     }
 
@@ -63,7 +63,7 @@ extension TreeExtraction {
             if FakeRootTree.isStagingName(name) { continue }
             guard layers.contains(child) else {
                 try removeTree(name, in: directory)
-                removed(child)
+                try removed(child)
                 continue
             }
             let found = try tree.lookup(name, in: directory)

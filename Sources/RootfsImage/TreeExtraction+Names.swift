@@ -76,7 +76,7 @@ extension TreeExtraction {
         if let layer = layers.layer, layer > 0, !replacesOwn {
             // What a lower layer has, whatever it is.
             try removeTree(name, in: directory)
-            removed(path.bytes)
+            try removed(path.bytes)
             return
         }
         let found = try tree.lookup(name, in: directory)

@@ -11,16 +11,31 @@ final class TreeExtraction {
     var layers = LayerPaths()
     /// Whether the layer in hand has brought something under the entry's path before.
     private(set) var replacesOwn = false
+    /// Nil where nobody wants one.
+    let manifest: ManifestWriter?
+    /// For other names of files.
+    var recentHashes = RecentHashes()
+    /// Names of files without content that may get it with a later name, by the path of the first.
+    var emptyLinks: [[UInt8]: [[UInt8]]] = [:]
     /// Bytes in the files so far, holes included.
     private var totalSize: UInt64 = 0
     /// What the root gets in the end; until then only its maker may look in.
     private var rootOwner = Owner(uid: 0, gid: 0)
     private var rootPermissions: UInt32 = 0o755
 
-    init(_ tree: FakeRootTree, _ options: ImportOptions = ImportOptions()) throws(Errno) {
+    /// - Parameter hasManifest: whether the tree's database is to remember what is made.
+    init(
+        _ tree: FakeRootTree,
+        _ options: ImportOptions = ImportOptions(),
+        hasManifest: Bool = false
+    ) throws(Errno) {
         self.tree = tree
         self.options = options
         directories = try DirectoryStack(tree)
+        manifest = hasManifest ? try tree.makeManifestWriter() : nil
+        directories.onImplied = { [unowned self] path, directory throws(Errno) in
+            try recordImplied(path, directory)
+        }
     }
 
     /// - Parameter onProgress: called with the bytes of content written so far.
@@ -63,11 +78,20 @@ final class TreeExtraction {
             let change = OwnerAndMode(uid: rootOwner.uid, gid: rootOwner.gid, permissions: rootPermissions)
             try tree.change(tree.root.raw, change)
             try directories.finish()
+            try recordRoot()
+            try manifest?.commit()
         } catch {
             throw ImageError("can't finish the tree", error)
         }
         summary.directories += 1 + directories.impliedCount
         return summary
+    }
+
+    private func recordRoot() throws(Errno) {
+        guard let manifest else { return }
+        let status = Label(uid: rootOwner.uid, gid: rootOwner.gid, mode: rootPermissions, kind: .directory)
+        let time = try System.status(of: tree.root.raw).modificationTime
+        try manifest.append(ManifestEntry(path: [], status: status, modificationTime: time), of: tree.root.raw)
     }
 
     private func checkLimits(_ entry: ImageEntry, _ path: EntryPath) throws(ImageError) {
@@ -106,7 +130,7 @@ final class TreeExtraction {
             return hash
         }
         count(entry)
-        record(path, entry, hash: hash)
+        try system { () throws(Errno) in try record(path, entry, file.raw, hash: hash) }
     }
 
     private func fill(
@@ -135,7 +159,6 @@ final class TreeExtraction {
         _ entry: ImageEntry
     ) throws(Failure) {
         count(entry)
-        record(path, entry)
         guard !path.isRoot else {
             rootOwner = entry.owner
             rootPermissions = entry.permissions
@@ -144,7 +167,10 @@ final class TreeExtraction {
             return
         }
         let directory = try directory(path, entry)
-        try system { () throws(Errno) in try setAttributes(of: directory.raw, from: entry) }
+        try system { () throws(Errno) in
+            try setAttributes(of: directory.raw, from: entry)
+            try record(path, entry, directory.raw)
+        }
         // What follows is mostly in it.
         directories.enter(path.last, directory, time: entry.modificationTime)
     }
@@ -178,14 +204,14 @@ final class TreeExtraction {
             try (target + [0]).span.withUnsafeBytes { (target) throws(Errno) in
                 guard let target = target.baseAddress else { throw .EINVAL }
                 let text = target.assumingMemoryBound(to: CChar.self)
-                try tree.createSymlink(name, in: directory, target: text)
+                try tree.createSymlink(name, in: directory, target: text, owner: entry.owner)
             }
+            let link = try tree.lookup(name, in: directory)
+            try setAttributes(of: link.raw, from: entry)
             try setTime(entry.modificationTime, of: name, in: directory)
+            try record(path, entry, link.raw)
         }
         summary.symlinks += 1
-        record(path, entry)
-        if entry.owner != Owner(uid: 0, gid: 0) { summary.losses.symlinkOwners += 1 }
-        summary.losses.attributes += entry.attributes.count
     }
 
     private func makeSpecial(_ path: EntryPath, _ entry: ImageEntry, _ kind: NodeKind) throws(Failure) {
@@ -197,15 +223,13 @@ final class TreeExtraction {
                 permissions: entry.permissions,
                 kind: kind
             )
-            if !entry.attributes.isEmpty {
-                let file = try tree.lookup(name, in: directory)
-                try setAttributes(of: file.raw, from: entry)
-            }
+            let file = try tree.lookup(name, in: directory)
+            try setAttributes(of: file.raw, from: entry)
             try setTime(entry.modificationTime, of: name, in: directory)
+            try record(path, entry, file.raw)
         }
         summary.specials += 1
         count(entry)
-        record(path, entry)
     }
 
     private func setTime(
@@ -241,7 +265,7 @@ final class TreeExtraction {
         }
         summary.hardLinks += 1
         let hash = try fillLinked(file.raw, path, entry, from: source, onProgress)
-        recordLink(path, to: targetPath, hash: hash, size: entry.size)
+        try system { () throws(Errno) in try recordLink(path, to: targetPath, file.raw, hash: hash) }
     }
 
     /// The content, if this entry has it: cpio gives it with a file's last name, and `pax -o linkdata` once more with

@@ -35,24 +35,14 @@ struct ImportReport {
             if count > 0 { warnings.append(count == 1 ? "1 \(one)" : "\(count) \(many)") }
         }
         warn(
-            losses.symlinkOwners,
-            "symbolic link belongs to root now: this version can't keep its owner",
-            "symbolic links belong to root now: this version can't keep their owners"
-        )
-        warn(
             losses.attributes,
-            "extended attribute was left out: the host can't hold it",
-            "extended attributes were left out: the host can't hold them"
+            "extended attribute was left out: Linux has no such attribute there",
+            "extended attributes were left out: Linux has no such attributes there"
         )
         warn(
             losses.hiddenAttributes,
             "attribute of a fake-root tool was left out; the archive's own owners and modes were taken",
             "attributes of fake-root tools were left out; the archive's own owners and modes were taken"
-        )
-        warn(
-            losses.accessControlLists,
-            "entry has an access control list, which this version can't keep",
-            "entries have access control lists, which this version can't keep"
         )
         warn(
             summary.leftoversRemoved,

@@ -1,0 +1,26 @@
+internal import LinuxFiles
+
+/// The metadata database of a tree that never came.
+extension StagingDirectory {
+    /// SQLite's own files lie beside a database.
+    private static let suffixes = ["", "-wal", "-shm", "-journal"]
+
+    /// Removes a database, best effort; it must be closed.
+    static func removeDatabase(_ path: String) {
+        for suffix in suffixes {
+            let bytes = Array((path + suffix).utf8CString)
+            _ = bytes.span.withUnsafeBufferPointer { bytes in
+                bytes.baseAddress.map { try? System.unlink(at: System.atCurrentDirectory, $0, isDirectory: false) }
+            }
+        }
+    }
+
+    /// Removes the database of a directory left by a killed import.
+    static func removeDatabase(of name: [UInt8], in parent: CInt) {
+        for suffix in suffixes {
+            let bytes = Array(".".utf8) + name + Array(".usb9pfs.db\(suffix)".utf8)
+            guard let name = try? FileName(bytes.span.bytes) else { continue }
+            _ = name.withCString { try? System.unlink(at: parent, $0, isDirectory: false) }
+        }
+    }
+}
