@@ -97,7 +97,9 @@ extension System {
             }
             guard result == 0 else {
                 let error = Errno.last
-                guard error == .EOPNOTSUPP || error == .EINVAL || error == .ENOSYS || error == .EPERM else { throw error }
+                guard error == .EOPNOTSUPP || error == .EINVAL || error == .ENOSYS || error == .EPERM else {
+                    throw error
+                }
                 continue
             }
             var handle = FileHandle(.kernel, fileSystem: fileSystem)

@@ -113,9 +113,9 @@ final class MetadataStore: Sendable {
         let database: MetadataDatabase
         do throws(MetadataError) {
             database = try MetadataDatabase(path, mayWrite ? .readWrite : .readOnly)
-        } catch where error.code == .blank {
+        } catch  where error.code == .blank {
             return nil
-        } catch where error.code == .system && !mayWrite {
+        } catch  where error.code == .system && !mayWrite {
             // The files beside it that readers share can't be made. Nobody writes to it then either.
             database = try MetadataDatabase(path, .immutable)
         }
