@@ -14,6 +14,8 @@ extension FakeRootTree {
         // Linux takes a list without entries for none.
         guard !value.isEmpty, value != [2, 0, 0, 0] else { return try removeAccessList(name, of: descriptor) }
         guard let list = AccessControlList(attribute: value) else { throw .EINVAL }
+        // As Linux reads it: in order.
+        let value = list.attribute
         guard !name.isDefaultList else {
             guard status.kind == .directory else { throw .EACCES }
             return try setLocked(name, of: descriptor, to: value.span.bytes, flags: flags)

@@ -46,8 +46,10 @@ extension FakeRootTree {
     /// than root writes to a file.
     public func dropPrivileges(of descriptor: CInt) throws(Errno) {
         let status = try status(of: descriptor)
-        let mayHaveCapability = !cache.knows(.noCapability, of: status.host)
-        guard mayHaveCapability || Self.unprivileged(status.permissions) != status.permissions else { return }
+        // Every write by others than root comes here: the usual file costs no lock.
+        let hasCapability =
+            (try? value(of: AttributeName(.capability), descriptor, status.host, isLocked: false)) != nil
+        guard hasCapability || Self.unprivileged(status.permissions) != status.permissions else { return }
         try labelChanges.withLock { _ throws(Errno) in
             // Not over a chmod that has come meanwhile.
             let permissions = try read(descriptor, isLocked: true).status.permissions
@@ -55,7 +57,7 @@ extension FakeRootTree {
             if unprivileged != permissions {
                 try changeLocked(descriptor, OwnerAndMode(permissions: unprivileged))
             }
-            guard mayHaveCapability else { return }
+            guard hasCapability else { return }
             do throws(Errno) {
                 try removeLocked(AttributeName(.capability), of: descriptor)
                 follow(descriptor)

@@ -244,12 +244,22 @@ extension FakeRootTree {
         guard hasRows else { return try operation() }
         let label = try read(file.raw, isLocked: false).label
         try operation()
-        guard let after = try? System.status(of: file.raw), after.linkCount == 0 || host.format == .directory,
-            let database = metadata.database
-        else { return }
+        guard let database = metadata.database, Self.isGone(file.raw, host, name, in: directory) else { return }
         // It may still be open.
         if let label { metadata.keepOrphan(handle, label) }
         try metadata.reporting { () throws(MetadataError) in try database.removeRows(handle) }
+    }
+
+    /// Whether a file has no name any more; a directory's link count does not tell on every file system.
+    private static func isGone(
+        _ descriptor: CInt,
+        _ host: FileStatus,
+        _ name: borrowing FileName,
+        in directory: CInt
+    ) -> Bool {
+        guard host.format == .directory else { return (try? System.status(of: descriptor).linkCount) == 0 }
+        let now = try? name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
+        return now.map { !$0.isSameFile(as: host) } ?? true
     }
 
     /// Removes what was being made in a directory, if the directory holds nothing else.

@@ -14,7 +14,7 @@ extension FakeRootTree {
 
     /// As `isExpected`, for the last names of paths alone.
     func expectsSomething(of name: borrowing FileName) -> Bool {
-        guard mayRaiseModes, metadata.holds.contains(.manifest) else { return false }
+        guard restoresLabels, metadata.holds.contains(.manifest) else { return false }
         return metadata.contains(Self.fingerprint(name), in: \.expected)
     }
 

@@ -53,7 +53,7 @@ extension FakeRootTree {
 
     /// The label of a file, if it has one that can be read as such.
     /// - Throws: `EACCES` if the host's mode forbids to read it.
-    private func storedLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
+    func storedLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
         let content = metadata.holds
         let isSymlink = host.format == .symlink
         guard isSymlink || Self.canCarryAttributes(host) else { return nil }

@@ -32,7 +32,7 @@ extension FakeRootTree {
         if !isSame, Self.isFinished(host) { complete(found, descriptor, host) }
     }
 
-    private static func isPrivileged(_ entry: ManifestEntry) -> Bool {
+    static func isPrivileged(_ entry: ManifestEntry) -> Bool {
         entry.status.kind == .file && (entry.status.mode & setIDs != 0 || entry.capability != nil)
     }
 
@@ -92,7 +92,7 @@ extension FakeRootTree {
     }
 
     /// The row of a path, if it expects more than a host file shows.
-    private func expectation(_ path: [UInt8]) -> Manifest.Row? {
+    func expectation(_ path: [UInt8]) -> Manifest.Row? {
         guard let database = metadata.database else { return nil }
         let row = try? metadata.reporting { () throws(MetadataError) in try database.entry(path) }
         guard let row, row.entry.expectsSomething else { return nil }
@@ -100,20 +100,20 @@ extension FakeRootTree {
     }
 
     /// Whether the file may be what the import made: never is a file with content a device, or a directory a file.
-    private static func fits(_ entry: ManifestEntry, _ host: FileStatus) -> Bool {
+    static func fits(_ entry: ManifestEntry, _ host: FileStatus) -> Bool {
         guard let kind = entry.status.kind else { return false }
         return kind.isSpecial ? host.format == .regular && host.size == 0 : kind.format == host.format
     }
 
     /// Whether a file without a label has lost something.
-    private func isLost(_ row: Manifest.Row, _ file: FileHandle, _ descriptor: CInt, _ host: FileStatus) -> Bool {
+    func isLost(_ row: Manifest.Row, _ file: FileHandle, _ descriptor: CInt, _ host: FileStatus) -> Bool {
         guard !row.entry.expectsLabel else { return true }
         // The capability was all. One that the very file has no more was taken away on purpose.
         let isThere = (try? value(of: AttributeName(.capability), descriptor, host, isLocked: false)) != nil
         return !isThere && row.file != file
     }
 
-    private func hasContent(of entry: ManifestEntry, _ descriptor: CInt, _ host: FileStatus) -> Bool {
+    func hasContent(of entry: ManifestEntry, _ descriptor: CInt, _ host: FileStatus) -> Bool {
         guard let hash = entry.hash, entry.size == host.size else { return false }
         let opened = try? raisingToFloor(descriptor) { () throws(Errno) in
             try DescriptorPath(descriptor).withCString { (path) throws(Errno) in

@@ -42,30 +42,42 @@ public final class FakeRootTree: Sendable {
     /// Whether modes below the floor may be raised, which changes host files.
     let mayRaiseModes: Bool
 
+    /// Whether a file that lost its label gets it back when it is looked up.
+    let restoresLabels: Bool
+
     /// Clears the process' umask: modes are stored exactly as the board sends them.
     /// - Parameters:
     ///   - mayRaiseModes: false for a tree that is only read: what its modes forbid its owner stays forbidden, and lost
     ///     labels stay lost.
+    ///   - restoresLabels: false to leave it to `repair`.
     ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`; `EIO` for a metadata
     ///   database that can't be used, after a warning that says why.
     public convenience init(
         directory path: String,
         mayRaiseModes: Bool = true,
+        restoresLabels: Bool = true,
         warn: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(Errno) {
-        try self.init(owning: System.open(path, [.path, .directory]), mayRaiseModes: mayRaiseModes, warn: warn)
+        try self.init(
+            owning: System.open(path, [.path, .directory]),
+            mayRaiseModes: mayRaiseModes,
+            restoresLabels: restoresLabels,
+            warn: warn
+        )
     }
 
     /// As `init(directory:)`, for a directory that is open already, be it O_PATH.
     public init(
         owning root: consuming OwnedDescriptor,
         mayRaiseModes: Bool = true,
+        restoresLabels: Bool = true,
         warn: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(Errno) {
         System.clearUmask()
         self.root = root
         self.mayRaiseModes = mayRaiseModes
+        self.restoresLabels = restoresLabels && mayRaiseModes
         self.warn = warn
         storage = Self.storage(of: self.root.raw)
         do throws(MetadataError) {
@@ -74,7 +86,7 @@ public final class FakeRootTree: Sendable {
             warn(error.description)
             throw error.errno
         }
-        if hasManifest { restore(self.root.raw) }
+        if hasManifest, self.restoresLabels { restore(self.root.raw) }
     }
 
     /// Reading an attribute that is not there tells: a file system that has none at all says so.

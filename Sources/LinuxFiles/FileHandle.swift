@@ -45,6 +45,9 @@ public struct FileHandle: Hashable, Sendable {
         }
     }
 
+    /// Whether the kernel gave it; if not, inode number and time of birth stand in.
+    public var isFromKernel: Bool { storage[0] & 0x7f == Form.kernel.rawValue }
+
     /// The bytes in hexadecimal.
     public var text: String {
         withBytes { bytes in

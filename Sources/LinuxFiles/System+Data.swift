@@ -114,6 +114,7 @@ extension System {
         var status = statfs()
         _ = try retrying { fstatfs(descriptor, &status) }
         return FileSystemStatus(
+            type: UInt64(UInt32(truncatingIfNeeded: status.f_type)),
             blockSize: UInt32(clamping: status.f_bsize),
             blocks: UInt64(status.f_blocks),
             blocksFree: UInt64(status.f_bfree),
@@ -129,6 +130,8 @@ extension System {
 
 /// The fields of `statfs(2)`; blocks are of `blockSize` bytes.
 public struct FileSystemStatus: Sendable {
+    /// The magic number, as in linux/magic.h.
+    public var type: UInt64
     public var blockSize: UInt32
     public var blocks: UInt64
     public var blocksFree: UInt64

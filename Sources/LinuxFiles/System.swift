@@ -234,6 +234,16 @@ public enum System {
         }
     }
 
+    /// The target of the symbolic link that a descriptor holds, whole: Linux has none over 4,095 bytes.
+    public static func linkTarget(of descriptor: CInt) throws(Errno) -> [UInt8] {
+        var target = [UInt8](repeating: 0, count: 4096)
+        let count = try target.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try readLink(descriptor, into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        target.removeLast(target.count - count)
+        return target
+    }
+
     /// Where the file that a descriptor holds has its name now, as an absolute path of this process' view.
     ///
     /// The kernel keeps this current through every rename. The corresponding C function is `readlink` on
@@ -291,6 +301,11 @@ public enum System {
 
     /// How many threads can work at a time. The corresponding C function is `sysconf` with _SC_NPROCESSORS_ONLN.
     public static var processorCount: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
+
+    /// Whether there is a process of this number, in this PID namespace.
+    ///
+    /// The corresponding C function is `kill` with signal 0.
+    public static func isAlive(_ process: CInt) -> Bool { process > 0 && (kill(process, 0) == 0 || errno == EPERM) }
 
     /// The corresponding C function is `getpid`.
     public static var processID: CInt { getpid() }

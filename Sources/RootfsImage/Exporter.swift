@@ -35,6 +35,8 @@ public struct Exporter {
         public var imageSize: UInt64?
         /// ext4: the volume's label.
         public var volumeLabel = ""
+        /// ext4: the volume's UUID, 16 bytes; nil for one that depends on what is in the tree.
+        public var volumeUUID: [UInt8]?
 
         public init() {}
     }
@@ -66,12 +68,7 @@ public struct Exporter {
         let kind = try targetKind()
         let mask = System.currentUmask
         let tree = try openTree()
-        let walk = TreeWalk(
-            tree,
-            excluding: Exclusions(options.exclusions),
-            latestTime: options.sourceDateEpoch,
-            cancellation: cancellation
-        )
+        let walk = walk(tree)
         try walk.survey()
         var summary = ExportSummary()
         if target == "-" {
@@ -88,6 +85,15 @@ public struct Exporter {
         summary.contentBytes = walk.progress.contentBytes
         summary.seconds = (ContinuousClock.now - start) / .seconds(1)
         return summary
+    }
+
+    private func walk(_ tree: FakeRootTree) -> TreeWalk {
+        TreeWalk(
+            tree,
+            excluding: Exclusions(options.exclusions),
+            latestTime: options.sourceDateEpoch,
+            cancellation: cancellation
+        )
     }
 
     private func openTree() throws(ImageError) -> FakeRootTree {
@@ -166,7 +172,9 @@ public struct Exporter {
                     time: options.sourceDateEpoch ?? 0
                 )
                 summary.losses = try write(walk, to: sink, observer)
-            case .ext4: throw .ext4Missing
+            case .ext4:
+                let sink = try Ext4Sink(made.descriptor.raw, try measure(tree), ext4Settings)
+                summary.losses = try write(walk, to: sink, observer)
             case .oci:
                 let sink = try OCISink(made.descriptor.raw, ociSettings(platform))
                 summary.losses = try write(walk, to: sink, observer)
@@ -199,6 +207,27 @@ public struct Exporter {
         let losses = sink.losses
         if options.isStrict, !losses.isEmpty { throw .lossy(losses) }
         return losses
+    }
+
+    // MARK: ext4
+
+    /// What an image of the tree needs; a walk of its own.
+    private func measure(_ tree: FakeRootTree) throws(ImageError) -> Ext4Measurement {
+        let measurement = Ext4Measurement()
+        let walk = walk(tree)
+        try walk.survey()
+        try walk.run(into: measurement)
+        try measurement.finish()
+        return measurement
+    }
+
+    private var ext4Settings: Ext4Sink.Settings {
+        Ext4Sink.Settings(
+            size: options.imageSize,
+            label: options.volumeLabel,
+            uuid: options.volumeUUID,
+            time: options.sourceDateEpoch ?? 0
+        )
     }
 
     // MARK: OCI
@@ -259,8 +288,4 @@ public struct Exporter {
         try OCIArchive(scratch.descriptor.raw, cancellation).write(to: output)
         return losses
     }
-}
-
-extension ImageError {
-    fileprivate static let ext4Missing = ImageError(.badDestination, "ext4 images can't be made yet")
 }

@@ -28,7 +28,7 @@ struct Ext4Layout {
     init(blocks: UInt64, neededInodes: UInt64, hasJournal: Bool) {
         self.blocks = blocks
         let usual = blocks * UInt64(Self.blockSize) / Self.bytesPerInode
-        inodes = max(usual, neededInodes + Self.ownInodes + neededInodes / 16 + 16)
+        inodes = max(usual, neededInodes + Self.ownInodes + neededInodes / 4 + 128)
         journalBlocks = hasJournal ? Self.journalBlocks(blocks) : 0
     }
 

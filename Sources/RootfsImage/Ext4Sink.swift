@@ -27,6 +27,8 @@ final class Ext4Sink: EntrySink {
     private var files: [[UInt8]: (inode: UInt32, type: UInt8)] = [:]
     private let moreNames: [[UInt8]: UInt32]
     private var hasLostAndFound = false
+    private let expected: [UInt8]
+    private var fingerprint = Fingerprint()
 
     private static let lostAndFound = Array("lost+found".utf8)
     private static let maxLinks: UInt32 = 65_000
@@ -48,6 +50,7 @@ final class Ext4Sink: EntrySink {
             hasAttributeInodes: measured.needsAttributeInodes
         )
         moreNames = measured.moreNames
+        expected = measured.fingerprint.uuid
         writer = try Self.make(image, measured, settings, making)
     }
 
@@ -110,6 +113,7 @@ final class Ext4Sink: EntrySink {
     // MARK: Entries
 
     func add(_ entry: ImageEntry, content: FileReader?) throws(ImageError) {
+        fingerprint.add(entry)
         guard let slash = entry.path.lastIndex(of: UInt8(ascii: "/")) else {
             return try add(entry, named: entry.path, parent: [], content)
         }
@@ -125,12 +129,12 @@ final class Ext4Sink: EntrySink {
         guard !name.isEmpty else { return try addRoot(entry) }
         while let last = directories.last, last.path != parent { try leave(last) }
         guard let directory = directories.last else {
-            preconditionFailure("an entry comes before its directory")  // TreeWalk promises otherwise.
+            throw .treeChanged(entry.path)
         }
         switch entry.body {
         case .hardLink(let first):
             guard let file = files[first] else {
-                preconditionFailure("a hard link comes before its file, or was not measured")  // As above.
+                throw .treeChanged(entry.path)
             }
             try directory.add(name, file.inode, type: file.type)
         case .directory: try addDirectory(entry, name, in: directory)
@@ -222,7 +226,9 @@ final class Ext4Sink: EntrySink {
         }
     }
 
+    /// - Throws: `system` also if the tree is not the one that was measured: numbers of names would be wrong.
     func finish() throws(ImageError) {
+        guard fingerprint.uuid == expected else { throw .treeChanged([]) }
         while directories.count > 1, let last = directories.last { try leave(last) }
         if !hasLostAndFound, let root = directories.last {
             let entry = ImageEntry(path: Self.lostAndFound, body: .directory, permissions: 0o700)

@@ -188,8 +188,22 @@ final class Ext4Writer {
                 value = list
             }
             let name = (attribute.name + [0]).map { CChar(bitPattern: $0) }
+            let before = freeInodes
             try check(ext2fs_xattr_set(handle, name, value, value.count), action)
+            if freeInodes < before { try charge(value.count, to: number) }
         }
+    }
+
+    /// A value in an inode of its own counts among the blocks of the file, too; the library leaves that out.
+    private func charge(_ size: Int, to number: UInt32) throws(ImageError) {
+        let action = "can't write extended attributes"
+        let inode = UnsafeMutableRawBufferPointer.allocate(byteCount: Ext4Layout.inodeSize, alignment: 8)
+        defer { inode.deallocate() }
+        let structure = inode.baseAddress?.assumingMemoryBound(to: ext2_inode.self)
+        let blocks = blk64_t((size + blockSize - 1) / blockSize)
+        try check(ext2fs_read_inode_full(library, number, structure, CInt(inode.count)), action)
+        try check(ext2fs_iblk_add_blocks(library, structure, blocks), action)
+        try check(ext2fs_write_inode_full(library, number, structure, CInt(inode.count)), action)
     }
 
     /// Writes all that is still in memory.

@@ -133,17 +133,16 @@ final class SourceOpener {
             if let layers = try openLayers(DirectoryLayout(directory, name: name)) { return layers }
             if let kind = options.kind { throw misfit(kind, "has neither oci-layout nor manifest.json") }
         }
-        var metadata = options.metadata
-        let chosen: MetadataKind
-        if let wanted = options.kind.flatMap({ MetadataKind(rawValue: $0.rawValue) }) {
-            chosen = wanted
-        } else {
-            let evidence = try MetadataEvidence(source, metadata: metadata)
-            chosen = evidence.kind
-            metadata = evidence.file
-        }
-        kind = SourceKind(rawValue: chosen.rawValue) ?? .directory
-        return try ForeignDirectorySource(source, chosen, metadata: metadata)
+        return try openForeignDirectory()
+    }
+
+    /// A directory with another tool's metadata, or with none.
+    private func openForeignDirectory() throws(ImageError) -> ForeignDirectorySource {
+        let wanted = options.kind.flatMap { MetadataKind(rawValue: $0.rawValue) }
+        let evidence = try wanted == nil ? MetadataEvidence(source, metadata: options.metadata) : nil
+        let found = wanted ?? evidence?.kind ?? .plain
+        kind = SourceKind(rawValue: found.rawValue) ?? .directory
+        return try ForeignDirectorySource(source, found, metadata: options.metadata ?? evidence?.file)
     }
 
     // MARK: Choosing

@@ -40,14 +40,20 @@ final class TreeCursor {
 
     private let tree: FakeRootTree
     private let exclusions: Exclusions
+    private let toleratesChanges: Bool
     private var places: [Place] = []
     /// Of the directory that `places` ends with.
     private var path: [UInt8] = []
     private var hasBegun = false
+    /// What was found on the way that the board doesn't see: paths of things that are, or were, being made.
+    private(set) var stagingPaths: [[UInt8]] = []
 
-    init(_ tree: FakeRootTree, excluding exclusions: Exclusions) {
+    /// - Parameter toleratesChanges: go on where somebody writes to the tree meanwhile, and past directories that can't
+    ///   be read.
+    init(_ tree: FakeRootTree, excluding exclusions: Exclusions = Exclusions([]), toleratesChanges: Bool = false) {
         self.tree = tree
         self.exclusions = exclusions
+        self.toleratesChanges = toleratesChanges
     }
 
     /// The next file; nil after the last.
@@ -57,7 +63,9 @@ final class TreeCursor {
             hasBegun = true
             do throws(Errno) {
                 let root = try System.open(at: tree.root.raw, ".", [.path, .directory])
-                return try enter(Item(path: [], descriptor: root, host: System.status(of: tree.root.raw)))
+                let item = Item(path: [], descriptor: root, host: try System.status(of: tree.root.raw))
+                try enter(item)
+                return item
             } catch {
                 throw ImageError("can't open the tree", error)
             }
@@ -68,13 +76,14 @@ final class TreeCursor {
                 continue
             }
             places[places.count - 1].next += 1
-            let item = try open(place.names[place.next], in: place)
+            guard let item = try open(place.names[place.next], in: place) else { continue }
             return try enterIfDirectory(item)
         }
         return nil
     }
 
-    private func open(_ name: [UInt8], in place: Place) throws(ImageError) -> Item {
+    /// - Returns: nil for what has gone.
+    private func open(_ name: [UInt8], in place: Place) throws(ImageError) -> Item? {
         guard let level = place.level else { preconditionFailure("the last directory is always open") }
         let path = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
         do throws(Errno) {
@@ -82,6 +91,7 @@ final class TreeCursor {
             let host = try System.status(of: descriptor.raw)
             return Item(path: path, descriptor: descriptor, host: host)
         } catch .ENOENT {
+            if toleratesChanges { return nil }
             throw .treeChanged(path)
         } catch {
             throw .unreadable(path, error, place.host)
@@ -93,13 +103,15 @@ final class TreeCursor {
         let path = item.path
         let host = item.host
         do throws(Errno) {
-            return try enter(item)
+            try enter(item)
         } catch {
-            throw .unreadable(path, error, host)
+            // What is wrong with it can be seen by its mode.
+            if !toleratesChanges { throw .unreadable(path, error, host) }
         }
+        return item
     }
 
-    private func enter(_ item: consuming Item) throws(Errno) -> Item {
+    private func enter(_ item: borrowing Item) throws(Errno) {
         let directory = try System.open(at: item.descriptor.raw, ".", [.readOnly, .directory])
         let host = try System.status(of: directory.raw)
         let names = try sortedNames(in: directory.raw, item.path)
@@ -107,14 +119,17 @@ final class TreeCursor {
         places.append(Place(level: Level(directory), names: names, host: host, pathLength: path.count))
         let distant = places.count - 1 - Self.maxOpenDirectories
         if distant >= 0 { places[distant].level = nil }
-        return item
     }
 
     private func sortedNames(in directory: CInt, _ path: [UInt8]) throws(Errno) -> [[UInt8]] {
         var names: [[UInt8]] = []
         for name in try System.names(in: directory) {
             let isStaging = try FakeRootTree.isStagingName(FileName(name.span.bytes))
-            if !isStaging, !exclusions.match(name, in: path) { names.append(name) }
+            if isStaging {
+                stagingPaths.append(path.isEmpty ? name : path + [UInt8(ascii: "/")] + name)
+            } else if !exclusions.match(name, in: path) {
+                names.append(name)
+            }
         }
         return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
@@ -124,7 +139,7 @@ final class TreeCursor {
         let left = path
         do throws(Errno) {
             let now = try System.status(of: level.directory.raw)
-            guard now.changeTime == place.host.changeTime else { throw .ESTALE }
+            guard toleratesChanges || now.changeTime == place.host.changeTime else { throw .ESTALE }
             if let parent = places.last, parent.level == nil {
                 let directory = try System.open(at: level.directory.raw, "..", [.readOnly, .directory])
                 guard try System.status(of: directory.raw).isSameFile(as: parent.host) else { throw .ESTALE }

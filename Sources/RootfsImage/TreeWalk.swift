@@ -206,14 +206,7 @@ final class TreeWalk {
         switch kind {
         case .file: return .file
         case .directory: return .directory
-        case .symlink:
-            // PATH_MAX, in bytes.
-            var target = [UInt8](repeating: 0, count: 4096)
-            let count = try target.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
-                try System.readLink(descriptor, into: UnsafeMutableRawBufferPointer(buffer))
-            }
-            target.removeLast(target.count - count)
-            return .symlink(target)
+        case .symlink: return .symlink(try System.linkTarget(of: descriptor))
         case .pipe, .socket, .block, .character: return .special(kind)
         }
     }

@@ -74,6 +74,14 @@ struct ExportCommand: ParsableCommand {
     @Option(help: "For an ext4 image: the volume's label.")
     var label = ""
 
+    @Option(
+        help: ArgumentHelp(
+            "For an ext4 image: the volume's UUID; without it one that depends on what is in the tree.",
+            valueName: "uuid"
+        )
+    )
+    var uuid: VolumeUUID?
+
     @Flag(help: "Print what happens as JSON, one object a line, on standard output (with -: on standard error).")
     var json = false
 
@@ -135,6 +143,7 @@ struct ExportCommand: ParsableCommand {
         options.imageName = image
         options.imageSize = size?.bytes
         options.volumeLabel = label
+        options.volumeUUID = uuid?.bytes
         return options
     }
 

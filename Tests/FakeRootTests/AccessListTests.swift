@@ -65,7 +65,6 @@ import Testing
         let bad: [[UInt8]] = [
             [1, 0, 0, 0], [2, 0, 0], [2, 0, 0, 0, 1], full(8, 0, 0, 0, 0), list([(1, 6, Self.none)]),
             list([(1, 6, Self.none), (2, 6, 5), (4, 4, Self.none), (32, 4, Self.none)]),
-            list([(4, 6, Self.none), (1, 6, Self.none), (32, 4, Self.none)]),
             list([(1, 6, Self.none), (1, 6, Self.none), (4, 4, Self.none), (32, 4, Self.none)]),
             list([(1, 6, Self.none), (4, 4, Self.none), (3, 4, Self.none), (32, 4, Self.none)]),
             [UInt8](repeating: 255, count: 4 + 8 * 100),

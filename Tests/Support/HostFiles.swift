@@ -11,6 +11,10 @@ public protocol HostFiles: Sendable {
 /// A directory beneath another.
 public struct Subdirectory: HostFiles {
     public let path: String
+
+    public init(path: String) {
+        self.path = path
+    }
 }
 
 extension HostFiles {

@@ -99,6 +99,7 @@ final class MetadataDatabase: @unchecked Sendable {  // the connection and its s
     ) throws(MetadataError) -> SQLiteConnection {
         let connection = try SQLiteConnection(path, access)
         if let root { try create(connection, root) }
+        guard try !isBlank(connection) else { throw MetadataError(.blank, "\(path) is empty", errno: .EIO) }
         try check(connection, path)
         try connection.execute("PRAGMA synchronous = NORMAL")
         return connection
@@ -121,6 +122,20 @@ final class MetadataDatabase: @unchecked Sendable {  // the connection and its s
             try statement.run(connection)
             try connection.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
         }
+    }
+
+    /// Whether a file is a database that was never made to its end.
+    static func isBlank(_ path: String) -> Bool {
+        guard let connection = try? SQLiteConnection(path, .readWrite) else { return false }
+        return (try? isBlank(connection)) ?? false
+    }
+
+    /// Whether there is nothing in it: left by a process that was killed before the first tables were there, when SQLite
+    /// may have written its header already.
+    private static func isBlank(_ connection: borrowing SQLiteConnection) throws(MetadataError) -> Bool {
+        guard try connection.number("PRAGMA application_id") == 0 else { return false }
+        guard try connection.number("PRAGMA user_version") == 0 else { return false }
+        return try connection.number("SELECT count(*) FROM sqlite_master") == 0
     }
 
     private static func check(_ connection: borrowing SQLiteConnection, _ path: String) throws(MetadataError) {

@@ -3,6 +3,8 @@ public import LinuxFiles
 /// Why a tree's metadata database can't be used.
 public struct MetadataError: Error, Hashable, Sendable {
     public enum Code: String, Hashable, Sendable {
+        /// Nothing was written to it yet.
+        case blank
         /// Damaged, or no database at all.
         case corrupt
         /// Written by a later release, or by another program.

@@ -112,6 +112,8 @@ final class MetadataStore: Sendable {
         let database: MetadataDatabase
         do throws(MetadataError) {
             database = try MetadataDatabase(path, mayWrite ? .readWrite : .readOnly)
+        } catch where error.code == .blank {
+            return nil
         } catch where error.code == .system && !mayWrite {
             // The files beside it that readers share can't be made. Nobody writes to it then either.
             database = try MetadataDatabase(path, .immutable)
@@ -225,7 +227,7 @@ final class MetadataStore: Sendable {
         do throws(Errno) {
             let file = try System.open(path, [.path, .noFollow])
             let status = try System.status(of: file.raw)
-            return status.format != .regular || status.size > 0
+            return status.format != .regular || status.size > 0 && !MetadataDatabase.isBlank(path)
         } catch .ENOENT {
             return false
         }
@@ -304,10 +306,10 @@ final class MetadataStore: Sendable {
                 if let database = state.database {
                     guard try database.dataVersion != state.dataVersion else { return }
                 } else {
-                    // Most trees have none: one look at a name is all that this may cost.
-                    guard let sidecar = location.sidecar, (try? System.open(sidecar, [.path, .noFollow])) != nil else {
-                        return
-                    }
+                    // Most trees have none: a look at two names is all that this may cost.
+                    let location = location
+                    let paths = [location.sidecar, location.statePath].compactMap(\.self)
+                    guard paths.contains(where: { (try? System.open($0, [.path, .noFollow])) != nil }) else { return }
                     state.database = try find()
                     guard state.database != nil else { return }
                 }

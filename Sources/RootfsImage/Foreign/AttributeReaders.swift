@@ -19,13 +19,13 @@ final class OverrideStatReader: MetadataReader {
     private let tree: FakeRootTree
 
     init(_ root: CInt) throws(ImageError) {
-        tree = try attempting("can't open the directory") { () throws(Errno) in
+        tree = try ImageError.attempt("can't open the directory") { () throws(Errno) in
             try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
         }
     }
 
     func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {
-        try attempting("can't read the label of \(file.description)") { () throws(Errno) in
+        try ImageError.attempt("can't read the label of \(file.description)") { () throws(Errno) in
             let status = try tree.status(of: file.descriptor)
             var metadata = FileMetadata(
                 owner: Owner(uid: status.uid, gid: status.gid),

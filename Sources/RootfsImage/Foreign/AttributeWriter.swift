@@ -120,14 +120,14 @@ final class AttributeWriter: MetadataWriter {
 
     func replace(_ file: ForeignFile, as name: borrowing FileName, in directory: CInt) throws(ImageError) {
         let action = "can't make a file in the place of \(file.description)"
-        let new = try attempting(action) { () throws(Errno) in
+        let new = try ImageError.attempt(action) { () throws(Errno) in
             try name.withCString { (name) throws(Errno) in
                 try System.open(at: directory, name, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
             }
         }
         if file.metadata.kind == .symlink {
             let target = file.target
-            try attempting(action) { () throws(Errno) in
+            try ImageError.attempt(action) { () throws(Errno) in
                 guard try System.write(new.raw, target.span.bytes, at: 0) == target.count else { throw .ENOSPC }
             }
         }

@@ -61,19 +61,19 @@ struct ByteScanner {
 /// A whole file of metadata.
 /// - Throws: `badArchive` beyond `limit` bytes.
 func readMetadataFile(_ path: String, limit: UInt64 = 256 << 20) throws(ImageError) -> [UInt8] {
-    let file = try attempting("can't open \(path)") { () throws(Errno) in try System.open(path, [.readOnly, .nonBlocking]) }
+    let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, [.readOnly, .nonBlocking]) }
     return try readMetadata(file.raw, path, limit: limit)
 }
 
 /// - Parameter name: for error messages.
 func readMetadata(_ descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> [UInt8] {
-    let status = try attempting("can't read \(name)") { () throws(Errno) in try System.status(of: descriptor) }
+    let status = try ImageError.attempt("can't read \(name)") { () throws(Errno) in try System.status(of: descriptor) }
     guard status.format == .regular else { throw ImageError(.badArchive, "\(name) is not a regular file") }
     guard status.size <= limit else {
         throw ImageError(.badArchive, "\(name) is too large: \(status.size) bytes, and at most \(limit) make sense")
     }
     var content = [UInt8](repeating: 0, count: Int(status.size))
-    let count = try attempting("can't read \(name)") { () throws(Errno) in
+    let count = try ImageError.attempt("can't read \(name)") { () throws(Errno) in
         try content.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
             try System.read(descriptor, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }

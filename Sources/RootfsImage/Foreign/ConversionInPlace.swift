@@ -61,7 +61,7 @@ struct ConversionInPlace {
 
     private func advance(to phase: ConversionMarker.Phase) throws(ImageError) {
         // What the mark says must be true after a power failure too.
-        try attempting("can't write \(path) to the disk") { () throws(Errno) in try System.synchronizeFileSystem(root) }
+        try ImageError.attempt("can't write \(path) to the disk") { () throws(Errno) in try System.synchronizeFileSystem(root) }
         try ConversionMarker(phase: phase, from: marker.from, to: marker.to).write(to: root)
     }
 
@@ -92,7 +92,7 @@ struct ConversionInPlace {
 
     private func walk(_ oldFile: String?) throws(ImageError) -> (walk: ForeignWalk, reader: any MetadataReader) {
         let reader = try ForeignDirectorySource.reader(path, root, marker.from, metadata: oldFile)
-        let copy = try attempting("can't open \(path)") { () throws(Errno) in
+        let copy = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             try System.open(at: root, ".", [.readOnly, .directory])
         }
         return (ForeignWalk(copy, reader), reader)
@@ -127,7 +127,7 @@ struct ConversionInPlace {
         while let file = try walk.next() {
             try conversion.step("replacing", &count)
             if Self.isTemporary(file) {
-                try attempting("can't remove \(file.description)") { () throws(Errno) in
+                try ImageError.attempt("can't remove \(file.description)") { () throws(Errno) in
                     try System.removeTree(at: file.directory, FileName(file.name.span.bytes))
                 }
                 continue
@@ -149,18 +149,18 @@ struct ConversionInPlace {
         guard !isNew || replacement != .remove else { return }
         let directory = try directory(of: file)
         let action = "can't replace \(file.description)"
-        let before = try attempting(action) { () throws(Errno) in try System.status(of: directory.raw) }
-        let name = try attempting(action) { () throws(Errno) in try FileName(file.name.span.bytes) }
+        let before = try ImageError.attempt(action) { () throws(Errno) in try System.status(of: directory.raw) }
+        let name = try ImageError.attempt(action) { () throws(Errno) in try FileName(file.name.span.bytes) }
         if replacement == .remove {
-            try attempting(action) { () throws(Errno) in
+            try ImageError.attempt(action) { () throws(Errno) in
                 try name.withCString { (name) throws(Errno) in
                     try System.unlink(at: directory.raw, name, isDirectory: false)
                 }
             }
         } else {
-            let temporary = try attempting(action) { () throws(Errno) in try FileName("\(Self.temporaryPrefix)new") }
+            let temporary = try ImageError.attempt(action) { () throws(Errno) in try FileName("\(Self.temporaryPrefix)new") }
             try make(file, as: temporary, in: directory.raw, writer)
-            try attempting(action) { () throws(Errno) in
+            try ImageError.attempt(action) { () throws(Errno) in
                 try temporary.withCString { (temporary) throws(Errno) in
                     if let time = file.status?.modificationTime {
                         try System.setTimes(at: directory.raw, temporary, access: .keep, modification: .to(time))
@@ -171,7 +171,7 @@ struct ConversionInPlace {
                 }
             }
         }
-        try attempting(action) { () throws(Errno) in
+        try ImageError.attempt(action) { () throws(Errno) in
             try System.setTimes(of: directory.raw, access: .keep, modification: .to(before.modificationTime))
         }
     }
@@ -184,14 +184,14 @@ struct ConversionInPlace {
     ) throws(ImageError) {
         guard let firstName = file.firstName else { return try writer.replace(file, as: name, in: directory) }
         // Another name of what has been replaced already.
-        try attempting("can't link \(file.description)") { () throws(Errno) in
+        try ImageError.attempt("can't link \(file.description)") { () throws(Errno) in
             let first = try System.open(beneath: root, bytes: firstName, [.path, .noFollow])
             try name.withCString { (name) throws(Errno) in try System.link(first.raw, at: directory, name) }
         }
     }
 
     private func directory(of file: ForeignFile) throws(ImageError) -> OwnedDescriptor {
-        try attempting("can't open the directory of \(file.description)") { () throws(Errno) in
+        try ImageError.attempt("can't open the directory of \(file.description)") { () throws(Errno) in
             if file.directory >= 0 { return try System.open(at: file.directory, ".", [.path, .directory]) }
             let slash = file.path.lastIndex(of: UInt8(ascii: "/"))
             return try System.open(
@@ -205,12 +205,38 @@ struct ConversionInPlace {
     private func clean(_ oldFile: String?, _ summary: inout ConversionSummary) throws(ImageError) {
         var count = 0
         if let oldFile, (try? System.open(oldFile, .path)) != nil { try moveFile(oldFile, to: oldFile + ".converted") }
+        if marker.from == .overrideStat { try removeDatabase() }
         if marker.from != .plain {
             try MetadataRemover(marker.from).removeAll(root) { () throws(ImageError) in
                 try conversion.step("cleaning", &count)
             }
         }
         summary.files = max(summary.files, count)
+    }
+
+    /// Removes our own database before the labels: with it, a server would take these for lost.
+    private func removeDatabase() throws(ImageError) {
+        let path = try ImageError.attempt("can't open \(path)") { () throws(Errno) -> String? in
+            let tree = try FakeRootTree(
+                owning: System.open(at: root, ".", [.path, .directory]),
+                mayRaiseModes: false
+            )
+            return tree.databasePath
+        }
+        guard let path else { return }
+        for suffix in ["-wal", "-shm", "-journal", ""] {
+            let name = Array((path + suffix).utf8CString)
+            do throws(Errno) {
+                try name.withUnsafeBufferPointer { (name) throws(Errno) in
+                    guard let name = name.baseAddress else { throw .EINVAL }
+                    try System.unlink(at: System.atCurrentDirectory, name, isDirectory: false)
+                }
+            } catch .ENOENT {
+                continue
+            } catch {
+                throw ImageError("can't remove \(path + suffix)", error)
+            }
+        }
     }
 }
 

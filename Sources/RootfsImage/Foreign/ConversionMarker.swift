@@ -37,13 +37,13 @@ struct ConversionMarker: Hashable {
 
     func write(to root: CInt) throws(ImageError) {
         let text = "\(phase.rawValue) \(from.rawValue) \(to.rawValue)"
-        try attempting("can't mark the directory as being converted") { () throws(Errno) in
+        try ImageError.attempt("can't mark the directory as being converted") { () throws(Errno) in
             try HostAttributes.write(Array(Self.name.utf8), Array(text.utf8), to: root)
         }
     }
 
     static func remove(from root: CInt) throws(ImageError) {
-        try attempting("can't end the conversion") { () throws(Errno) in
+        try ImageError.attempt("can't end the conversion") { () throws(Errno) in
             try HostAttributes.remove(Array(name.utf8), from: root)
         }
     }

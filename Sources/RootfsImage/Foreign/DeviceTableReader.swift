@@ -18,7 +18,7 @@ final class DeviceTableReader: MetadataReader {
 
     init(_ path: String, root: CInt) throws(ImageError) {
         name = path
-        let tree = try attempting("can't open the directory") { () throws(Errno) in
+        let tree = try ImageError.attempt("can't open the directory") { () throws(Errno) in
             try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
         }
         table = try DeviceTable(try readMetadataFile(path), name: path, names: AccountNames(of: tree))

@@ -75,7 +75,7 @@ final class DeviceTableWriter: MetadataWriter {
 
     func finishDescribing() throws(ImageError) {
         let temporaryPath = path + ".converting"
-        try attempting("can't write \(path)") { () throws(Errno) in
+        try ImageError.attempt("can't write \(path)") { () throws(Errno) in
             let name = Array(temporaryPath.utf8CString)
             let file = try name.span.withUnsafeBufferPointer { (name) throws(Errno) in
                 guard let name = name.baseAddress else { throw .EINVAL }

@@ -26,7 +26,7 @@ final class FakerootReader: MetadataReader {
 
     init(_ path: String, root: CInt) throws(ImageError) {
         self.path = path
-        saved = try attempting("can't open \(path)") { () throws(Errno) in
+        saved = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             let file = try System.open(path, .path)
             return try System.status(of: file.raw).modificationTime
         }
@@ -38,7 +38,7 @@ final class FakerootReader: MetadataReader {
             }
             lines[identity] = parsed
         }
-        let device = try attempting("can't look at the directory") { () throws(Errno) in
+        let device = try ImageError.attempt("can't look at the directory") { () throws(Errno) in
             try System.status(of: root).device
         }
         guard lines.isEmpty || lines.keys.contains(where: { $0.device == device }) else { throw otherTree() }

@@ -19,7 +19,7 @@ final class ForeignDirectorySource: EntrySource {
     ///   - path: of the directory.
     ///   - metadata: the path of the metadata file, for the kinds that have one; nil to look for it.
     init(_ path: String, _ kind: MetadataKind, metadata: String? = nil) throws(ImageError) {
-        let root = try attempting("can't open \(path)") { () throws(Errno) in
+        let root = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             try System.open(path, [.readOnly, .directory])
         }
         if let marker = try ConversionMarker.read(root.raw) { throw marker.failure(path) }

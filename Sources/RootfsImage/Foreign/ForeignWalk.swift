@@ -68,15 +68,15 @@ final class ForeignWalk {
     }
 
     private func visitRoot() throws(ImageError) -> ForeignFile {
-        let status = try attempting("can't look at the directory") { () throws(Errno) in
+        let status = try ImageError.attempt("can't look at the directory") { () throws(Errno) in
             try System.status(of: root.raw)
         }
         let host = HostFile(path: [], descriptor: root.raw, status: status, directory: root.raw)
         let found = try Self.reconcile(host, reader.metadata(of: host) ?? FileMetadata(of: host))
-        let listed = try attempting("can't open the directory") { () throws(Errno) in
+        let listed = try ImageError.attempt("can't open the directory") { () throws(Errno) in
             try Self.open(directory: root.raw)
         }
-        let copy = try attempting("can't open the directory") { () throws(Errno) in
+        let copy = try ImageError.attempt("can't open the directory") { () throws(Errno) in
             try System.open(at: root.raw, ".", [.path, .directory])
         }
         try enter([], listed)
@@ -98,7 +98,7 @@ final class ForeignWalk {
     /// - Returns: nil for what is no file of the tree, or has vanished.
     private func visit(_ path: [UInt8], _ bytes: [UInt8], in directory: CInt) throws(ImageError) -> ForeignFile? {
         guard let descriptor = try Self.open(bytes, in: directory, path) else { return nil }
-        let status = try attempting("can't look at \(printable(path))") { () throws(Errno) in
+        let status = try ImageError.attempt("can't look at \(printable(path))") { () throws(Errno) in
             try System.status(of: descriptor.raw)
         }
         let host = HostFile(path: path, descriptor: descriptor.raw, status: status, directory: directory)
@@ -240,7 +240,7 @@ final class ForeignWalk {
 
     private static func readLink(_ file: HostFile) throws(ImageError) -> [UInt8] {
         var target = [UInt8](repeating: 0, count: 4096)
-        let count = try attempting("can't read the symbolic link \(file.description)") { () throws(Errno) in
+        let count = try ImageError.attempt("can't read the symbolic link \(file.description)") { () throws(Errno) in
             try target.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
                 try System.readLink(file.descriptor, into: UnsafeMutableRawBufferPointer(buffer))
             }

@@ -40,11 +40,11 @@ struct MetadataEvidence {
     }
 
     private static func kind(ofFile path: String) throws(ImageError) -> MetadataKind {
-        let file = try attempting("can't open \(path)") { () throws(Errno) in
+        let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             try System.open(path, [.readOnly, .nonBlocking])
         }
         var head = [UInt8](repeating: 0, count: 16)
-        let count = try attempting("can't read \(path)") { () throws(Errno) in
+        let count = try ImageError.attempt("can't read \(path)") { () throws(Errno) in
             try head.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
                 try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
             }
@@ -86,7 +86,7 @@ struct MetadataEvidence {
 
     /// The kinds of which a file in the directory has attributes, and the first such file.
     private static func attributes(_ path: String) throws(ImageError) -> [(kind: MetadataKind, evidence: String)] {
-        let root = try attempting("can't open \(path)") { () throws(Errno) in
+        let root = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             try System.open(path, [.readOnly, .directory])
         }
         let collector = AttributeCollector()

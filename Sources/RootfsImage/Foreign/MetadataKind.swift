@@ -1,4 +1,5 @@
-/// The ways in which tools keep owners, modes and device nodes beside an ordinary user's files.
+/// The ways in which tools keep owners, modes and device nodes beside an ordinary user's files; those of `SourceKind` that
+/// are directories, under the same raw values.
 public enum MetadataKind: String, CaseIterable, Hashable, Sendable {
     /// Nothing but what the host says; the caller's own files are root's.
     case plain = "dir"

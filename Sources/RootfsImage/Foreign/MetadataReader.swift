@@ -74,15 +74,3 @@ extension MetadataReader {
 
     func finish() throws(ImageError) -> [String] { [] }
 }
-
-/// Runs system calls, and says what was being done if one fails.
-func attempting<Result: ~Copyable>(
-    _ action: @autoclosure () -> String,
-    _ body: () throws(Errno) -> Result
-) throws(ImageError) -> Result {
-    do throws(Errno) {
-        return try body()
-    } catch {
-        throw ImageError(action(), error)
-    }
-}

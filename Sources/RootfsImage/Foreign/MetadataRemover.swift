@@ -21,7 +21,7 @@ struct MetadataRemover {
     /// Goes through the whole tree.
     /// - Parameter root: open for reading.
     func removeAll(_ root: CInt, _ onFile: () throws(ImageError) -> Void) throws(ImageError) {
-        let copy = try attempting("can't open the directory") { () throws(Errno) in
+        let copy = try ImageError.attempt("can't open the directory") { () throws(Errno) in
             try System.open(at: root, ".", [.readOnly, .directory])
         }
         let walk = ForeignWalk(copy, NoReader())
@@ -35,7 +35,7 @@ struct MetadataRemover {
         if kind == .virtfsFile { try removeMetadataDirectory(of: file) }
         guard !prefixes.isEmpty, file.format == .regular || file.format == .directory else { return }
         let descriptor = try file.requireDescriptor()
-        try attempting("can't remove metadata of \(file.description)") { () throws(Errno) in
+        try ImageError.attempt("can't remove metadata of \(file.description)") { () throws(Errno) in
             for name in try System.listAttributes(of: descriptor).split(separator: 0)
             where prefixes.contains(where: { name.starts(with: $0.utf8) }) {
                 try HostAttributes.remove(Array(name), from: descriptor)

@@ -64,7 +64,7 @@ final class OverrideStatWriter: MetadataWriter {
         case .pipe, .socket, .block, .character:
             guard file.format == .regular else { return .replace }
             let descriptor = try file.requireDescriptor()
-            let status = try attempting("can't read the label of \(file.description)") { () throws(Errno) in
+            let status = try ImageError.attempt("can't read the label of \(file.description)") { () throws(Errno) in
                 try tree.status(of: descriptor)
             }
             return status.kind == file.metadata.kind ? .keep : .replace
@@ -73,12 +73,12 @@ final class OverrideStatWriter: MetadataWriter {
 
     func replace(_ file: ForeignFile, as name: borrowing FileName, in directory: CInt) throws(ImageError) {
         let metadata = file.metadata
-        let made = try attempting("can't make \(file.description) anew") { () throws(Errno) in
+        let made = try ImageError.attempt("can't make \(file.description) anew") { () throws(Errno) in
             if metadata.kind == .symlink {
                 try (file.target + [0]).span.withUnsafeBytes { (target) throws(Errno) in
                     guard let target = target.baseAddress else { throw .EINVAL }
                     let text = target.assumingMemoryBound(to: CChar.self)
-                    try tree.createSymlink(name, in: directory, target: text)
+                    try tree.createSymlink(name, in: directory, target: text, owner: metadata.owner)
                 }
             } else {
                 try tree.createSpecial(

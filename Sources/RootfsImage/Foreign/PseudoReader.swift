@@ -18,10 +18,10 @@ final class PseudoReader: MetadataReader {
     init(_ path: String, root: CInt) throws(ImageError) {
         try Self.refuseRunningServer(path)
         database = try SQLiteFile(path)
-        let own = try attempting("can't find the directory's path") { () throws(Errno) in
+        let own = try ImageError.attempt("can't find the directory's path") { () throws(Errno) in
             try System.currentPath(of: root)
         }
-        let status = try attempting("can't look at the directory") { () throws(Errno) in try System.status(of: root) }
+        let status = try ImageError.attempt("can't look at the directory") { () throws(Errno) in try System.status(of: root) }
         prefix = try Self.prefix(database, path, own: own, inode: status.inode)
         rows = try database.query(
             "SELECT uid, gid, mode, rdev, dev, ino FROM files WHERE path = ?1 AND deleting = 0 ORDER BY ino <> ?2, id DESC"

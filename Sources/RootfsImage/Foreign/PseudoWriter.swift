@@ -131,7 +131,7 @@ final class PseudoWriter: MetadataWriter {
 /// Moves a finished file to its place, over what is there.
 func moveFile(_ path: String, to newPath: String) throws(ImageError) {
     let (old, new) = (Array(path.utf8CString), Array(newPath.utf8CString))
-    try attempting("can't write \(newPath)") { () throws(Errno) in
+    try ImageError.attempt("can't write \(newPath)") { () throws(Errno) in
         try old.withUnsafeBufferPointer { (old) throws(Errno) in
             try new.withUnsafeBufferPointer { (new) throws(Errno) in
                 guard let old = old.baseAddress, let new = new.baseAddress else { throw .EINVAL }
@@ -147,7 +147,7 @@ func makePlainSymlink(
     as name: borrowing FileName,
     in directory: CInt
 ) throws(ImageError) {
-    try attempting("can't make \(file.description) anew") { () throws(Errno) in
+    try ImageError.attempt("can't make \(file.description) anew") { () throws(Errno) in
         try (file.target + [0]).span.withUnsafeBytes { (target) throws(Errno) in
             guard let target = target.baseAddress?.assumingMemoryBound(to: CChar.self) else { throw .EINVAL }
             try name.withCString { (name) throws(Errno) in try System.makeSymlink(to: target, at: directory, name) }

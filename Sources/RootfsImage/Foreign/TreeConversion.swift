@@ -64,16 +64,27 @@ public struct TreeConversion {
             )
         }
         let start = ContinuousClock.now
-        let root = try attempting("can't open \(directory)") { () throws(Errno) in
+        let root = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
             try System.open(directory, [.readOnly, .directory])
         }
-        guard try attempting("can't lock \(directory)", { () throws(Errno) in try System.tryLock(root.raw) }) else {
-            throw ImageError(.badDestination, "\(directory) is being converted by another process")
-        }
+        try lock(root.raw)
         var summary = try convert(root.raw)
         extendLifetime(root)
         summary.seconds = (ContinuousClock.now - start) / .seconds(1)
         return summary
+    }
+
+    /// A program that another thread starts holds the lock of an earlier conversion for a moment, so one look is not
+    /// enough.
+    private func lock(_ root: CInt) throws(ImageError) {
+        for _ in 0..<20 {
+            let isLocked = try ImageError.attempt("can't lock \(directory)") { () throws(Errno) in
+                try System.tryLock(root)
+            }
+            if isLocked { return }
+            _ = Monitor(()).wait(seconds: 0.05) { _ in nil as Void? }
+        }
+        throw ImageError(.badDestination, "\(directory) is being converted by another process")
     }
 
     private func convert(_ root: CInt) throws(ImageError) -> ConversionSummary {
@@ -114,7 +125,7 @@ public struct TreeConversion {
         var summary = ConversionSummary(from: from, to: options.to)
         let reader = try ForeignDirectorySource.reader(directory, root, from, metadata: metadata)
         let writer = try makeWriter(root, prefix: nil, file: newMetadataFile(directory))
-        let copy = try attempting("can't open \(directory)") { () throws(Errno) in
+        let copy = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
             try System.open(at: root, ".", [.readOnly, .directory])
         }
         let walk = ForeignWalk(copy, reader)
@@ -155,14 +166,14 @@ public struct TreeConversion {
         case .rsync: return AttributeWriter(.rsync)
         case .virtfs: return AttributeWriter(.virtfs)
         case .pseudo:
-            let path = try attempting("can't find the path of \(directory)") { () throws(Errno) -> [UInt8] in
+            let path = try ImageError.attempt("can't find the path of \(directory)") { () throws(Errno) -> [UInt8] in
                 if let prefix { return prefix }
                 return try System.currentPath(of: root)
             }
             return PseudoWriter(file ?? "files.db", root: root, prefix: path)
         case .deviceTable: return DeviceTableWriter(file ?? "device_table.txt")
         default:
-            let tree = try attempting("can't open \(directory)") { () throws(Errno) in
+            let tree = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
                 try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]))
             }
             return OverrideStatWriter(tree)
@@ -194,6 +205,8 @@ public struct TreeConversion {
                 summary.metadataFile = converted.metadataFile
             }
             try staging.commit()
+            // Our own database, if there is one, gets its name from the directory.
+            if options.to == .overrideStat { _ = try? FakeRootTree(directory: output) }
             return summary
         } catch {
             staging.discard()
@@ -207,7 +220,7 @@ public struct TreeConversion {
         _ from: MetadataKind
     ) throws(ImageError) -> ConversionSummary {
         var summary = ConversionSummary(from: from, to: options.to)
-        let extraction = try attempting("can't open the new directory") { () throws(Errno) in
+        let extraction = try ImageError.attempt("can't open the new directory") { () throws(Errno) in
             try TreeExtraction(FakeRootTree(owning: System.open(at: root, ".", [.path, .directory])))
         }
         while let entry = try source.next() {
@@ -223,7 +236,7 @@ public struct TreeConversion {
 
     /// Where the copy will be: beside where it is being made.
     private static func finalPath(_ staging: CInt, _ output: String) throws(ImageError) -> [UInt8] {
-        let path = try attempting("can't find the path of \(output)") { () throws(Errno) in
+        let path = try ImageError.attempt("can't find the path of \(output)") { () throws(Errno) in
             try System.currentPath(of: staging)
         }
         let name = output.split(separator: "/").last.map { Array($0.utf8) } ?? []

@@ -25,19 +25,11 @@ struct BoardView {
         user = file.names.user(status.uid)
         group = file.names.group(status.gid)
         do throws(Errno) {
-            target = status.kind == .symlink ? try Self.target(of: file.descriptor.raw) : nil
+            target = status.kind == .symlink ? printable(try System.linkTarget(of: file.descriptor.raw)) : nil
             attributes = try Self.attributes(of: file.descriptor.raw, in: file.tree)
         } catch {
             throw CommandFailure(path: path, "can't look at", error)
         }
-    }
-
-    private static func target(of descriptor: CInt) throws(Errno) -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = try buffer.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
-            try System.readLink(descriptor, into: UnsafeMutableRawBufferPointer(buffer))
-        }
-        return printable(buffer[..<count])
     }
 
     private static func attributes(of descriptor: CInt, in tree: FakeRootTree) throws(Errno) -> [Attribute] {

@@ -16,7 +16,7 @@ struct ForeignFixture {
     /// Runs a shell script in the fixture's directory.
     @discardableResult
     func shell(_ script: String, _ location: SourceLocation = #_sourceLocation) throws -> String {
-        let result = try run("sh", "-ec", "cd \"$1\"\n\(script)", "sh", host.path)
+        let result = try run("sh", "-ec", "umask 022; cd \"$1\"\n\(script)", "sh", host.path)
         try #require(result.status == 0, "\(result.output)", sourceLocation: location)
         return result.output
     }

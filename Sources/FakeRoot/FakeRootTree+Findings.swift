@@ -1,0 +1,102 @@
+public import LinuxFiles
+internal import Synchronization
+
+/// Looking for what is not as it should be, and mending it.
+extension FakeRootTree {
+    /// What is odd about a file; nothing for nearly every one. Changes nothing, and trusts no cache.
+    /// - Parameter path: where the file was found, relative to the root; empty for the root.
+    public func findings(of descriptor: CInt, at path: [UInt8]) throws(Errno) -> [LabelFinding] {
+        let host = try System.status(of: descriptor)
+        var findings: [LabelFinding] = []
+        let floor = BoardStatus.hostPermissions(0, NodeKind(host: host))
+        if Self.canCarryAttributes(host), host.mode & floor != floor {
+            findings.append(.belowFloor(host.mode & 0o7777))
+        }
+        do throws(Errno) {
+            if let value = try malformedLabel(descriptor, host) { return findings + [.malformed(value)] }
+            if let label = try storedLabel(descriptor, host) {
+                if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
+                if case .standing = label.mirror { findings.append(.unfinished) }
+            } else if let lost = lostEntry(descriptor, host, path) {
+                findings.append(lost)
+            }
+        } catch .EACCES {
+            findings.append(.unreadable)
+        }
+        return findings
+    }
+
+    /// What stands in the label's attribute without being a label.
+    private func malformedLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> [UInt8]? {
+        guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return nil }
+        var value = [UInt8](repeating: 0, count: Label.maxSize)
+        do throws(Errno) {
+            let count = try value.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+                try System.getAttribute(
+                    AttributeName.label.cString,
+                    of: descriptor,
+                    into: UnsafeMutableRawBufferPointer(buffer)
+                )
+            }
+            value.removeLast(value.count - count)
+        } catch .ERANGE {
+            return value  // too long to be one
+        } catch .ENODATA, .EOPNOTSUPP {
+            return nil
+        }
+        return value.withUnsafeBytes { Label(parsing: $0) } == nil ? value : nil
+    }
+
+    private static func misplacedKind(_ label: Label, _ host: FileStatus) -> NodeKind? {
+        guard let kind = label.kind else { return nil }
+        let fits = kind.isSpecial ? host.format == .regular && host.size == 0 : kind.format == host.format
+        // A device node of the host's own carries no label; one from a row was there before it.
+        return fits || NodeKind(host: host) == kind ? nil : kind
+    }
+
+    private func lostEntry(_ descriptor: CInt, _ host: FileStatus, _ path: [UInt8]) -> LabelFinding? {
+        guard hasManifest, let row = expectation(path), let file = try? handle(of: descriptor, host),
+            Self.fits(row.entry, host), isLost(row, file, descriptor, host)
+        else { return nil }
+        let keepsPrivileges = !Self.isPrivileged(row.entry) || hasContent(of: row.entry, descriptor, host)
+        return keepsPrivileges ? .lost(row.entry) : .lostWithPrivileges(row.entry)
+    }
+
+    /// Mends what can be: gives lost labels back, removes what is no label, lifts modes to the floor, completes what was
+    /// cut short. What the board sees changes only where a label was lost or is none.
+    /// - Throws: `EROFS` for a tree that is only read.
+    public func repair(_ descriptor: CInt, _ findings: [LabelFinding]) throws(Errno) {
+        guard mayRaiseModes else { throw .EROFS }
+        for finding in findings {
+            switch finding {
+            case .lost, .lostWithPrivileges: restore(descriptor)
+            case .malformed:
+                try raisingToFloor(descriptor) { () throws(Errno) in
+                    try System.removeAttribute(AttributeName.label.cString, of: descriptor)
+                }
+                restore(descriptor)
+            case .misplaced, .unreadable, .unfinished, .belowFloor: try writeAnew(descriptor)
+            }
+        }
+    }
+
+    /// Writes a label that says what the board sees now.
+    private func writeAnew(_ descriptor: CInt) throws(Errno) {
+        try labelChanges.withLock { _ throws(Errno) in
+            let (status, label) = try read(descriptor, isLocked: true)
+            try store(status, replacing: label, on: descriptor, keepsLabel: label != nil)
+        }
+    }
+
+    /// Whether something by this name was being made by a process that is no more, so that nobody will miss it.
+    ///
+    /// A process of another PID namespace can't be asked for; what is younger than a minute is left to it.
+    public static func isAbandoned(_ name: borrowing FileName, _ host: FileStatus) -> Bool {
+        guard isStagingName(name) else { return false }
+        let isOld = System.fileClock / 1_000_000_000 - host.changeTime.seconds > 60
+        let text = name.bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        let parts = text.split(separator: ".")
+        guard parts.count >= 3, let process = CInt(parts[parts.count - 2]) else { return isOld }
+        return isOld || !System.isAlive(process)
+    }
+}

@@ -1,0 +1,17 @@
+/// Something about a file's label or mode that is not as this program leaves it.
+public enum LabelFinding: Hashable, Sendable {
+    /// The import gave it a label or a capability, and both are gone.
+    case lost(ManifestEntry)
+    /// As `lost`, and the content is another one: setuid, setgid and capabilities will not come back.
+    case lostWithPrivileges(ManifestEntry)
+    /// The attribute holds something that is no label; its value, at most 128 bytes of it.
+    case malformed([UInt8])
+    /// The label is one of another kind of file, which this can't be: it was put on the wrong one.
+    case misplaced(NodeKind)
+    /// The host's mode forbids to read the label.
+    case unreadable
+    /// A change of the mode was cut short; the board sees the new one in full.
+    case unfinished
+    /// The host's mode, which denies its owner what the server needs.
+    case belowFloor(UInt32)
+}

@@ -1,0 +1,40 @@
+/// Something that a check came across.
+public struct CheckFinding: Hashable, Sendable {
+    /// The raw values are an interface: keys of `--json`.
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        // The board sees something else than it should, or nobody can say what it should see.
+        case labelLost = "label_lost"
+        case privilegesLost = "privileges_lost"
+        case labelMalformed = "label_malformed"
+        case labelMisplaced = "label_misplaced"
+        case unreadable = "unreadable"
+        case databaseDamaged = "database_damaged"
+        // Harmless, and mended with the rest.
+        case changeUnfinished = "change_unfinished"
+        case modeBelowFloor = "mode_below_floor"
+        case leftover = "leftover"
+        case rowStale = "row_stale"
+
+        /// Whether the tree is not as it should be.
+        public var isProblem: Bool {
+            switch self {
+            case .labelLost, .privilegesLost, .labelMalformed, .labelMisplaced, .unreadable, .databaseDamaged: true
+            case .changeUnfinished, .modeBelowFloor, .leftover, .rowStale: false
+            }
+        }
+    }
+
+    public var kind: Kind
+    /// Relative to the root, printable; nil for what is about the database.
+    public var path: String?
+    /// What exactly, as half a sentence.
+    public var detail: String
+    /// Whether it is gone, by `repairs`.
+    public var isRepaired = false
+
+    init(_ kind: Kind, _ path: [UInt8]?, _ detail: String) {
+        self.kind = kind
+        self.path = path.map { $0.isEmpty ? "." : printable($0) }
+        self.detail = detail
+    }
+}

@@ -1,0 +1,69 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// Looks at every file of a tree for labels that are lost, wrong or in the wrong place, at the metadata database, and at
+/// what has changed since the import; and mends what can be mended.
+///
+/// The tree may be in use meanwhile: what comes and goes is passed over.
+public struct TreeCheck {
+    public struct Options: Sendable {
+        /// Whether to mend what is found.
+        public var repairs = false
+        /// Whether to hash every file's content. Without, one of the import's size and time counts as unchanged.
+        public var hashesAll = false
+
+        public init() {}
+    }
+
+    private let directory: String
+    private let options: Options
+    private let cancellation: Cancellation
+
+    public init(directory: String, options: Options = Options(), cancellation: Cancellation = Cancellation()) {
+        self.directory = directory
+        self.options = options
+        self.cancellation = cancellation
+    }
+
+    /// - Parameter observer: called for every file with how many there were so far.
+    /// - Throws: `ImageError` if the tree can't be looked at, or with `repairs` not be changed.
+    public func run(observer: (Int) -> Void = { _ in }) throws(ImageError) -> CheckReport {
+        var report = CheckReport()
+        guard let tree = try open(&report) else { return report }
+        let survey = try TreeSurvey(tree, options, cancellation)
+        try survey.run(observer)
+        report.files = survey.files
+        report.findings = survey.findings.map(\.finding)
+        report.drift = survey.drift
+        report.databasePath = tree.databasePath
+        report.labelRows = survey.rows.labelCount
+        report.attributeRows = survey.rows.attributeCount
+        do throws(Errno) {
+            report.host = try HostAbilities(of: tree)
+            report.findings += try tree.databaseProblems().map {
+                CheckFinding(.databaseDamaged, nil, printable($0.utf8))
+            }
+        } catch {
+            throw ImageError("can't check \(directory)", error)
+        }
+        if options.repairs { try TreeRepair(tree, survey).run(&report) }
+        return report
+    }
+
+    /// - Returns: nil if the database can't be used, which is a finding.
+    private func open(_ report: inout CheckReport) throws(ImageError) -> FakeRootTree? {
+        let problem = Monitor("")
+        do throws(Errno) {
+            // Looking changes nothing: without the right to change a lost label stays lost.
+            return try FakeRootTree(directory: directory, mayRaiseModes: options.repairs, restoresLabels: false) {
+                text in
+                problem.update { $0 = text }
+            }
+        } catch {
+            let text = problem.update { $0 }
+            guard error == .EIO, !text.isEmpty else { throw ImageError("can't open the directory \(directory)", error) }
+            report.findings.append(CheckFinding(.databaseDamaged, nil, text))
+            return nil
+        }
+    }
+}

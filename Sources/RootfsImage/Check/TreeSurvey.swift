@@ -1,0 +1,118 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// One walk over a tree, looking.
+final class TreeSurvey {
+    /// A finding, and what is needed to mend it.
+    struct Found {
+        var finding: CheckFinding
+        var path: [UInt8]
+        var labels: [LabelFinding] = []
+    }
+
+    private let tree: FakeRootTree
+    private let options: TreeCheck.Options
+    private let cancellation: Cancellation
+    private(set) var findings: [Found] = []
+    private(set) var files = 0
+    private(set) var rows: DatabaseRows
+    private var comparison: ManifestComparison?
+
+    /// What has changed since the import; after `run`.
+    var drift: CheckReport.Drift? { comparison?.drift }
+
+    init(_ tree: FakeRootTree, _ options: TreeCheck.Options, _ cancellation: Cancellation) throws(ImageError) {
+        self.tree = tree
+        self.options = options
+        self.cancellation = cancellation
+        do throws(Errno) {
+            rows = try DatabaseRows(of: tree)
+        } catch {
+            throw ImageError("can't read the metadata database", error)
+        }
+        if tree.hasManifest { comparison = ManifestComparison(tree, hashesAll: options.hashesAll) }
+    }
+
+    func run(_ observer: (Int) -> Void) throws(ImageError) {
+        let cursor = TreeCursor(tree, toleratesChanges: true)
+        while let item = try cursor.next() {
+            if cancellation.isRequested { throw ImageError(.cancelled, "the check was cancelled") }
+            files += 1
+            observer(files)
+            try look(at: item)
+        }
+        comparison?.finish()
+        for path in cursor.stagingPaths { noteLeftover(path) }
+        for file in rows.unmet {
+            let finding = CheckFinding(
+                .rowStale,
+                nil,
+                "the database has rows for a file that is no more (\(file.text))"
+            )
+            findings.append(Found(finding: finding, path: []))
+        }
+    }
+
+    private func look(at item: borrowing TreeCursor.Item) throws(ImageError) {
+        do throws(Errno) {
+            try rows.meet(item.descriptor.raw, in: tree)
+            let labels = try tree.findings(of: item.descriptor.raw, at: item.path)
+            for label in labels {
+                findings.append(Found(finding: Self.finding(label, item.path), path: item.path, labels: [label]))
+            }
+            try comparison?.compare(item, hasLostLabel: labels.contains(where: \.isLoss))
+        } catch .ENOENT, .ESTALE {
+            // It has gone meanwhile.
+        } catch {
+            throw .unreadable(item.path, error, item.host)
+        }
+    }
+
+    private static func finding(_ label: LabelFinding, _ path: [UInt8]) -> CheckFinding {
+        func octal(_ mode: UInt32) -> String { "0" + String(mode, radix: 8) }
+        func wanted(_ entry: ManifestEntry) -> String {
+            "the import made it \(entry.status.text)"
+                + (entry.capability.flatMap(FileCapabilities.init).map { " with \($0.text)" } ?? "")
+        }
+        switch label {
+        case .lost(let entry): return CheckFinding(.labelLost, path, wanted(entry))
+        case .lostWithPrivileges(let entry):
+            return CheckFinding(.privilegesLost, path, "\(wanted(entry)), but its content is another one now")
+        case .malformed(let value): return CheckFinding(.labelMalformed, path, "'\(printable(value))' is no label")
+        case .misplaced(let kind):
+            return CheckFinding(.labelMisplaced, path, "the label is one of another kind of file: \(kind.format.word)")
+        case .unreadable: return CheckFinding(.unreadable, path, "the host's mode forbids to read its label")
+        case .unfinished: return CheckFinding(.changeUnfinished, path, "a change of its mode was cut short")
+        case .belowFloor(let mode):
+            return CheckFinding(.modeBelowFloor, path, "the host's mode is \(octal(mode)), which hinders the server")
+        }
+    }
+
+    private func noteLeftover(_ path: [UInt8]) {
+        let finding = CheckFinding(.leftover, path, "left by a process that was killed; the board doesn't see it")
+        findings.append(Found(finding: finding, path: path))
+    }
+}
+
+extension LabelFinding {
+    fileprivate var isLoss: Bool {
+        switch self {
+        case .lost, .lostWithPrivileges: true
+        default: false
+        }
+    }
+}
+
+extension FileFormat {
+    fileprivate var word: String {
+        switch self {
+        case .directory: "directory"
+        case .symlink: "symbolic link"
+        case .fifo: "FIFO"
+        case .socket: "socket"
+        case .block: "block device"
+        case .character: "character device"
+        default: "file"
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import CommandSupport
+import RootfsImage
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Look for labels that are lost or wrong, and for what has changed since the import.",
+        discussion: """
+            Tools that replace a file (sed -i, git checkout, rsync -a, cp) lose its label; what the import knows of it \
+            comes back when the server next meets the file, or with --repair. Changes nothing without --repair; the \
+            directory may be in use.
+
+            Examples:
+              p9serve check rootfs
+              p9serve check rootfs --repair
+              p9serve check --hash --json rootfs
+
+            Exit code 0: all is well, or is now. 1: problems are left. What has merely changed since the import is no \
+            problem.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The tree's directory.", valueName: "dir"), completion: .directory)
+    var directory: String
+
+    @Flag(help: "Mend what can be mended.")
+    var repair = false
+
+    @Flag(help: "Compare the content of every file with the import's, not only of those with another size or time.")
+    var hash = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Every path, not only the first of each kind.")
+    var all = false
+
+    func run() throws {
+        let cancellation = Cancellation()
+        try SignalWaiter.cancelOnSignals(cancellation)
+        var options = TreeCheck.Options()
+        options.repairs = repair
+        options.hashesAll = hash
+        let check = TreeCheck(directory: directory, options: options, cancellation: cancellation)
+        let line = ProgressLine(isEnabled: !json)
+        let report: CheckReport
+        do throws(ImageError) {
+            report = try check.run { files in line.show { ProgressLine.State(text: "\(files) files") } }
+            line.clear()
+        } catch {
+            line.clear()
+            throw CommandFailure(error.exitCause, error.message, advice: error.hint)
+        }
+        let view = CheckView(report, directory: directory, showsAll: all)
+        if json { JSONValue.printDocument(version: 1, view.members) } else { print(view.text, terminator: "") }
+        if report.hasProblems {
+            throw CommandFailure(.failure, "\(directory) has problems", advice: repair ? view.remainder : view.advice)
+        }
+    }
+}

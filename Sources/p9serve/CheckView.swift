@@ -1,0 +1,147 @@
+import CommandSupport
+import RootfsImage
+
+/// A check's report, for people and as JSON.
+struct CheckView {
+    private let report: CheckReport
+    private let directory: String
+    private let showsAll: Bool
+
+    private static let shown = 10
+
+    init(_ report: CheckReport, directory: String, showsAll: Bool) {
+        self.report = report
+        self.directory = directory
+        self.showsAll = showsAll
+    }
+
+    // MARK: Text
+
+    var text: String {
+        var lines = hostLines
+        for kind in CheckFinding.Kind.allCases {
+            let findings = report.findings.filter { $0.kind == kind }
+            guard !findings.isEmpty else { continue }
+            let repaired = findings.count(where: \.isRepaired)
+            let suffix = repaired == 0 ? "" : repaired == findings.count ? ", repaired" : ", \(repaired) repaired"
+            lines.append(
+                "\(kind.isProblem ? "problem" : "note"): \(findings.count) \(kind.title(findings.count))\(suffix)"
+            )
+            lines += list(findings.map { ($0.path.map { "\($0): " } ?? "") + $0.detail })
+        }
+        lines += driftLines
+        let left = report.findings.count { $0.kind.isProblem && !$0.isRepaired }
+        lines.append(
+            "\(report.files) files looked at, \(left == 0 ? "no problem" : left == 1 ? "1 problem" : "\(left) problems")"
+        )
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var hostLines: [String] {
+        guard !report.host.fileSystem.isEmpty else { return [] }
+        let host = report.host
+        var lines = [
+            "file system: \(host.fileSystem), "
+                + (host.hasUserAttributes ? "user attributes" : "no user attributes: all labels are in the database")
+                + (host.hasFileHandles
+                    ? ", file handles" : ", no file handles: inode number and time of birth stand in")
+                + (host.hasUnnamedFiles ? ", unnamed files" : ", no unnamed files")
+        ]
+        if let path = report.databasePath {
+            lines.append("database: \(path), \(report.labelRows) labels, \(report.attributeRows) attributes")
+        } else {
+            lines.append("database: none")
+        }
+        return lines
+    }
+
+    private var driftLines: [String] {
+        guard let drift = report.drift else { return ["since the import: not known, there is no manifest"] }
+        guard !drift.isEmpty else { return ["since the import: nothing has changed"] }
+        var lines: [String] = []
+        let parts: [(String, [String])] = [
+            ("added", drift.added), ("removed", drift.removed), ("edited", drift.edited),
+            ("changed in owner, mode or kind", drift.changed),
+        ]
+        for (name, paths) in parts where !paths.isEmpty {
+            lines.append("since the import: \(paths.count) \(name)")
+            lines += list(paths)
+        }
+        return lines
+    }
+
+    private func list(_ lines: [String]) -> [String] {
+        let shown = showsAll ? lines.count : min(lines.count, Self.shown)
+        let rest = lines.count - shown
+        return lines.prefix(shown).map { "    \($0)" } + (rest > 0 ? ["    and \(rest) more; --all shows them"] : [])
+    }
+
+    /// What to do about problems.
+    var advice: String {
+        let damaged = report.findings.contains { $0.kind == .databaseDamaged }
+        return damaged
+            ? "Restore the database from a backup, or move it away and import again."
+            : "Mend them: p9serve check --repair \(directory)"
+    }
+
+    /// What to do about problems that were not mended.
+    var remainder: String {
+        let kinds = Set(report.findings.filter { $0.kind.isProblem && !$0.isRepaired }.map(\.kind))
+        if kinds.contains(.databaseDamaged) { return advice }
+        return """
+            A program with another content does not get its privileges back by itself. If they are right:
+                p9serve chmod u+s FILE    or    p9serve setcap CAPABILITIES FILE
+            """
+    }
+
+    // MARK: JSON
+
+    /// The keys are an interface: version 1.
+    var members: [(key: String, value: JSONValue)] {
+        let host = report.host
+        let hostMembers: [(key: String, value: JSONValue)] = [
+            ("file_system", .string(host.fileSystem)), ("user_attributes", .bool(host.hasUserAttributes)),
+            ("file_handles", .bool(host.hasFileHandles)), ("unnamed_files", .bool(host.hasUnnamedFiles)),
+            ("bytes_available", .integer(host.bytesAvailable)),
+        ]
+        let findings = report.findings.map { finding in
+            JSONValue.object([
+                ("kind", .string(finding.kind.rawValue)), ("problem", .bool(finding.kind.isProblem)),
+                ("path", JSONValue(finding.path)), ("detail", .string(finding.detail)),
+                ("repaired", .bool(finding.isRepaired)),
+            ])
+        }
+        let drift = report.drift.map { drift in
+            func paths(_ paths: [String]) -> JSONValue { .array(paths.map(JSONValue.string)) }
+            return JSONValue.object([
+                ("added", paths(drift.added)), ("removed", paths(drift.removed)), ("edited", paths(drift.edited)),
+                ("changed", paths(drift.changed)),
+            ])
+        }
+        return [
+            ("directory", .string(directory)), ("clean", .bool(!report.hasProblems)), ("files", .integer(report.files)),
+            ("host", .object(hostMembers)), ("database", JSONValue(report.databasePath)),
+            ("label_rows", .integer(report.labelRows)), ("attribute_rows", .integer(report.attributeRows)),
+            ("findings", .array(findings)), ("drift", drift ?? .null),
+        ]
+    }
+}
+
+extension CheckFinding.Kind {
+    /// What it is, after its number.
+    fileprivate func title(_ count: Int) -> String {
+        let isOne = count == 1
+        return switch self {
+        case .labelLost: isOne ? "lost label" : "lost labels"
+        case .privilegesLost: isOne ? "program without its privileges" : "programs without their privileges"
+        case .labelMalformed: isOne ? "malformed label" : "malformed labels"
+        case .labelMisplaced: isOne ? "label on the wrong kind of file" : "labels on the wrong kind of file"
+        case .unreadable: isOne ? "label that can't be read" : "labels that can't be read"
+        case .databaseDamaged: "damage in the database"
+        case .changeUnfinished: isOne ? "unfinished change" : "unfinished changes"
+        case .modeBelowFloor: isOne ? "mode below the floor" : "modes below the floor"
+        case .leftover: isOne ? "leftover" : "leftovers"
+        case .rowStale: isOne ? "stale row" : "stale rows"
+        }
+    }
+}
