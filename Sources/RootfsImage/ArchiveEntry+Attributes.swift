@@ -5,11 +5,22 @@ internal import FakeRoot
 extension ArchiveEntry {
     /// The attributes, ACLs as Linux' own.
     var attributes: [ImageEntry.Attribute] {
-        extendedAttributes
-            + [
-                accessList.map { ImageEntry.Attribute(name: AccessControlList.accessName, value: $0.attribute) },
-                defaultList.map { ImageEntry.Attribute(name: AccessControlList.defaultName, value: $0.attribute) },
-            ].compactMap { $0 }
+        let attributes = extendedAttributes
+        // GNU tar with --acls and --xattrs-include='*' has them in both forms.
+        let lists = [
+            (name: AccessControlList.accessName, list: accessList),
+            (name: AccessControlList.defaultName, list: defaultList),
+        ]
+        return attributes
+            + lists.compactMap { name, list in
+                guard let list, !attributes.contains(where: { $0.name == name }) else { return nil }
+                return ImageEntry.Attribute(name: name, value: list.attribute)
+            }
+    }
+
+    /// An ACL in the form of Linux' own attribute.
+    private func rawList(_ name: [UInt8]) -> AccessControlList? {
+        extendedAttributes.first { $0.name == name }.flatMap { AccessControlList(attribute: $0.value) }
     }
 
     private var extendedAttributes: [ImageEntry.Attribute] {
@@ -27,12 +38,13 @@ extension ArchiveEntry {
 
     /// The access ACL; nil if there is none that says more than the mode.
     var accessList: AccessControlList? {
-        list(ARCHIVE_ENTRY_ACL_TYPE_ACCESS).flatMap { $0.isTrivial ? nil : $0 }
+        let list = rawList(AccessControlList.accessName) ?? list(ARCHIVE_ENTRY_ACL_TYPE_ACCESS)
+        return list.flatMap { $0.isTrivial ? nil : $0 }
     }
 
     /// The default ACL of a directory.
     private var defaultList: AccessControlList? {
-        list(ARCHIVE_ENTRY_ACL_TYPE_DEFAULT)
+        rawList(AccessControlList.defaultName) ?? list(ARCHIVE_ENTRY_ACL_TYPE_DEFAULT)
     }
 
     /// Whether there is an ACL that Linux can't have, or whose users and groups have no numbers.
@@ -42,6 +54,7 @@ extension ArchiveEntry {
             ARCHIVE_ENTRY_ACL_TYPE_ALLOW | ARCHIVE_ENTRY_ACL_TYPE_DENY | ARCHIVE_ENTRY_ACL_TYPE_AUDIT
             | ARCHIVE_ENTRY_ACL_TYPE_ALARM
         let isAccessLost = types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS != 0 && list(ARCHIVE_ENTRY_ACL_TYPE_ACCESS) == nil
+            && rawList(AccessControlList.accessName) == nil
         let isDefaultLost = types & ARCHIVE_ENTRY_ACL_TYPE_DEFAULT != 0 && defaultList == nil
         return types & nfs4 != 0 || isAccessLost || isDefaultLost
     }

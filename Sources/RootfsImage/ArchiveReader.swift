@@ -99,7 +99,9 @@ final class ArchiveReader: EntrySource {
             let entry = ArchiveEntry(raw)
             entryName = printable(entry.pathname)
             if entry.hasForeignAccessControlList, notice == nil {
-                notice = "its access control list is left out: it is none of Linux, or names users without numbers"
+                notice =
+                    "its access control list is left out: it is none of Linux, or names users without their numbers "
+                    + "(tar --numeric-owner keeps those)"
             }
             return try entry.imageEntry()
         }

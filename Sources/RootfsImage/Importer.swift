@@ -71,6 +71,7 @@ public struct Importer {
         _ database: inout String?,
         _ observer: Observer
     ) throws(ImageError) -> (summary: ImportSummary, tree: FakeRootTree) {
+        try opener.refuseNesting(staging.directory.raw)
         var progress = ImportProgress()
         let source = try opener.open(temporary: staging.directory.raw) { bytes, total in
             progress.isSpooling = true

@@ -35,6 +35,30 @@ final class SourceOpener {
         input = try FileInput(file, name: name, cancellation)
     }
 
+    /// A directory can't be copied into itself: there would be ever more to copy.
+    /// - Parameter destination: the directory that is being made.
+    func refuseNesting(_ destination: CInt) throws(ImageError) {
+        guard input == nil else { return }
+        let isNested = try ImageError.attempt("can't compare \(name) with the destination") { () throws(Errno) in
+            let directory = try System.open(source, [.path, .directory])
+            let top = try System.status(of: directory.raw)
+            var current = try System.open(at: destination, ".", [.path, .directory])
+            while true {
+                let status = try System.status(of: current.raw)
+                if status.isSameFile(as: top) { return true }
+                let above = try System.open(at: current.raw, "..", [.path, .directory])
+                if try System.status(of: above.raw).isSameFile(as: status) { return false }
+                current = above
+            }
+        }
+        guard isNested else { return }
+        throw ImageError(
+            .badDestination,
+            "the destination lies in \(name), which is to be imported",
+            hint: "Name a destination somewhere else."
+        )
+    }
+
     /// - Parameter temporary: a directory on whose disk there is room for what can't be read in one go.
     func open(temporary: CInt, onSpool: SpoolObserver) throws(ImageError) -> any EntrySource {
         guard let input else { return try openDirectory() }

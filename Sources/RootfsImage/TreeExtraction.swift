@@ -212,6 +212,7 @@ final class TreeExtraction {
             try record(path, entry, link.raw)
         }
         summary.symlinks += 1
+        count(entry)
     }
 
     private func makeSpecial(_ path: EntryPath, _ entry: ImageEntry, _ kind: NodeKind) throws(Failure) {
@@ -316,6 +317,7 @@ final class TreeExtraction {
 
     private func count(_ entry: ImageEntry) {
         guard let kind = entry.kind else { return }
-        if FakeRootTree.needsLabel(entry.owner, permissions: entry.permissions, kind: kind) { summary.labels += 1 }
+        let permissions = kind == .symlink ? 0o777 : entry.permissions
+        if FakeRootTree.needsLabel(entry.owner, permissions: permissions, kind: kind) { summary.labels += 1 }
     }
 }

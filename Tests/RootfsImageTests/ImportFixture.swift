@@ -40,8 +40,29 @@ struct ImportFixture {
     }
 
     @discardableResult
-    func importing(_ archive: String, to name: String = "root") throws(ImageError) -> ImportSummary {
-        try Importer(source: archive, destination: host.file(name)).run()
+    func importing(
+        _ archive: String,
+        to name: String = "root",
+        _ options: ImportOptions = ImportOptions()
+    ) throws(ImageError) -> ImportSummary {
+        try Importer(source: archive, destination: host.file(name), options: options).run()
+    }
+
+    /// What the manifest says, by path.
+    func manifest(_ root: String = "root") throws -> [String: ManifestEntry] {
+        let tree = try FakeRootTree(directory: host.file(root), mayRaiseModes: false)
+        var entries: [String: ManifestEntry] = [:]
+        try tree.forEachManifestEntry { (entry, _) throws(Errno) in
+            entries[String(decoding: entry.path, as: UTF8.self)] = entry
+        }
+        return entries
+    }
+
+    /// Runs a shell script in the fixture's directory; `$1` and so on are the arguments.
+    func shell(_ script: String, _ arguments: String...) throws {
+        let all = ["sh", "-c", "set -e; cd \"$0\"; " + script, host.path] + arguments
+        let result = try RunningProgram(all).wait()
+        try #require(result.status == 0, "\(result.output)")
     }
 
     /// What the board sees of a path in the imported tree.
@@ -62,12 +83,13 @@ struct ImportFixture {
     /// - Returns: the error; and expects that nothing is left.
     func refusal(
         _ archive: String,
+        _ options: ImportOptions = ImportOptions(),
         _ location: SourceLocation = #_sourceLocation
     ) throws -> ImageError {
         let before = try host.names()
         var failure: ImageError?
         do throws(ImageError) {
-            try importing(archive)
+            try importing(archive, to: "root", options)
         } catch {
             failure = error
         }

@@ -53,7 +53,9 @@ import Testing
         try fixture.host.write(".root.importing-x", "not ours: the suffix has another length")
         let summary = try fixture.importing(archive)
         #expect(summary.leftoversRemoved == 1)
-        #expect(try fixture.host.names() == [".root.importing-x", "a.tar", "make.py", "pipe", "root"])
+        let left = try fixture.host.names().filter { !$0.hasSuffix(".usb9pfs.db") }
+        #expect(left == [".root.importing-x", "a.tar", "make.py", "pipe", "root"])
+        #expect(try fixture.host.names().allSatisfy { !$0.hasPrefix("..root") })
     }
 
     @Test func cancelledFromAnotherThread() throws {
@@ -117,11 +119,12 @@ import Testing
         )
         #expect(result.status == 0)
         for line in [
-            "\"version\": 1", "\"entries\": 2", "\"labels\": 1", "\"symlinks\": 1", "\"archive\": \"-\"",
-            "\"1 symbolic link belongs to root now: this version can't keep its owner\"",
+            "\"version\":1", "\"event\":\"start\"", "\"event\":\"done\"", "\"entries\":2", "\"labels\":2",
+            "\"symlinks\":1", "\"source\":\"-\"", "\"kind\":\"tar\"",
         ] {
             #expect(result.output.contains(line), "\(result.output)")
         }
+        #expect(result.output.split(separator: "\n").allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
         let again = try run(Self.program, "import", archive, root)
         #expect(again.status == 64 && again.output.contains("is not empty") && again.output.contains("rm -r"))
         #expect(try run(Self.program, "import", root + "/missing", fixture.host.file("new")).status == 3)

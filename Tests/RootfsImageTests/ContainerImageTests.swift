@@ -1,0 +1,259 @@
+import FakeRoot
+import LinuxFiles
+import RootfsImage
+import TestSupport
+import Testing
+
+/// OCI layouts and `docker save`: made by hand, and by skopeo and umoci.
+@Suite struct ContainerImageTests {
+    /// Python: `layer(body)` gives a blob, `image(layers, **fields)` a manifest's descriptor, `layout(descriptors)` ends.
+    private static let maker = """
+        import io, sys, os, json, gzip, hashlib, tarfile
+        os.makedirs('lay/blobs/sha256', exist_ok=True)
+        D, F, S, H = tarfile.DIRTYPE, tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+        def blob(data, type, **more):
+            digest = hashlib.sha256(data).hexdigest()
+            open('lay/blobs/sha256/' + digest, 'wb').write(data)
+            return dict(mediaType=type, digest='sha256:' + digest, size=len(data), **more)
+        diffs = {}
+        def layer(entries, zip=True):
+            out = io.BytesIO()
+            t = tarfile.open(fileobj=out, mode='w')
+            for name, type, data in entries:
+                i = tarfile.TarInfo(name)
+                i.type, i.mode = type, 0o755 if type == D else 0o644
+                if type in (S, H): i.linkname, data = data, b''
+                i.size = len(data)
+                t.addfile(i, io.BytesIO(data))
+            t.close()
+            raw = out.getvalue()
+            kind = 'application/vnd.oci.image.layer.v1.tar' + ('+gzip' if zip else '')
+            d = blob(gzip.compress(raw, mtime=0) if zip else raw, kind)
+            diffs[d['digest']] = 'sha256:' + hashlib.sha256(raw).hexdigest()
+            return d
+        def image(layers, arch='amd64', variant=None, name=None, platform=True):
+            config = dict(os='linux', architecture=arch, rootfs=dict(type='layers',
+                diff_ids=[diffs[l['digest']] for l in layers]))
+            if variant: config['variant'] = variant
+            c = blob(json.dumps(config).encode(), 'application/vnd.oci.image.config.v1+json')
+            m = dict(schemaVersion=2, mediaType='application/vnd.oci.image.manifest.v1+json', config=c, layers=layers)
+            d = blob(json.dumps(m).encode(), m['mediaType'])
+            if platform: d['platform'] = {k: v for k, v in config.items() if k != 'rootfs'}
+            if name: d['annotations'] = {'org.opencontainers.image.ref.name': name}
+            return d
+        def index(descriptors, **more):
+            i = dict(schemaVersion=2, mediaType='application/vnd.oci.image.index.v1+json', manifests=descriptors)
+            return blob(json.dumps(i).encode(), i['mediaType'], **more)
+        def layout(descriptors):
+            json.dump(dict(schemaVersion=2, manifests=descriptors), open('lay/index.json', 'w'))
+            json.dump(dict(imageLayoutVersion='1.0.0'), open('lay/oci-layout', 'w'))
+
+        """
+
+    private func make(_ fixture: ImportFixture, _ body: String) throws -> String {
+        try fixture.host.write("layout.py", Self.maker + body)
+        try fixture.shell("python3 layout.py; rm layout.py")
+        return fixture.host.file("lay")
+    }
+
+    @Test func layersAndWhiteouts() throws {
+        let fixture = try ImportFixture()
+        let layout = try make(
+            fixture,
+            """
+            one = layer([('etc/', D, b''), ('etc/a', F, b'1'), ('etc/b', F, b'1'), ('opq/', D, b''), ('opq/old', F, b'1'),
+                ('opq/sub/', D, b''), ('opq/sub/old', F, b'1'), ('dir/x/y', F, b'1'), ('file', F, b'1'), ('.rc', F, b'1'),
+                ('link', S, 'etc'), ('gone/deep/f', F, b'1')])
+            # What the layer brings stays, whether the whiteout comes before or after it.
+            two = layer([('etc/.wh.a', F, b''), ('opq/sub/new', F, b'2'), ('opq/new', F, b'2'), ('opq/.wh..wh..opq', F, b''),
+                ('dir', F, b'2'), ('file/', D, b''), ('file/in', F, b'2'), ('.wh..rc', F, b''), ('link/', D, b''),
+                ('new', F, b'2'), ('.wh.new', F, b''), ('.wh.gone', F, b''), ('no/.wh.thing', F, b''),
+                ('hard', H, 'etc/b')], zip=False)
+            three = layer([('etc/a', F, b'3'), ('.wh.dir', F, b'')])
+            layout([image([one, two, three])])
+            """
+        )
+        let summary = try fixture.importing(layout)
+        #expect(summary.kind == .oci)
+        #expect(try fixture.host.names("root") == ["etc", "file", "hard", "link", "new", "opq"])
+        #expect(try fixture.host.names("root/etc") == ["a", "b"])
+        #expect(try fixture.host.read("root/etc/a") == Array("3".utf8))
+        #expect(try fixture.host.names("root/opq") == ["new", "sub"])
+        #expect(try fixture.host.names("root/opq/sub") == ["new"])
+        #expect(try fixture.host.names("root/file") == ["in"])
+        #expect(try fixture.status("link").kind == .directory)
+        #expect(try fixture.status("hard").host.linkCount == 2)
+        let expected = [
+            "", "etc", "etc/a", "etc/b", "file", "file/in", "hard", "link", "new", "opq", "opq/new", "opq/sub",
+            "opq/sub/new",
+        ]
+        #expect(try fixture.manifest().keys.sorted() == expected)
+    }
+
+    @Test(arguments: [
+        ("('.wh.', F, b'')", "refused .wh.: it is no whiteout of a name"),
+        ("('.wh..', F, b'')", "refused .wh..: it is no whiteout"), ("('d/.wh...', F, b'')", "refused d/.wh...:"),
+        ("('.wh..wh.plnk', F, b'')", "refused .wh..wh.plnk"), ("('.wh.a', D, b'')", "a whiteout must be a regular file"),
+        ("('.wh.a/b', F, b'')", "has the name of a whiteout"), ("('l/x', F, b'')", "l in its path is a symbolic link"),
+        ("('l/.wh.x', F, b'')", "symbolic link"), ("('../.wh.x', F, b'')", "has a \\\"..\\\""),
+        ("('n', F, b''), ('n', S, 'x')", "an earlier entry of this name is of another kind"),
+    ])
+    func hostileLayers(_ entries: String, _ message: String) throws {
+        let fixture = try ImportFixture()
+        let layout = try make(
+            fixture,
+            "layout([image([layer([('l', S, '/tmp'), ('n', F, b'')]), layer([\(entries)])])])"
+        )
+        let error = try fixture.refusal(layout)
+        #expect(error.code == .refusedEntry)
+        #expect(error.message.replacing("\\", with: "").contains(message.replacing("\\", with: "")), "\(error.message)")
+    }
+
+    @Test func choices() throws {
+        let fixture = try ImportFixture()
+        let layout = try make(
+            fixture,
+            """
+            def one(text, **more): return image([layer([('is', F, text.encode())])], **more)
+            many = index([one('amd64'), one('arm64', arch='arm64', variant='v8'), one('arm v6', arch='arm', variant='v6'),
+                one('arm v7', arch='arm', variant='v7', platform=False),
+                dict(one('attestation'), platform=dict(os='unknown', architecture='unknown'))],
+                annotations={'org.opencontainers.image.ref.name': 'many'})
+            named = dict(one('named'), annotations={'io.containerd.image.name': 'docker.io/library/alpine:latest',
+                'org.opencontainers.image.ref.name': 'latest'})
+            layout([index([many], annotations={'org.opencontainers.image.ref.name': 'many'}), named])
+            """
+        )
+        func imported(_ image: String?, _ platform: String?) throws -> String {
+            var options = ImportOptions()
+            options.image = image
+            options.platform = platform
+            try fixture.shell("rm -rf root .root*")
+            try fixture.importing(layout, to: "root", options)
+            return String(decoding: try fixture.host.read("root/is"), as: UTF8.self)
+        }
+        #expect(try imported("many", "linux/amd64") == "amd64")
+        #expect(try imported("many", "linux/arm64") == "arm64")
+        #expect(try imported(nil, "linux/arm64/v8") == "arm64")
+        #expect(try imported("many", "linux/arm/v7") == "arm v7")
+        #expect(try imported("alpine", nil) == "named")
+        #expect(try imported("alpine:latest", nil) == "named")
+        try fixture.shell("rm -rf root .root*")
+        func hint(_ image: String?, _ platform: String?) throws -> String {
+            var options = ImportOptions()
+            options.image = image
+            options.platform = platform
+            return try fixture.refusal(layout, options).hint ?? ""
+        }
+        #expect(try hint(nil, nil).contains("--image many"))
+        #expect(try hint("many", nil).contains("--platform linux/arm/v7"))
+        #expect(try hint("many", "linux/arm").contains("--platform linux/arm/v6"))
+        #expect(try hint("other", nil).contains("--image docker.io/library/alpine:latest"))
+        #expect(try hint(nil, "linux/riscv64").contains("--platform linux/arm64/v8"))
+    }
+
+    @Test(arguments: [
+        ("open('lay/blobs/sha256/' + l['digest'][7:], 'r+b').write(b'\\x1f\\x8b\\x08\\x01')", "digest"),
+        ("open('lay/blobs/sha256/' + l['digest'][7:], 'ab').write(b'x')", "bytes and not"),
+        ("os.remove('lay/blobs/sha256/' + l['digest'][7:])", "there is no blobs/sha256/"),
+        ("open('lay/blobs/sha256/' + m['digest'][7:], 'r+b').write(b' ')", "has the digest"),
+        ("open('lay/index.json', 'w').write('{')", "index.json is no JSON document"),
+        ("open('lay/index.json', 'w').write('[' * 100000)", "index.json is no JSON document"),
+        ("layout([dict(m, digest='sha256:../../../../etc/passwd')])", "is no SHA-256 digest"),
+        ("layout([dict(m, digest='md5:00')])", "is no SHA-256 digest"),
+        ("layout([])", "there is no image"),
+        ("json.dump(dict(imageLayoutVersion='2.0'), open('lay/oci-layout', 'w'))", "another version"),
+        ("b = blob(b'{}', 'application/vnd.oci.empty.v1+json'); layout([blob(json.dumps(dict(config=b, layers=[]))"
+            + ".encode(), 'application/vnd.oci.image.manifest.v1+json')])", "not an image's"),
+        ("l['mediaType'] += '+encrypted'; layout([image([l])])", "which can't be read"),
+    ])
+    func damaged(_ change: String, _ message: String) throws {
+        let fixture = try ImportFixture()
+        let layout = try make(
+            fixture,
+            "l = layer([('a', F, b'x' * 5000)]); m = image([l]); layout([m])\n" + change + "\n"
+        )
+        let error = try fixture.refusal(layout)
+        #expect(error.code == .badArchive, "\(error.message)")
+        #expect(error.message.contains(message) || error.message.contains("damaged"), "\(error.message)")
+    }
+
+    /// An index that leads to itself can't be made: it would need its own digest. One nested too deep can.
+    @Test func nestedTooDeep() throws {
+        let fixture = try ImportFixture()
+        let layout = try make(
+            fixture,
+            "i = image([layer([('a', F, b'')])])\nfor _ in range(10): i = index([i])\nlayout([i])"
+        )
+        #expect(try fixture.refusal(layout).message.contains("nested too deep"))
+    }
+
+    @Test(.enabled(if: isInstalled("skopeo")), arguments: ["oci-archive", "docker-archive", "dir"])
+    func throughSkopeo(_ format: String) throws {
+        let fixture = try ImportFixture()
+        _ = try make(
+            fixture,
+            """
+            layout([image([layer([('etc/a', F, b'1'), ('gone', F, b'1')]), layer([('.wh.gone', F, b''), ('b', F, b'2')])],
+                name='tag')])
+            """
+        )
+        let target = format == "dir" ? "oci:copy:tag" : "\(format):image.tar:example/name:tag"
+        try fixture.shell("HOME=$PWD skopeo --insecure-policy copy -q oci:lay:tag $1", target)
+        let source = format == "dir" ? "copy" : "image.tar"
+        let summary = try fixture.importing(fixture.host.file(source))
+        #expect(summary.kind == (format == "docker-archive" ? .docker : .oci))
+        #expect(try fixture.host.names("root") == ["b", "etc"])
+        guard format != "dir" else { return }
+        // Compressed, and from a pipe: copied to the disk first.
+        try fixture.shell("gzip image.tar")
+        let program = "\(Fixture.package)/.build/debug/p9serve"
+        try fixture.shell("cat image.tar.gz | \"$1\" import -q - piped", program)
+        #expect(try fixture.host.names("piped") == ["b", "etc"])
+        #expect(try fixture.host.names().filter { $0.contains("importing") } == [])
+    }
+
+    /// As docker wrote it before version 25, with a link to a layer that it had written before.
+    @Test func oldDockerSave() throws {
+        let fixture = try ImportFixture()
+        try fixture.host.write(
+            "save.py",
+            """
+            import io, json, hashlib, tarfile
+            def layer(name, data):
+                out = io.BytesIO(); t = tarfile.open(fileobj=out, mode='w')
+                i = tarfile.TarInfo(name); i.size = len(data); t.addfile(i, io.BytesIO(data)); t.close()
+                return out.getvalue()
+            one, two = layer('a', b'1'), layer('.wh.a', b'')
+            digest = lambda b: hashlib.sha256(b).hexdigest()
+            config = json.dumps(dict(os='linux', architecture='arm64', rootfs=dict(type='layers',
+                diff_ids=['sha256:' + digest(l) for l in (one, two, one)]))).encode()
+            t = tarfile.open('save.tar', 'w')
+            def add(name, data=b'', link=None):
+                i = tarfile.TarInfo(name); i.size = len(data)
+                if link: i.type, i.linkname = tarfile.SYMTYPE, link
+                t.addfile(i, io.BytesIO(data))
+            x, y, z = digest(b'x'), digest(b'y'), digest(b'z')
+            add(x + '/layer.tar', one); add(y + '/layer.tar', two); add(z + '/layer.tar', link='../' + x + '/layer.tar')
+            add(digest(config) + '.json', config)
+            add('manifest.json', json.dumps([dict(Config=digest(config) + '.json', RepoTags=['me/it:1'],
+                Layers=[n + '/layer.tar' for n in (x, y, z)])]).encode())
+            t.close()
+            b = bytearray(open('save.tar', 'rb').read()); b[b.index(one) + 512] ^= 1; open('bad.tar', 'wb').write(b)
+            """
+        )
+        try fixture.shell("python3 save.py; rm save.py")
+        var options = ImportOptions()
+        options.image = "me/it:1"
+        options.platform = "linux/arm64"
+        #expect(try fixture.importing(fixture.host.file("save.tar"), to: "root", options).kind == .docker)
+        #expect(try fixture.host.read("root/a") == Array("1".utf8))
+        try fixture.shell("rm -rf root .root*")
+        let error = try fixture.refusal(fixture.host.file("bad.tar"))
+        #expect(error.message.contains("the content of") && error.message.contains("digest"), "\(error.message)")
+        // What only looks like an image is a tar archive.
+        let plain = try fixture.archive("add('blobs', D); add('blobs/x', data=b'1')")
+        #expect(try fixture.importing(plain, to: "plain").kind == .tar)
+        #expect(try fixture.host.names("plain/blobs") == ["x"])
+    }
+}
