@@ -80,7 +80,8 @@ struct ExportFixture {
     /// What bsdtar says of an archive's entries, all it knows, sorted; without the numbers that it gives them itself.
     func listing(_ archive: String) throws -> [String] {
         // In the C locale it stops at a name that it can't convert.
-        let result = try run("sh", "-c", "LC_ALL=C.UTF-8 bsdtar -cf - --format=mtree --options=mtree:all \"@$1\" 2>/dev/null", "sh", archive)
+        let script = "LC_ALL=C.UTF-8 bsdtar -cf - --format=mtree --options=mtree:all \"@$1\" 2>/dev/null"
+        let result = try run("sh", "-c", script, "sh", archive)
         return result.output.split(separator: "\n").map { line in
             line.split(separator: " ")
                 .filter { word in !["inode=", "uname=", "gname="].contains { word.hasPrefix($0) } }
@@ -123,7 +124,9 @@ struct ExportFixture {
         get throws {
             var path = [UInt8](repeating: 0, count: 4096)
             let count = path.withUnsafeMutableBytes { bytes in
-                bytes.baseAddress.map { readlink("/proc/self/exe", $0.assumingMemoryBound(to: CChar.self), bytes.count) }
+                bytes.baseAddress.map {
+                    readlink("/proc/self/exe", $0.assumingMemoryBound(to: CChar.self), bytes.count)
+                }
             }
             let text = String(decoding: path.prefix(max(count ?? 0, 0)), as: UTF8.self)
             let program = text.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/p9serve"

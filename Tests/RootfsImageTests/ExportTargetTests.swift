@@ -124,7 +124,9 @@ import Testing
     }
 
     @Test func aTreeThatIsWrittenToIsAnError() throws {
-        let fixture = try ExportFixture("add('d', D); add('d/a', data=b'x' * 2000000); add('d/b'); add('d/c', H, linkname='d/b')")
+        let fixture = try ExportFixture(
+            "add('d', D); add('d/a', data=b'x' * 2000000); add('d/b'); add('d/c', H, linkname='d/b')"
+        )
         let changes: [(name: String, change: String, found: String)] = [
             ("a file grows while it is read", "echo more >> root/d/a", "d/a"),
             ("a file gets shorter while it is read", "truncate -s 1000000 root/d/a", "d/a"),
@@ -149,7 +151,9 @@ import Testing
     }
 
     @Test(.enabled(if: System.effectiveUser != 0)) func whatCannotBeReadIsNamed() throws {
-        let fixture = try ExportFixture("add('d', D); add('d/f', mode=0o4755); add('d/null', C, devmajor=1, devminor=3)")
+        let fixture = try ExportFixture(
+            "add('d', D); add('d/f', mode=0o4755); add('d/null', C, devmajor=1, devminor=3)"
+        )
         for path in ["d/f", "d/null", "d"] {
             let mode = try fixture.host.mode("root/\(path)")
             try fixture.host.setMode("root/\(path)", 0)

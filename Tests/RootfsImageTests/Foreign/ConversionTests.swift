@@ -115,7 +115,7 @@ import Testing
         let expected = description(try fixture.entries("root", .overrideStat), without: "security")
         #expect(try convert(fixture, to: .virtfs).losses.sentences(for: .virtfs) == [failure?.message])
         // The numbers as QEMU would read them.
-        #expect(try fixture.shell("getfattr --only-values -n user.virtfs.mode root/dev/null | od -An -tu4") == "      8630\n")
+        #expect(try fixture.shell("getfattr --only-values -n user.virtfs.mode root/dev/null | od -An -tu4").contains(" 8630\n"))
         #expect(try fixture.shell("getfattr --only-values -n user.virtfs.rdev root/dev/sda300 | od -An -tu8").contains("1050668"))
         #expect(try fixture.shell("cat root/bin/owned") == "game")
         #expect(description(try fixture.entries("root", .virtfs)) == expected)
@@ -145,7 +145,7 @@ import Testing
         }
         #expect(summary.losses.isEmpty)
         let after = try fixture.pseudo(report.replacing("cd root", with: "cd imported"), state: "new")
-        #expect(after == before)
+        #expect(after.split(separator: "\n") == before.split(separator: "\n"))
         // It goes on working under pseudo: a change is kept.
         try fixture.pseudo("chown 77:88 imported/etc/shadow; mv imported/etc/shadow imported/etc/shadow2", state: "new")
         let list = try fixture.entries("imported", .pseudo, metadata: fixture.host.file("new/files.db"))
@@ -227,13 +227,14 @@ import Testing
     @Test func dryRunChangesNothing() throws {
         let fixture = try ForeignFixture()
         try make(fixture)
-        let state = "find root -printf '%P %m %T@ %C@ %i\\n' | sort; getfattr -R -h -d -m - root; ls -A | sort"
+        let state = "find root -printf '%P %m %T@ %C@ %i\\n' | sort; getfattr -R -h -d -m - root; ls -A | grep -vE 'db-(wal|shm)$' | sort"
         let before = try fixture.shell(state)
         for kind in [MetadataKind.rsync, .pseudo, .virtfs, .deviceTable] {
             let summary = try convert(fixture, to: kind) { $0.isDryRun = true }
             #expect(summary.files == 16)
             #expect(summary.replaced == (kind == .pseudo ? 0 : 3), "\(kind)")
-            #expect(try fixture.shell(state) == before)
+            let after = try fixture.shell(state)
+            #expect(after.split(separator: "\n") == before.split(separator: "\n"))
         }
         var failure: ImageError?
         do throws(ImageError) { _ = try convert(fixture, to: .overrideStat) } catch { failure = error }
