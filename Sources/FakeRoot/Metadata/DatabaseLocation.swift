@@ -91,6 +91,21 @@ struct DatabaseLocation {
         _ = try System.open(path, [.path, .directory])
     }
 
+    /// What a directory beside the tree is called; nil if there is none with this handle.
+    func nameOfNeighbour(_ handle: FileHandle) -> String? {
+        guard let parent, let directory = try? System.open(parent, [.readOnly, .directory]),
+            let names = try? System.names(in: directory.raw)
+        else { return nil }
+        return names.first { bytes in
+            guard let name = try? FileName(bytes.span.bytes) else { return false }
+            let found = try? name.withCString { (name) throws(Errno) in
+                try System.open(at: directory.raw, name, [.path, .directory, .noFollow])
+            }
+            guard let found, let status = try? System.status(of: found.raw) else { return false }
+            return (try? System.fileHandle(of: found.raw, status)) == handle
+        }.map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The names of all databases beside the tree.
     var neighbours: [String] {
         guard let parent, let directory = try? System.open(parent, [.readOnly, .directory]),

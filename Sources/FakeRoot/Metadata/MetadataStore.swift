@@ -45,6 +45,7 @@ final class MetadataStore: Sendable {
     let rootHandle: FileHandle
     let rootDevice: UInt64
     private let mayWrite: Bool
+    private let makesDatabase: Bool
 
     struct Content: OptionSet {
         let rawValue: UInt8
@@ -57,10 +58,13 @@ final class MetadataStore: Sendable {
     /// How long another process' changes may stay unseen, in milliseconds.
     static let refreshInterval: UInt64 = 100
 
-    /// - Parameter root: of the tree; stays open as long as this is used.
-    init(root: CInt, mayWrite: Bool) throws(MetadataError) {
+    /// - Parameters:
+    ///   - root: of the tree; stays open as long as this is used.
+    ///   - makesDatabase: whether one is made when something must be stored in it.
+    init(root: CInt, mayWrite: Bool, makesDatabase: Bool) throws(MetadataError) {
         rootDescriptor = root
         self.mayWrite = mayWrite
+        self.makesDatabase = makesDatabase
         do throws(Errno) {
             let status = try System.status(of: root)
             rootDevice = status.device
@@ -112,7 +116,8 @@ final class MetadataStore: Sendable {
         }
         let database: MetadataDatabase
         do throws(MetadataError) {
-            database = try MetadataDatabase(path, mayWrite ? .readWrite : .readOnly)
+            // A reader that could write leaves no files beside it when it closes; one that can't, does.
+            database = try MetadataDatabase(path, mayWrite || System.isWritable(path) ? .readWrite : .readOnly)
         } catch  where error.code == .blank {
             return nil
         } catch  where error.code == .system && !mayWrite {
@@ -145,7 +150,7 @@ final class MetadataStore: Sendable {
         (try? MetadataDatabase(path, .readWrite))?.becomeSingleFile() ?? false
     }
 
-    private static func renameFile(_ old: String, to new: String) throws(Errno) {
+    private static func renameFile(_ old: String, to new: String, replacing: Bool = false) throws(Errno) {
         let old = Array(old.utf8CString)
         let new = Array(new.utf8CString)
         try old.span.withUnsafeBufferPointer { (old) throws(Errno) in
@@ -156,22 +161,23 @@ final class MetadataStore: Sendable {
                     old,
                     to: System.atCurrentDirectory,
                     new,
-                    replacing: false
+                    replacing: replacing
                 )
             }
         }
     }
 
-    /// Makes room for this tree's database where another tree's is: that one's directory was moved away or removed.
+    /// Makes room for this tree's database where another tree's is. That one follows its tree if it is beside this one;
+    /// else its tree has gone, and the last such database is kept, for whoever wants it back.
     private func moveAside(_ path: String, _ location: DatabaseLocation) throws(Errno) {
         guard let parent = location.parent, (try? System.open(path, [.path, .noFollow])) != nil else { return }
         guard Self.makeSingleFile(path) else { throw .EBUSY }
-        try Self.renameFile(path, to: "\(parent)/.\(Self.rootName(path))\(DatabaseLocation.suffix)")
-    }
-
-    private static func rootName(_ path: String) -> String {
-        let root = try? MetadataDatabase(path, .readWrite).root
-        return (root ?? nil)?.text ?? "unknown"
+        let root = (try? MetadataDatabase(path, .readWrite).root) ?? nil
+        if let root, let name = location.nameOfNeighbour(root) {
+            try Self.renameFile(path, to: "\(parent)/.\(name)\(DatabaseLocation.suffix)")
+        } else {
+            try Self.renameFile(path, to: "\(path).old", replacing: true)
+        }
     }
 
     /// Two processes must not look for one tree's database, make and rename it, at the same moment.
@@ -198,6 +204,9 @@ final class MetadataStore: Sendable {
                     state.database = found
                     try load(&state)
                     return found
+                }
+                guard makesDatabase else {
+                    throw MetadataError(.system, "no database may be made for this directory", errno: .EOPNOTSUPP)
                 }
                 let location = location
                 let made = try withParentLocked(location) { () throws(MetadataError) in
