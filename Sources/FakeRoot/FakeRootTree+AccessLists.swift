@@ -49,7 +49,9 @@ extension FakeRootTree {
         } catch .ENODATA {
             return
         }
-        guard var list = AccessControlList(attribute: value), list.modeBits != status.permissions & 0o777 else { return }
+        guard var list = AccessControlList(attribute: value), list.modeBits != status.permissions & 0o777 else {
+            return
+        }
         list.setModeBits(status.permissions)
         try setLocked(name, of: descriptor, to: list.attribute.span.bytes, flags: 0)
     }

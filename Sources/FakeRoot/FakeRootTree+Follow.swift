@@ -66,7 +66,9 @@ extension FakeRootTree {
     }
 
     private func describeAnew(_ path: [UInt8], _ descriptor: CInt) {
-        guard let status = try? status(of: descriptor), let file = try? handle(of: descriptor, status.host) else { return }
+        guard let status = try? status(of: descriptor), let file = try? handle(of: descriptor, status.host) else {
+            return
+        }
         let capability = try? attribute(Array("security.capability".utf8).span.bytes, of: descriptor)
         withManifest { database throws(MetadataError) in
             guard try database.entry(path) != nil else { return }

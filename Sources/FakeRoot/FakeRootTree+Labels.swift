@@ -60,7 +60,9 @@ extension FakeRootTree {
         let isOrphan = host.linkCount == 0 && metadata.hasOrphans
         if content.contains(isSymlink ? .symlinks : .nodes) || isOrphan {
             let file = try handle(of: descriptor, host)
-            if metadata.contains(file.fingerprint, in: isSymlink ? \.symlinks : \.nodes), let database = metadata.database {
+            if metadata.contains(file.fingerprint, in: isSymlink ? \.symlinks : \.nodes),
+                let database = metadata.database
+            {
                 let label = try metadata.reporting { () throws(MetadataError) in try database.label(file) }
                 if let label { return label }
             }

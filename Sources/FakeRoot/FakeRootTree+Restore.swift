@@ -57,7 +57,9 @@ extension FakeRootTree {
     // MARK: Files that were seen while they were written
 
     private func unfinished(_ descriptor: CInt, _ host: FileStatus) -> Manifest.Row? {
-        guard unfinishedCopies.withLock({ !$0.isEmpty }), let file = try? handle(of: descriptor, host) else { return nil }
+        guard unfinishedCopies.withLock({ !$0.isEmpty }), let file = try? handle(of: descriptor, host) else {
+            return nil
+        }
         return unfinishedCopies.withLock { $0[file] }
     }
 
@@ -81,7 +83,8 @@ extension FakeRootTree {
             let (found, label) = try read(descriptor, isLocked: true)
             // Not if somebody has changed it since.
             let given = Self.unprivileged(entry).status
-            guard found.uid == given.uid, found.gid == given.gid, found.permissions & 0o7000 == given.mode & 0o7000 else {
+            guard found.uid == given.uid, found.gid == given.gid, found.permissions & 0o7000 == given.mode & 0o7000
+            else {
                 return
             }
             var status = found

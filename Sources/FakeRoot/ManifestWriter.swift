@@ -6,7 +6,8 @@ public import LinuxFiles
 /// it when the directory has got its own name.
 public final class ManifestWriter {
     private let tree: FakeRootTree
-    private let database: MetadataDatabase
+    /// Nil after `commit`: an open one can't be renamed along with the tree.
+    private var database: MetadataDatabase?
     private var waiting: [Manifest.Row] = []
 
     /// Rows that are kept in memory until they are written as one.
@@ -29,19 +30,26 @@ public final class ManifestWriter {
     /// Forgets a path, because the import has removed it or put something else there.
     public func remove(_ path: [UInt8]) throws(Errno) {
         try flush()
-        try tree.metadata.reporting { () throws(MetadataError) in try database.removeEntry(path, beneath: true) }
+        try write { (database) throws(MetadataError) in try database.removeEntry(path, beneath: true) }
+    }
+
+    private func write(_ body: (MetadataDatabase) throws(MetadataError) -> Void) throws(Errno) {
+        guard let database else { throw .EBADF }
+        try tree.metadata.reporting { () throws(MetadataError) in try body(database) }
     }
 
     private func flush() throws(Errno) {
         guard !waiting.isEmpty else { return }
-        try tree.metadata.reporting { () throws(MetadataError) in try database.setEntries(waiting) }
+        let rows = waiting
+        try write { (database) throws(MetadataError) in try database.setEntries(rows) }
         waiting.removeAll(keepingCapacity: true)
     }
 
     /// Writes what is left, and lets the list count from now on.
     public func commit() throws(Errno) {
         try flush()
-        try tree.metadata.reporting { () throws(MetadataError) in try database.completeManifest() }
+        try write { (database) throws(MetadataError) in try database.completeManifest() }
+        database = nil
         try tree.metadata.reload()
     }
 }

@@ -97,7 +97,9 @@ extension System {
             }
             guard result == 0 else {
                 let error = Errno.last
-                guard error == .EOPNOTSUPP || error == .EINVAL || error == .ENOSYS || error == .EPERM else { throw error }
+                guard error == .EOPNOTSUPP || error == .EINVAL || error == .ENOSYS || error == .EPERM else {
+                    throw error
+                }
                 continue
             }
             var handle = FileHandle(.kernel, fileSystem: fileSystem)
@@ -147,6 +149,16 @@ extension System {
     ///
     /// The corresponding C function is `access` with W_OK.
     public static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
+
+    /// Whether this process may find out if there is something at a path.
+    public static func canLookUp(_ path: String) -> Bool {
+        do throws(Errno) {
+            _ = try open(path, [.path, .noFollow])
+            return true
+        } catch {
+            return error != .EACCES
+        }
+    }
 
     /// Waits for an exclusive lock on an open file or directory, which goes away with the last descriptor of this
     /// opening.

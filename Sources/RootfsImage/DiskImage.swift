@@ -93,7 +93,8 @@ enum DiskImage {
             let name = label.isEmpty ? found.partition.name : label
             let kind = found.superblock == nil ? "no ext file system" : "ext file system"
             let shown = name.isEmpty ? "" : " \"\(printable(name))\""
-            return "    --partition \(found.partition.number)   \(found.partition.place.size >> 20) MiB, \(kind)\(shown)"
+            let size = found.partition.place.size >> 20
+            return "    --partition \(found.partition.number)   \(size) MiB, \(kind)\(shown)"
         }
         .joined(separator: "\n")
     }

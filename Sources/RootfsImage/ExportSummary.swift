@@ -8,9 +8,30 @@ public struct ExportSummary: Hashable, Sendable {
     /// Bytes of the target, or of all its files.
     public var targetBytes: UInt64 = 0
     public var losses = ExportLosses()
+    /// Files that an edit on the host has made lose their labels, exported with owners and modes of their import.
+    public var restoredLabels = 0
+    /// Of those, paths of files that have another content and so go without setuid, setgid and capabilities; at most
+    /// ten, printable.
+    public var lostPrivileges: [String] = []
     public var seconds = 0.0
 
     public init() {}
+}
+
+extension ExportSummary {
+    /// Each a sentence for people, without a full stop.
+    public var warnings: [String] {
+        var texts = losses.descriptions
+        if restoredLabels > 0 {
+            let isOne = restoredLabels == 1
+            let files = isOne ? "1 file has lost its label" : "\(restoredLabels) files have lost their labels"
+            texts.append("\(files) by an edit on the host: exported with owner and mode of the import")
+        }
+        for path in lostPrivileges {
+            texts.append("\(path) has changed since its import: it goes without setuid, setgid and capabilities")
+        }
+        return texts
+    }
 }
 
 extension ExportLosses {
@@ -23,7 +44,8 @@ extension ExportLosses {
         tell(sockets, "socket was left out", "sockets were left out")
         tell(attributes, "extended attribute was left out", "extended attributes were left out")
         tell(accessControlLists, "access control list was left out", "access control lists were left out")
-        tell(times, "time was moved into the range that the format has", "times were moved into the range that the format has")
+        let range = "moved into the range that the format has"
+        tell(times, "time was \(range)", "times were \(range)")
         if let example, let last = texts.popLast() { texts.append("\(last) (the first loss is at \(example))") }
         return texts
     }

@@ -53,7 +53,8 @@ struct ExportTarget: ~Copyable {
             let descriptor = try name.withCString { (name) throws(Errno) in
                 switch shape {
                 case .file:
-                    return try System.open(at: parent.raw, name, [.readWrite, .create, .exclusive, .noFollow], mode: mode)
+                    let flags: OpenMode = [.readWrite, .create, .exclusive, .noFollow]
+                    return try System.open(at: parent.raw, name, flags, mode: mode)
                 case .directory, .scratch:
                     try System.makeDirectory(at: parent.raw, name, mode: mode)
                     return try System.open(at: parent.raw, name, [.readOnly, .directory, .noFollow])

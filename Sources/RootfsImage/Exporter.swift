@@ -80,6 +80,8 @@ public struct Exporter {
         }
         summary.kind = kind
         summary.entries = walk.progress.entries
+        summary.restoredLabels = walk.restoredLabels
+        summary.lostPrivileges = walk.lostPrivileges
         summary.contentBytes = walk.progress.contentBytes
         summary.seconds = (ContinuousClock.now - start) / .seconds(1)
         return summary

@@ -16,7 +16,9 @@ extension ImageError {
     /// - Parameter action: what was being done, to go before ": No such file or directory".
     static func ext4(_ action: String, _ code: errcode_t, check: String) -> ImageError {
         // EINVAL: it went to a block that no file can have.
-        if code > 0, code < 4096, code != errcode_t(Errno.EINVAL.rawValue) { return ImageError(action, Errno(rawValue: CInt(code))) }
+        if code > 0, code < 4096, code != errcode_t(Errno.EINVAL.rawValue) {
+            return ImageError(action, Errno(rawValue: CInt(code)))
+        }
         return .damagedExt4("\(action): \(ext4Text(code))", check: check)
     }
 

@@ -72,7 +72,9 @@ final class Ext4FileWriter {
         let run = Ext4Run(logical: logical, physical: taken.lowerBound, count: UInt64(taken.count))
         let structure = inode.baseAddress?.assumingMemoryBound(to: ext2_inode.self)
         try writer.check(ext2fs_iblk_add_blocks(writer.library, structure, run.count), "can't write a file")
-        if var joined = pending, joined.logical + joined.count == logical, joined.physical + joined.count == run.physical {
+        if var joined = pending, joined.logical + joined.count == logical,
+            joined.physical + joined.count == run.physical
+        {
             joined.count += run.count
             pending = joined
         } else {

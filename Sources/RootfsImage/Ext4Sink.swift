@@ -67,8 +67,8 @@ final class Ext4Sink: EntrySink {
             let blocks = size / blockSize
             guard size >= 1 << 20, size < 1 << 44 else { throw tooSmall(size, smallest) }
             let layout = Ext4Layout(blocks: blocks, neededInodes: measured.inodes, hasJournal: settings.hasJournal)
-            guard let writer = try attempt(image, size, layout, making, measured) else { throw tooSmall(size, smallest) }
-            return writer
+            if let writer = try attempt(image, size, layout, making, measured) { return writer }
+            throw tooSmall(size, smallest)
         }
         var layout = Ext4Layout(for: measured, hasJournal: settings.hasJournal, spare: min(settings.spare, 90))
         for _ in 0..<16 {
@@ -101,7 +101,8 @@ final class Ext4Sink: EntrySink {
     private static func tooSmall(_ size: UInt64, _ smallest: Ext4Layout) -> ImageError {
         let needed = (smallest.blocks * UInt64(Ext4Layout.blockSize) + (1 << 20) - 1) >> 20
         guard size < 1 << 44 else {
-            return ImageError(.badDestination, "an image of \(size) bytes is more than can be made", hint: "At most 16 TiB.")
+            let message = "an image of \(size) bytes is more than can be made"
+            return ImageError(.badDestination, message, hint: "16 TiB are the limit.")
         }
         return ImageError(
             .noSpace,

@@ -81,7 +81,8 @@ final class Ext4Source: EntrySource {
         }
         if inode.linkCount > 1 {
             if let first = links[inode.number] {
-                links[inode.number] = first.remaining > 1 ? Links(path: first.path, remaining: first.remaining - 1) : nil
+                let rest = Links(path: first.path, remaining: first.remaining - 1)
+                links[inode.number] = rest.remaining > 0 ? rest : nil
                 return ImageEntry(path: path, body: .hardLink(first.path), permissions: inode.permissions)
             }
             links[inode.number] = Links(path: path, remaining: inode.linkCount - 1)

@@ -29,8 +29,9 @@ struct Ext4Superblock {
         static let inlineData: UInt32 = 0x8000
         /// file types, meta_bg, extents, 64bit, MMP, flex_bg, EA inodes, checksum seed, large directories, encryption,
         /// casefolding; of the last two the files that use them are refused.
-        static let known: UInt32 = 0x2 | recover | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000
-            | inlineData | 0x10000 | 0x20000
+        static let known: UInt32 =
+            0x2 | recover | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000 | inlineData | 0x10000
+            | 0x20000
     }
 
     /// Android's deduplicated images: a block may be in several files.

@@ -230,7 +230,8 @@ final class Ext4Writer {
         switch code {
         case EXT2_ET_BLOCK_ALLOC_FAIL, EXT2_ET_INODE_ALLOC_FAIL, EXT2_ET_TOOSMALL, EXT2_ET_TOO_MANY_INODES: return full
         case EXT2_ET_EA_NO_SPACE:
-            return ImageError(.system, "\(action): they are more than ext4 has room for, about 4000 bytes or 64 KiB each")
+            let limit = "about 4000 bytes, or 64 KiB each"
+            return ImageError(.system, "\(action): they are more than ext4 has room for, \(limit)")
         case 1..<4096: return ImageError(action, Errno(rawValue: CInt(code)))
         default: return ImageError(.system, "\(action): \(ImageError.ext4Text(code))")
         }

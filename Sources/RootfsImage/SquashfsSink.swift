@@ -75,7 +75,7 @@ final class SquashfsSink: EntrySink {
     func add(_ entry: ImageEntry, content: FileReader?) throws(ImageError) {
         var entry = entry
         entry.attributes = entry.attributes.filter { attribute in
-            let isList = attribute.name == AccessControlList.accessName || attribute.name == AccessControlList.defaultName
+            let isList = [AccessControlList.accessName, AccessControlList.defaultName].contains(attribute.name)
             if isList { ownLosses.note(\.accessControlLists, entry) }
             return !isList
         }

@@ -24,9 +24,16 @@ final class TreeWalk {
     private let cancellation: Cancellation
     /// Names in the tree, of files that have several.
     private var linkCounts: [Identity: UInt32] = [:]
-    /// The first name, of files that have several, and how many names follow.
-    private var firstNames: [Identity: (path: [UInt8], rest: UInt32)] = [:]
+    /// The first name, of files that have several, with what its other names repeat, and how many follow.
+    private var firstNames: [Identity: (entry: ImageEntry, rest: UInt32)] = [:]
+    private let lostLabels: LostLabels
     private(set) var progress = ExportProgress()
+    /// Files that were given the owners and modes of their import.
+    private(set) var restoredLabels = 0
+    /// Paths of those that go without the privileges of their import, at most `maxPaths`; printable.
+    private(set) var lostPrivileges: [String] = []
+
+    private static let maxPaths = 10
 
     /// - Parameter latestTime: SOURCE_DATE_EPOCH; nil to give all times as they are.
     init(
@@ -39,6 +46,7 @@ final class TreeWalk {
         self.exclusions = exclusions
         self.latestTime = latestTime
         self.cancellation = cancellation
+        lostLabels = LostLabels(tree)
     }
 
     /// Counts the tree's files and their bytes.
@@ -64,7 +72,7 @@ final class TreeWalk {
         while let item = try cursor.next() {
             try checkCancellation()
             if let first = takeFirstName(item.host) {
-                try sink.add(hardLink(item, to: first), content: nil)
+                try sink.add(hardLink(item.path, to: first), content: nil)
             } else {
                 try give(item, to: sink, observer)
             }
@@ -72,20 +80,28 @@ final class TreeWalk {
             observer(progress)
         }
         // A name that was there at first and is gone would leave a wrong link count behind.
-        if let gone = firstNames.values.min(by: { $0.path.lexicographicallyPrecedes($1.path) }) {
-            throw .treeChanged(gone.path)
-        }
+        let incomplete = firstNames.values.map(\.entry.path)
+        if let gone = incomplete.min(by: { $0.lexicographicallyPrecedes($1) }) { throw .treeChanged(gone) }
     }
 
     private func checkCancellation() throws(ImageError) {
         if cancellation.isRequested { throw ImageError(.cancelled, "the export was cancelled") }
     }
 
-    /// The name under which a file was given already, if it was.
-    private func takeFirstName(_ host: FileStatus) -> [UInt8]? {
+    /// What a file was given as already, if it was.
+    private func takeFirstName(_ host: FileStatus) -> ImageEntry? {
         guard host.linkCount > 1, host.format != .directory, let first = firstNames[Identity(host)] else { return nil }
-        firstNames[Identity(host)] = first.rest > 1 ? (first.path, first.rest - 1) : nil
-        return first.path
+        firstNames[Identity(host)] = first.rest > 1 ? (first.entry, first.rest - 1) : nil
+        return first.entry
+    }
+
+    private func hardLink(_ path: [UInt8], to first: ImageEntry) -> ImageEntry {
+        var entry = first
+        entry.path = path
+        entry.body = .hardLink(first.path)
+        entry.size = 0
+        entry.attributes = []
+        return entry
     }
 
     private func give(
@@ -96,11 +112,10 @@ final class TreeWalk {
         let name = ImageError.displayed(item.path)
         // Before the label is asked for: that of an unreadable file can't be known.
         let file = try openForReading(item)
-        let board: BoardStatus
         let host: FileStatus
         var entry: ImageEntry
         do throws(Errno) {
-            board = try tree.status(of: item.descriptor.raw)
+            let board = try tree.status(of: item.descriptor.raw)
             host = try System.status(of: item.descriptor.raw)
             entry = ImageEntry(
                 path: item.path,
@@ -111,12 +126,13 @@ final class TreeWalk {
                 modificationTime: clamped(host.modificationTime),
                 attributes: try attributes(of: item.descriptor.raw)
             )
+            try restore(&entry, board, file)
         } catch {
             throw .unreadable(item.path, error, item.host)
         }
-        if let count = linkCounts[Identity(host)], board.kind != .directory {
+        if let count = linkCounts[Identity(host)], entry.body != .directory {
             entry.linkCount = count
-            firstNames[Identity(host)] = (item.path, count - 1)
+            firstNames[Identity(host)] = (entry, count - 1)
         }
         var content: FileReader?
         if let file, entry.body == .file {
@@ -130,18 +146,24 @@ final class TreeWalk {
         try checkUnchanged(item, host)
     }
 
-    private func hardLink(_ item: borrowing TreeCursor.Item, to path: [UInt8]) throws(ImageError) -> ImageEntry {
-        do throws(Errno) {
-            let board = try tree.status(of: item.descriptor.raw)
-            return ImageEntry(
-                path: item.path,
-                body: .hardLink(path),
-                owner: Owner(uid: board.uid, gid: board.gid),
-                permissions: board.permissions,
-                modificationTime: clamped(board.host.modificationTime)
-            )
-        } catch {
-            throw .unreadable(item.path, error, item.host)
+    private static let capability = Array("security.capability".utf8)
+
+    /// Gives an entry what its file has lost.
+    private func restore(_ entry: inout ImageEntry, _ board: BoardStatus, _ file: OpenFile?) throws(Errno) {
+        let hasCapability = entry.attributes.contains { $0.name == Self.capability }
+        guard
+            let found = try lostLabels.find(board, entry.path, hasCapability: hasCapability, file: file?.raw)
+        else { return }
+        entry.owner = found.owner
+        entry.permissions = found.permissions
+        if found.kind.isSpecial { entry.body = .special(found.kind) }
+        if let capability = found.capability, !hasCapability {
+            entry.attributes.append(ImageEntry.Attribute(name: Self.capability, value: capability))
+            entry.attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        }
+        restoredLabels += 1
+        if found.hasLostPrivileges, lostPrivileges.count < Self.maxPaths {
+            lostPrivileges.append(ImageError.displayed(entry.path))
         }
     }
 
@@ -151,6 +173,14 @@ final class TreeWalk {
 
         init(_ descriptor: consuming OwnedDescriptor) {
             self.descriptor = .some(consume descriptor)
+        }
+
+        /// Nil once it was given away.
+        var raw: CInt? {
+            switch descriptor {
+            case .none: nil
+            case .some(let file): file.raw
+            }
         }
 
         func take() -> OwnedDescriptor {

@@ -121,7 +121,10 @@ struct ExportCommand: ParsableCommand {
             let cause = error.exitCause
             events.send(
                 "error",
-                [("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)), ("hint", .init(error.hint))]
+                [
+                    ("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)),
+                    ("hint", .init(error.hint)),
+                ]
             )
             throw CommandFailure(cause, error.message, advice: error.hint)
         }
@@ -145,7 +148,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func report(_ summary: ExportSummary, _ events: EventStream) {
-        for warning in summary.losses.descriptions {
+        for warning in summary.warnings {
             if json { events.send("warning", [("message", .string(warning))]) }
             StandardError.say("warning: \(warning)")
         }
@@ -197,6 +200,7 @@ extension ExportSummary {
             ("attributes_left_out", .integer(losses.attributes)),
             ("access_control_lists_left_out", .integer(losses.accessControlLists)),
             ("times_moved", .integer(losses.times)),
+            ("labels_restored", .integer(restoredLabels)),
         ]
     }
 }

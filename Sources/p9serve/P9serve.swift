@@ -9,7 +9,8 @@ struct P9serve: ParsableCommand {
         discussion: ExitCause.help,
         version: softwareVersion,
         subcommands: [
-            ServeCommand.self, ImportCommand.self, ExportCommand.self, CheckCommand.self, StatCommand.self, ListCommand.self,
+            ServeCommand.self, ImportCommand.self, ExportCommand.self, CheckCommand.self, StatCommand.self,
+            ListCommand.self,
             ChownCommand.self, ChmodCommand.self, MknodCommand.self, SetcapCommand.self, ConvertCommand.self,
         ]
     )

@@ -10,13 +10,16 @@ import Testing
     private func list(_ entries: [(tag: UInt8, permissions: UInt8, id: UInt32)]) -> [UInt8] {
         entries.reduce(into: [2, 0, 0, 0] as [UInt8]) { bytes, entry in
             bytes += [entry.tag, 0, entry.permissions, 0]
-            for shift in stride(from: UInt32(0), to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: entry.id >> shift)) }
+            for shift in stride(from: UInt32(0), to: 32, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: entry.id >> shift))
+            }
         }
     }
 
     private func full(_ owner: UInt8, _ user: UInt8, _ group: UInt8, _ mask: UInt8, _ other: UInt8) -> [UInt8] {
         list([
-            (1, owner, Self.none), (2, user, 1000), (4, group, Self.none), (16, mask, Self.none), (32, other, Self.none),
+            (1, owner, Self.none), (2, user, 1000), (4, group, Self.none), (16, mask, Self.none),
+            (32, other, Self.none),
         ])
     }
 

@@ -26,7 +26,8 @@ import Testing
         try fixture.createSymlink("link", to: "bin", uid: 1000, gid: 1000)
         let writer = try fixture.tree.makeManifestWriter()
         for path in [
-            "", "bin", "bin/su", "bin/ping", "bin/ls", "etc", "etc/shadow", "dev", "dev/tty", "home", "home/user", "link",
+            "", "bin", "bin/su", "bin/ping", "bin/ls", "etc", "etc/shadow", "dev", "dev/tty", "home", "home/user",
+            "link",
         ] {
             let file = try fixture.open(path: path)
             try writer.append(fixture.entry(path, file.raw), of: file.raw)
@@ -142,7 +143,11 @@ import Testing
 
     @Test func directoriesAndLinksComeBack() throws {
         let fixture = try Self.imported()
-        try run("sh", "-c", "cd \(fixture.host.path) && umask 022 && rm -r home link && mkdir -p home/user && ln -s bin link")
+        try run(
+            "sh",
+            "-c",
+            "cd \(fixture.host.path) && umask 022 && rm -r home link && mkdir -p home/user && ln -s bin link"
+        )
         #expect(try fixture.look("home/user") == "1000:1000 40750")
         #expect(try fixture.look("link") == "1000:1000 120777")
         #expect(try fixture.look("home") == "0:0 40755")
@@ -255,7 +260,8 @@ extension TreeFixture {
         return file
     }
 
-    func make(_ path: String, _ content: String, uid: UInt32 = 0, gid: UInt32 = 0, _ permissions: UInt32) throws(Errno) {
+    func make(_ path: String, _ content: String, uid: UInt32 = 0, gid: UInt32 = 0, _ permissions: UInt32) throws(Errno)
+    {
         let parts = path.split(separator: "/").map(String.init)
         let directory = try open(path: parts.dropLast().joined(separator: "/"))
         let owner = Owner(uid: uid, gid: gid)

@@ -59,6 +59,9 @@ struct ExportFixture {
         return try Exporter(directory: host.file(root), target: host.file(target), options: options).run()
     }
 
+    /// The names beside the tree, but for its metadata database's, which SQLite gives companions as it likes.
+    func names() throws(Errno) -> [String] { try host.names().filter { !$0.hasPrefix(".root.usb9pfs.db") } }
+
     /// Exports what must not be exported.
     /// - Returns: the error; and expects that nothing is left.
     func refusal(
@@ -66,21 +69,22 @@ struct ExportFixture {
         _ location: SourceLocation = #_sourceLocation,
         _ change: (inout Exporter.Options) -> Void = { _ in }
     ) throws -> ImageError {
-        let before = try host.names()
+        let before = try names()
         var failure: ImageError?
         do throws(ImageError) {
             try exporting(target, change)
         } catch {
             failure = error
         }
-        #expect(try host.names() == before, "something was left behind", sourceLocation: location)
+        #expect(try names() == before, "something was left behind", sourceLocation: location)
         return try #require(failure, "it was exported", sourceLocation: location)
     }
 
     /// What bsdtar says of an archive's entries, all it knows, sorted; without the numbers that it gives them itself.
     func listing(_ archive: String) throws -> [String] {
         // In the C locale it stops at a name that it can't convert.
-        let result = try run("sh", "-c", "LC_ALL=C.UTF-8 bsdtar -cf - --format=mtree --options=mtree:all \"@$1\" 2>/dev/null", "sh", archive)
+        let script = "LC_ALL=C.UTF-8 bsdtar -cf - --format=mtree --options=mtree:all \"@$1\" 2>/dev/null"
+        let result = try run("sh", "-c", script, "sh", archive)
         return result.output.split(separator: "\n").map { line in
             line.split(separator: " ")
                 .filter { word in !["inode=", "uname=", "gname="].contains { word.hasPrefix($0) } }
@@ -123,7 +127,9 @@ struct ExportFixture {
         get throws {
             var path = [UInt8](repeating: 0, count: 4096)
             let count = path.withUnsafeMutableBytes { bytes in
-                bytes.baseAddress.map { readlink("/proc/self/exe", $0.assumingMemoryBound(to: CChar.self), bytes.count) }
+                bytes.baseAddress.map {
+                    readlink("/proc/self/exe", $0.assumingMemoryBound(to: CChar.self), bytes.count)
+                }
             }
             let text = String(decoding: path.prefix(max(count ?? 0, 0)), as: UTF8.self)
             let program = text.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/p9serve"

@@ -54,7 +54,7 @@ import Testing
     @Test(arguments: ["tar", "tar.zst", "cpio", "squashfs", "oci", "oci.tar"])
     func aCancelledExportLeavesNothing(_ suffix: String) throws {
         let fixture = try ExportFixture("for i in range(50): add(f'{i}', data=b'x' * 99999)")
-        let before = try fixture.host.names()
+        let before = try fixture.names()
         let cancellation = Cancellation()
         var options = Exporter.Options()
         options.platform = "linux/amd64"
@@ -68,7 +68,7 @@ import Testing
             try exporter.run { if $0.entries == 20 { cancellation.request() } }
         }
         #expect(failure?.code == .cancelled)
-        #expect(try fixture.host.names() == before)
+        #expect(try fixture.names() == before)
     }
 
     /// What SIGKILL left is removed by the next export to the same place; what another export uses is not.
@@ -94,7 +94,7 @@ import Testing
             let script = "cd \"$1\"; ulimit -f 1000; \(program) export root b.\(suffix) --platform linux/arm64"
             let limited = try run("bash", "-c", script, "bash", fixture.host.path)
             #expect(limited.status == 1, "\(suffix): \(limited.output)")
-            #expect(try fixture.host.names() == ["a.tar", "make.py", "root"], "\(suffix)")
+            #expect(try fixture.names() == ["a.tar", "make.py", "root"], "\(suffix)")
         }
     }
 
@@ -124,7 +124,9 @@ import Testing
     }
 
     @Test func aTreeThatIsWrittenToIsAnError() throws {
-        let fixture = try ExportFixture("add('d', D); add('d/a', data=b'x' * 2000000); add('d/b'); add('d/c', H, linkname='d/b')")
+        let fixture = try ExportFixture(
+            "add('d', D); add('d/a', data=b'x' * 2000000); add('d/b'); add('d/c', H, linkname='d/b')"
+        )
         let changes: [(name: String, change: String, found: String)] = [
             ("a file grows while it is read", "echo more >> root/d/a", "d/a"),
             ("a file gets shorter while it is read", "truncate -s 1000000 root/d/a", "d/a"),
@@ -145,11 +147,13 @@ import Testing
             #expect(failure?.message.hasPrefix(found) == true || failure?.message.contains(found) == true, "\(name)")
             #expect(failure?.hint != nil, "\(name)")
         }
-        #expect(try fixture.host.names() == ["a.tar", "make.py", "root"])
+        #expect(try fixture.names() == ["a.tar", "make.py", "root"])
     }
 
     @Test(.enabled(if: System.effectiveUser != 0)) func whatCannotBeReadIsNamed() throws {
-        let fixture = try ExportFixture("add('d', D); add('d/f', mode=0o4755); add('d/null', C, devmajor=1, devminor=3)")
+        let fixture = try ExportFixture(
+            "add('d', D); add('d/f', mode=0o4755); add('d/null', C, devmajor=1, devminor=3)"
+        )
         for path in ["d/f", "d/null", "d"] {
             let mode = try fixture.host.mode("root/\(path)")
             try fixture.host.setMode("root/\(path)", 0)

@@ -70,7 +70,11 @@ struct Ext4Fixture {
     }
 
     /// The error that reading all of an image gives.
-    func failure(_ image: String, partition: Int? = nil, _ location: SourceLocation = #_sourceLocation) throws -> ImageError {
+    func failure(
+        _ image: String,
+        partition: Int? = nil,
+        _ location: SourceLocation = #_sourceLocation
+    ) throws -> ImageError {
         do throws(ImageError) {
             _ = try files(image, partition: partition)
         } catch {

@@ -86,6 +86,8 @@ import Testing
     /// In an order that has no meaning.
     private func sorted(_ entry: ImageEntry?) -> ImageEntry? {
         guard var entry else { return nil }
+        // The image knows of names that may be elsewhere.
+        entry.linkCount = 1
         entry.attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
         if case .hardLink = entry.body { return ImageEntry(path: entry.path, body: entry.body, permissions: 0) }
         return entry
@@ -122,7 +124,8 @@ import Testing
         try export(fixture, "two", to: "2.ext4")
         try fixture.shell("cmp 1.ext4 2.ext4")
         try export(fixture, "one", to: "3.ext4") { $0.sourceDateEpoch = 1_700_000_000 }
-        try fixture.shell("e2fsck -fn 3.ext4; LC_ALL=C TZ=UTC dumpe2fs -h 3.ext4 2>/dev/null | grep 'created:.*Nov 14 22:13:20 2023'")
+        let header = try fixture.shell("e2fsck -fn 3.ext4 >/dev/null; TZ=UTC dumpe2fs -h 3.ext4 2>&1")
+        #expect(header.contains("Tue Nov 14 22:13:20 2023"))
     }
 
     @Test func labelUUIDAndSize() throws {

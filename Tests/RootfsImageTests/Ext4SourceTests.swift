@@ -29,8 +29,8 @@ import Testing
     private static let capability: [UInt8] = [1, 0, 0, 2, 0, 0x20] + [UInt8](repeating: 0, count: 14)
     /// user::rw-, user:1000:r--, group::r--, mask::r--, other::r--
     private static let accessList: [UInt8] = [
-        2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 4, 0, 0xe8, 3, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255, 0x10, 0, 4, 0,
-        255, 255, 255, 255, 0x20, 0, 4, 0, 255, 255, 255, 255,
+        2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 4, 0, 0xe8, 3, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255,
+        0x10, 0, 4, 0, 255, 255, 255, 255, 0x20, 0, 4, 0, 255, 255, 255, 255,
     ]
 
     @Test(arguments: layouts) func everyKindOfFile(_ layout: String) throws {
@@ -202,7 +202,9 @@ import Testing
 
     @Test func journalThatWasNotWrittenBackIsRefusedWithTheCommandThatDoes() throws {
         let fixture = try Ext4Fixture()
-        try fixture.shell("truncate -s 16M image; mke2fs -q -F -t ext4 image; debugfs -w -R 'feature needs_recovery' image")
+        try fixture.shell(
+            "truncate -s 16M image; mke2fs -q -F -t ext4 image; debugfs -w -R 'feature needs_recovery' image"
+        )
         let error = try fixture.failure("image")
         #expect(error.code == .badArchive && error.message.contains("journal"))
         #expect(error.hint?.contains("e2fsck -fy COPY") == true)

@@ -109,7 +109,8 @@ import Testing
     }
 
     @Test func logicalPartitionsThatGoInACircle() throws {
-        let fixture = try disk("label: dos\nstart=2048, size=65536, type=5\nstart=4096, size=8192\nstart=24576, size=8192\n")
+        let table = "label: dos\nstart=2048, size=65536, type=5\nstart=4096, size=8192\nstart=24576, size=8192\n"
+        let fixture = try disk(table)
         // The second table points to the first.
         try fixture.shell(
             """

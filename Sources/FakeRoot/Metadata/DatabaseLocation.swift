@@ -26,7 +26,8 @@ struct DatabaseLocation {
         name = ".\(last)\(Self.suffix)"
         // Room for "-journal". What is no UTF-8 has no place in a URI.
         let isUsable =
-            !last.isEmpty && name.utf8.count <= 240 && String(decoding: treePath, as: UTF8.self).utf8.elementsEqual(treePath)
+            !last.isEmpty && name.utf8.count <= 240
+            && String(decoding: treePath, as: UTF8.self).utf8.elementsEqual(treePath)
             && !System.isMountRoot(directory) && Self.isSame(directory, "\(above)/\(last)")
         parent = isUsable ? above : nil
         isParentWritable = isUsable && System.isWritable(above)

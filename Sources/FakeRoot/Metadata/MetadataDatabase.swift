@@ -109,7 +109,7 @@ final class MetadataDatabase: @unchecked Sendable {  // the connection and its s
         // Where shared memory doesn't work, as on NFS, this fails or answers with another mode: both are fine.
         do throws(MetadataError) {
             _ = try connection.text("PRAGMA journal_mode = WAL")
-        } catch where error.code != .system {
+        } catch  where error.code != .system {
             throw error
         } catch {
             _ = try connection.text("PRAGMA journal_mode = DELETE")

@@ -91,8 +91,9 @@ final class MetadataStore: Sendable {
                 let path = mayWrite ? rename("\(parent)/\(name)", to: location) : "\(parent)/\(name)"
                 if let found = try open(path) { return found }
             }
-            if let path = location.statePath { return try open(path) }
-            return nil
+            // A home directory that this process may not look into, as after su, holds nothing of its own.
+            guard let path = location.statePath, System.canLookUp(path) else { return nil }
+            return try open(path)
         }
     }
 
@@ -112,9 +113,9 @@ final class MetadataStore: Sendable {
         let database: MetadataDatabase
         do throws(MetadataError) {
             database = try MetadataDatabase(path, mayWrite ? .readWrite : .readOnly)
-        } catch where error.code == .blank {
+        } catch  where error.code == .blank {
             return nil
-        } catch where error.code == .system && !mayWrite {
+        } catch  where error.code == .system && !mayWrite {
             // The files beside it that readers share can't be made. Nobody writes to it then either.
             database = try MetadataDatabase(path, .immutable)
         }

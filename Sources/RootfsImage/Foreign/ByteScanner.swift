@@ -61,7 +61,9 @@ struct ByteScanner {
 /// A whole file of metadata.
 /// - Throws: `badArchive` beyond `limit` bytes.
 func readMetadataFile(_ path: String, limit: UInt64 = 256 << 20) throws(ImageError) -> [UInt8] {
-    let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, [.readOnly, .nonBlocking]) }
+    let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
+        try System.open(path, [.readOnly, .nonBlocking])
+    }
     return try readMetadata(file.raw, path, limit: limit)
 }
 

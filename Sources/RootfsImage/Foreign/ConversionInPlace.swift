@@ -61,7 +61,9 @@ struct ConversionInPlace {
 
     private func advance(to phase: ConversionMarker.Phase) throws(ImageError) {
         // What the mark says must be true after a power failure too.
-        try ImageError.attempt("can't write \(path) to the disk") { () throws(Errno) in try System.synchronizeFileSystem(root) }
+        try ImageError.attempt("can't write \(path) to the disk") { () throws(Errno) in
+            try System.synchronizeFileSystem(root)
+        }
         try ConversionMarker(phase: phase, from: marker.from, to: marker.to).write(to: root)
     }
 
@@ -158,7 +160,9 @@ struct ConversionInPlace {
                 }
             }
         } else {
-            let temporary = try ImageError.attempt(action) { () throws(Errno) in try FileName("\(Self.temporaryPrefix)new") }
+            let temporary = try ImageError.attempt(action) { () throws(Errno) in
+                try FileName("\(Self.temporaryPrefix)new")
+            }
             try make(file, as: temporary, in: directory.raw, writer)
             try ImageError.attempt(action) { () throws(Errno) in
                 try temporary.withCString { (temporary) throws(Errno) in

@@ -145,7 +145,10 @@ struct DeviceTable {
         let text = String(decoding: word, as: UTF8.self)
         if text == "-1" || text == "-" { return nil }
         guard let number = number(text) else {
-            throw failure(line, "'\(printable(word))' is no number, and no name in the directory's etc/passwd or etc/group")
+            throw failure(
+                line,
+                "'\(printable(word))' is no number, and no name in the directory's etc/passwd or etc/group"
+            )
         }
         return number
     }

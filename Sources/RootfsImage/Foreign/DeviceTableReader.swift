@@ -108,7 +108,10 @@ final class DeviceTableReader: MetadataReader {
                 apply(index, to: &metadata)
             }
             guard metadata.kind == .directory || made[path] == nil else {
-                throw ImageError(.badArchive, "the device table \(self.name) puts files into the node \(printable(path))")
+                throw ImageError(
+                    .badArchive,
+                    "the device table \(self.name) puts files into the node \(printable(path))"
+                )
             }
             additions[name] = metadata
         }

@@ -63,7 +63,9 @@ final class DeviceTableWriter: MetadataWriter {
     func hasDescribed(_ file: ForeignFile) throws(ImageError) -> Bool { false }
 
     func describe(_ file: ForeignFile) throws(ImageError) -> Int {
-        guard file.isFirst || file.metadata.kind.isSpecial, let line = line(file), Self.canName(file.path) else { return 0 }
+        guard file.isFirst || file.metadata.kind.isSpecial, let line = line(file), Self.canName(file.path) else {
+            return 0
+        }
         text += Array("/".utf8) + file.path + Array(" \(line)\n".utf8)
         for attribute in file.metadata.attributes where isCapability(attribute) && file.metadata.kind == .file {
             for clause in FileCapabilities(attribute.value)?.text.split(separator: " ") ?? [] {

@@ -54,7 +54,10 @@ final class FakerootReader: MetadataReader {
             scanner.take(",nlink="), scanner.takeNumber(UInt64.self) != nil,
             scanner.take(",rdev="), let rawDevice = scanner.takeNumber(UInt64.self), scanner.isAtEnd
         else { return nil }
-        return (Identity(device: device, inode: inode), Line(owner: Owner(uid: uid, gid: gid), mode: mode, device: rawDevice))
+        return (
+            Identity(device: device, inode: inode),
+            Line(owner: Owner(uid: uid, gid: gid), mode: mode, device: rawDevice)
+        )
     }
 
     private func otherTree() -> ImageError {
@@ -99,7 +102,9 @@ final class FakerootReader: MetadataReader {
         guard lines.isEmpty || !used.isEmpty else { throw otherTree() }
         var notices: [String] = []
         if younger > 0 {
-            notices.append("\(younger) files are younger than \(path), which names their inode numbers: they are root's now")
+            notices.append(
+                "\(younger) files are younger than \(path), which names their inode numbers: they are root's now"
+            )
         }
         if lines.count > used.count + younger {
             notices.append("\(lines.count - used.count - younger) lines of \(path) have no file in the directory")

@@ -16,7 +16,9 @@ struct HostAttributes {
         }
         for name in names.split(separator: 0) {
             do throws(Errno) {
-                all.append(ImageEntry.Attribute(name: Array(name), value: try Self.read(Array(name), of: file.descriptor)))
+                all.append(
+                    ImageEntry.Attribute(name: Array(name), value: try Self.read(Array(name), of: file.descriptor))
+                )
             } catch .ENODATA, .EOPNOTSUPP {
                 continue  // gone meanwhile; or listed, but of a class that nobody may read
             } catch {
@@ -80,7 +82,10 @@ struct HostAttributes {
     func stripped(of prefix: String) -> [ImageEntry.Attribute] {
         all.compactMap { attribute in
             guard attribute.name.starts(with: prefix.utf8) else { return nil }
-            return ImageEntry.Attribute(name: Array(attribute.name.dropFirst(prefix.utf8.count)), value: attribute.value)
+            return ImageEntry.Attribute(
+                name: Array(attribute.name.dropFirst(prefix.utf8.count)),
+                value: attribute.value
+            )
         }
     }
 

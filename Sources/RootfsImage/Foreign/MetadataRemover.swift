@@ -46,7 +46,9 @@ struct MetadataRemover {
     private func removeMetadataDirectory(of file: ForeignFile) throws(ImageError) {
         guard file.format == .directory else { return }
         let descriptor = try file.requireDescriptor()
-        let names = file.path.isEmpty ? [VirtfsFileReader.directoryName, VirtfsFileReader.rootName] : [VirtfsFileReader.directoryName]
+        let names =
+            file.path.isEmpty
+            ? [VirtfsFileReader.directoryName, VirtfsFileReader.rootName] : [VirtfsFileReader.directoryName]
         for name in names {
             do throws(Errno) {
                 try System.removeTree(at: descriptor, FileName(name))

@@ -21,7 +21,9 @@ final class PseudoReader: MetadataReader {
         let own = try ImageError.attempt("can't find the directory's path") { () throws(Errno) in
             try System.currentPath(of: root)
         }
-        let status = try ImageError.attempt("can't look at the directory") { () throws(Errno) in try System.status(of: root) }
+        let status = try ImageError.attempt("can't look at the directory") { () throws(Errno) in
+            try System.status(of: root)
+        }
         prefix = try Self.prefix(database, path, own: own, inode: status.inode)
         rows = try database.query(
             "SELECT uid, gid, mode, rdev, dev, ino FROM files WHERE path = ?1 AND deleting = 0 ORDER BY ino <> ?2, id DESC"
@@ -49,7 +51,9 @@ final class PseudoReader: MetadataReader {
         inode: UInt64
     ) throws(ImageError) -> [UInt8] {
         if try count(database, own) > 0 { return own }
-        let moved = try database.query("SELECT path FROM files WHERE ino = ?1 AND deleting = 0 AND mode & 61440 = 16384")
+        let moved = try database.query(
+            "SELECT path FROM files WHERE ino = ?1 AND deleting = 0 AND mode & 61440 = 16384"
+        )
         if try moved.bind(1, inode).step() { return moved.bytes(0) }
         let ends = try database.query("SELECT min(path), max(path) FROM files WHERE deleting = 0 AND path LIKE '/%'")
         guard try ends.step(), !ends.bytes(0).isEmpty else {
@@ -105,7 +109,10 @@ final class PseudoReader: MetadataReader {
             rawDevice: UInt64(truncatingIfNeeded: rows.integer(3))
         )
         guard var metadata else {
-            throw ImageError(.badArchive, "the pseudo database gives \(file.description) a mode that Linux doesn't have")
+            throw ImageError(
+                .badArchive,
+                "the pseudo database gives \(file.description) a mode that Linux doesn't have"
+            )
         }
         _ = attributes.reset().bind(1, rows.integer(4)).bind(2, rows.integer(5))
         while try attributes.step() {

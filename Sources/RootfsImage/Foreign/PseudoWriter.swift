@@ -112,13 +112,16 @@ final class PseudoWriter: MetadataWriter {
             let (device, inode) = (Int64(bitPattern: status.device), Int64(bitPattern: status.inode))
             guard device != rows.integer(2) || inode != rows.integer(3) else { continue }
             try file.reset().bind(1, device).bind(2, inode).bind(3, rows.integer(0)).step()
-            try attributes.reset().bind(1, device).bind(2, inode).bind(3, rows.integer(2)).bind(4, rows.integer(3)).step()
+            try attributes.reset().bind(1, device).bind(2, inode).bind(3, rows.integer(2)).bind(4, rows.integer(3))
+                .step()
         }
         try database.execute("COMMIT")
     }
 
     private static func status(_ path: [UInt8], beneath root: CInt) -> FileStatus? {
-        guard !path.isEmpty, let file = try? System.open(beneath: root, bytes: path, [.path, .noFollow]) else { return nil }
+        guard !path.isEmpty, let file = try? System.open(beneath: root, bytes: path, [.path, .noFollow]) else {
+            return nil
+        }
         return try? System.status(of: file.raw)
     }
 

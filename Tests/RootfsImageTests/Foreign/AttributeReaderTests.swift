@@ -31,7 +31,9 @@ import Testing
         let list = try fixture.entries()
         #expect(list["bin/lnk"] == "777 5:6 -> su")
         #expect(list["bin/su"] == "4755 10:20 file" && list["bin/sudo"] == "== bin/su")
-        #expect(list["dev"] == "750 0:6 dir" && list["dev/null"] == "666 0:0 c 1,3" && list["dev/pipe"] == "600 7:8 pipe")
+        #expect(
+            list["dev"] == "750 0:6 dir" && list["dev/null"] == "666 0:0 c 1,3" && list["dev/pipe"] == "600 7:8 pipe"
+        )
         #expect(list["ro"] == "555 0:0 dir" && list["ro/f"] == "400 4294967294:1 file")
         #expect(list.attribute("user.foo", of: "bin/su") == Array("bar".utf8))
         #expect(list.attribute("security.capability", of: "bin/su") == ForeignFixture.netRaw)
@@ -61,13 +63,17 @@ import Testing
             """
         )
         let result = try run(
-            "sh", "-c",
+            "sh",
+            "-c",
             "cd \"$1\" && rsync -aHAX --numeric-ids -e ./remote.sh "
                 + "--rsync-path='setpriv --reuid 1000 --regid 1000 --clear-groups rsync --fake-super' src/ host:$PWD/root/",
-            "sh", fixture.host.path
+            "sh",
+            fixture.host.path
         )
         // Beneath a directory that only root may enter there is nothing to show.
-        guard result.status == 0 else { return #expect(result.output.contains("Permission denied"), "\(result.output)") }
+        guard result.status == 0 else {
+            return #expect(result.output.contains("Permission denied"), "\(result.output)")
+        }
         let list = try fixture.entries()
         #expect(list["bin/su"] == "4775 10:20 file", "the group's bits are the list's mask")
         #expect(list["bin/lnk"] == "777 5:6 -> su")
@@ -211,7 +217,9 @@ import Testing
         #expect(RootlessContainersReader.parse([8, 0xff, 0xff, 0xff, 0xff, 0x0f, 16, 5]) == Owner(uid: 0, gid: 5))
         #expect(RootlessContainersReader.parse([]) == Owner(uid: 0, gid: 0))
         #expect(RootlessContainersReader.parse([0x1a, 2, 9, 9, 8, 1]) == Owner(uid: 1, gid: 0))
-        for bad: [UInt8] in [[8], [8, 0x80], [0x1a, 200, 1], [0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], [15]] {
+        for bad: [UInt8] in [
+            [8], [8, 0x80], [0x1a, 200, 1], [0x1a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], [15],
+        ] {
             #expect(RootlessContainersReader.parse(bad) == nil, "\(bad)")
         }
     }
@@ -237,7 +245,9 @@ import Testing
 
     @Test func plainDirectoryIsRoots() throws {
         let fixture = try ForeignFixture()
-        try fixture.shell("umask 022; mkdir -p root/d; echo x > root/d/f; ln root/d/f root/g; ln -s d root/l; mkfifo root/p")
+        try fixture.shell(
+            "umask 022; mkdir -p root/d; echo x > root/d/f; ln root/d/f root/g; ln -s d root/l; mkfifo root/p"
+        )
         #expect(try MetadataEvidence(fixture.host.file("root")).kind == .plain)
         let list = try fixture.entries()
         #expect(list["."] == "755 0:0 dir" && list["d/f"] == "644 0:0 file" && list["g"] == "== d/f")

@@ -58,7 +58,9 @@ import Testing
     /// Buildroot's own place for the whole table.
     @Test func tableOfBuildrootIsFound() throws {
         let fixture = try make()
-        try fixture.shell("mkdir -p build/buildroot-fs; mv table build/buildroot-fs/full_devices_table.txt; mv root target")
+        try fixture.shell(
+            "mkdir -p build/buildroot-fs; mv table build/buildroot-fs/full_devices_table.txt; mv root target"
+        )
         let evidence = try MetadataEvidence(fixture.host.file("target"))
         #expect(evidence.kind == .deviceTable)
         #expect(try fixture.entries("target")["bin/su"] == "4755 0:0 file")

@@ -23,7 +23,9 @@ struct ForeignFixture {
 
     /// Runs a script under pseudo, whose database is written when it ends.
     @discardableResult
-    func pseudo(_ script: String, state: String = "state", _ location: SourceLocation = #_sourceLocation) throws -> String {
+    func pseudo(_ script: String, state: String = "state", _ location: SourceLocation = #_sourceLocation) throws
+        -> String
+    {
         try host.write("pseudo.sh", "set -e\n\(script)\n")
         return try shell(
             """

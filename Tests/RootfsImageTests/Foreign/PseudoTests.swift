@@ -41,12 +41,16 @@ import Testing
         #expect(list.attribute("security.capability", of: "bin/su") == ForeignFixture.netRaw)
         let user = System.effectiveUser
         #expect(list["outside"]?.hasPrefix("644 \(user):") == true)
-        #expect(list.notices == [
-            "1 files are not in the pseudo database: they keep the host's owner, as pseudo itself shows them"
-        ])
+        #expect(
+            list.notices == [
+                "1 files are not in the pseudo database: they keep the host's owner, as pseudo itself shows them"
+            ]
+        )
         #expect(list.order == list.order.sorted() && list.order.first == ".")
         // pseudo agrees, file by file.
-        let shown = try fixture.pseudo("cd root; stat -c '%n %a %u:%g' . bin/* dev/* etc/* home home/u home/u/* outside")
+        let shown = try fixture.pseudo(
+            "cd root; stat -c '%n %a %u:%g' . bin/* dev/* etc/* home home/u home/u/* outside"
+        )
         for line in shown.split(separator: "\n") where !line.contains("bin/sudo") {
             let fields = line.split(separator: " ", maxSplits: 1)
             #expect(list[String(fields[0])]?.hasPrefix(fields[1]) == true, "\(line)")
@@ -107,10 +111,12 @@ import Testing
         try fixture.shell("rm root/dev/null; echo text > root/dev/null; rm root/bin/lnk")
         let list = try fixture.entries(metadata: fixture.host.file("state/files.db"))
         #expect(list["dev/null"] == "666 0:0 file" && list.contents["dev/null"] == "text\n")
-        #expect(list.notices == [
-            "dev/null: its metadata call it a character device, but it is a regular file; only owner and mode were taken",
-            "1 names of the pseudo database have no file in the directory",
-        ])
+        #expect(
+            list.notices == [
+                "dev/null: its metadata call it a character device, but it is a regular file; only owner and mode were taken",
+                "1 names of the pseudo database have no file in the directory",
+            ]
+        )
     }
 
     @Test(arguments: ["head -c 5000", "head -c 100", "sed s/SQLite/SQLate/", "tr '\\\\000-\\\\020' x"])

@@ -32,11 +32,6 @@ def remove(path):
         subprocess.run(["rm", "-rf", path], check=True)
 
 
-def settle():
-    """What one run has left to be written must not slow the next."""
-    os.sync()
-
-
 def compare(pairs, first, second):
     """Medians of two measurements, which take turns."""
     results = ([], [])
@@ -61,8 +56,7 @@ def judge(name, limit, pairs, first, second, unit, factor):
 
 
 def timed(command, target, **options):
-    """Seconds that a command took to make `target`, which goes away again."""
-    settle()
+    """Seconds that a command took to make `target`, which goes away again, mostly before the disk has seen it."""
     start = time.monotonic()
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, **options)
     seconds = time.monotonic() - start

@@ -1,8 +1,10 @@
 """What round-trip.sh makes and compares.
 
 round_trip.py add OUT.tar                 an archive of what Debian's has none of, to be put behind it
-round_trip.py compare [--no-xattrs] A B   every field of two tar archives, by Python's tarfile; shows what differs
-round_trip.py mtree [--without KEYWORD,...] A B   two listings of bsdtar's, whatever their order
+round_trip.py compare [OPTION...] A B     every field of two tar archives, by Python's tarfile; shows what differs
+round_trip.py mtree [OPTION...] A B       two listings of bsdtar's, whatever their order
+
+Options, for what a format can't hold: --no-xattrs, --no-acls, --short-times (whole seconds from 1970 to 2106).
 """
 
 import hashlib
@@ -115,7 +117,12 @@ def add(path):
         entry("/future", content=b"14", time="8589934592")
 
 
-def read(path, with_xattrs):
+def shortened(time):
+    """As a file system with unsigned 32 bits for seconds has it."""
+    return Decimal(min(max(int(time // 1), 0), 0xFFFFFFFF)) if "--short-times" in options else time
+
+
+def read(path):
     """Path -> what there is to know; the names of one file share what its first one says."""
     entries = {}
     groups = {}
@@ -133,7 +140,7 @@ def read(path, with_xattrs):
                 "type": info.type.decode(),
                 "owner": (info.uid, info.gid),
                 "mode": info.mode & 0o7777,
-                "time": Decimal(info.pax_headers.get("mtime", info.mtime)).normalize(),
+                "time": shortened(Decimal(info.pax_headers.get("mtime", info.mtime))),
             }
             if info.issym():
                 known["target"] = info.linkname
@@ -147,13 +154,16 @@ def read(path, with_xattrs):
                 known["type"] = "0"
             if info.ischr() or info.isblk():
                 known["device"] = (info.devmajor, info.devminor)
-            if with_xattrs:
+            if "--no-xattrs" not in options:
                 for key, value in info.pax_headers.items():
                     if key.startswith("SCHILY.xattr."):
                         known[key.removeprefix("SCHILY.")] = value
                 for name_in_tar in ("access", "default"):
                     if lines := info.pax_headers.get("SCHILY.acl." + name_in_tar):
                         known["xattr.system.posix_acl_" + name_in_tar] = text(parse_access_list(lines))
+            if "--no-acls" in options:
+                for name_in_tar in ("access", "default"):
+                    known.pop("xattr.system.posix_acl_" + name_in_tar, None)
             entries[name] = known
             groups[name] = {name}
     for group in groups.values():
@@ -163,8 +173,8 @@ def read(path, with_xattrs):
     return entries
 
 
-def compare(first, second, with_xattrs):
-    one, other = read(first, with_xattrs), read(second, with_xattrs)
+def compare(first, second):
+    one, other = read(first), read(second)
     trouble = []
     for name in sorted(one.keys() | other.keys()):
         if name not in one or name not in other:
@@ -177,7 +187,7 @@ def compare(first, second, with_xattrs):
     return trouble, f"{len(one)} entries"
 
 
-def read_mtree(path, without):
+def read_mtree(path):
     """Path -> its keywords."""
     entries = {}
     defaults = {}
@@ -195,8 +205,13 @@ def read_mtree(path, without):
                     defaults.pop(word, None)
                 continue
             keywords = {**defaults, **keywords}
-            for word in without:
+            for word in ("inode", "resdevice"):  # the listing program's own
                 keywords.pop(word, None)
+            if "time" in keywords:
+                seconds, _, nanoseconds = keywords["time"].partition(".")  # "5.1" is a nanosecond after 5
+                keywords["time"] = shortened(Decimal(seconds) + Decimal(int(nanoseconds or 0)).scaleb(-9))
+            if "--no-acls" in options and name.endswith("more/listed"):
+                keywords.pop("mode")  # libarchive takes it from the ACL, if there is one
             # A name and its directory's may be written with or without the first dot.
             entries[name.removeprefix("/").removeprefix("./") or "."] = keywords
     return entries
@@ -206,8 +221,8 @@ def is_later_name(entry):
     return entry.get("type") == "file" and "sha256digest" not in entry
 
 
-def compare_mtree(first, second, without):
-    one, other = read_mtree(first, without), read_mtree(second, without)
+def compare_mtree(first, second):
+    one, other = read_mtree(first), read_mtree(second)
     trouble = []
     for name in sorted(one.keys() | other.keys()):
         was, now = one.get(name), other.get(name)
@@ -226,13 +241,13 @@ def compare_mtree(first, second, without):
 
 
 command, *arguments = sys.argv[1:]
+options = {argument for argument in arguments if argument.startswith("--")}
+if options - {"--no-xattrs", "--no-acls", "--short-times"}:
+    sys.exit(f"unknown: {options}")
 if command == "add":
     add(arguments[0])
     sys.exit()
-if command == "compare":
-    found, note = compare(*arguments[-2:], "--no-xattrs" not in arguments)
-else:
-    found, note = compare_mtree(*arguments[-2:], arguments[1].split(",") if arguments[0] == "--without" else [])
+found, note = {"compare": compare, "mtree": compare_mtree}[command](*arguments[-2:])
 print(note)
 for line in found[:25]:
     print(line.encode(errors="backslashreplace").decode())

@@ -1,0 +1,40 @@
+internal import FakeRoot
+internal import LinuxFiles
+
+/// `user.containers.override_stat`, as `FakeRootTree` reads it; and fuse-overlayfs' own older name of the same.
+final class OverrideStatReader: MetadataReader {
+    private let tree: FakeRootTree
+
+    init(_ root: CInt) throws(ImageError) {
+        tree = try ImageError.attempt("can't open the directory") { () throws(Errno) in
+            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
+        }
+    }
+
+    func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {
+        try ImageError.attempt("can't read the label of \(file.description)") { () throws(Errno) in
+            let status = try tree.status(of: file.descriptor)
+            var metadata = FileMetadata(
+                owner: Owner(uid: status.uid, gid: status.gid),
+                permissions: status.permissions,
+                kind: status.kind
+            )
+            for name in try tree.attributeNames(of: file.descriptor).split(separator: 0) {
+                let name = Array(name)
+                let value = try tree.attribute(name.span.bytes, of: file.descriptor)
+                if name.elementsEqual(Self.olderName.utf8) {
+                    let label = value.withUnsafeBytes { Label(parsing: $0) }
+                    guard let label else { continue }
+                    metadata.owner = Owner(uid: label.uid, gid: label.gid)
+                    metadata.permissions = label.mode
+                    metadata.kind = label.kind ?? metadata.kind
+                } else if !HostAttributes.toolPrefixes.contains(where: { name.starts(with: $0.utf8) }) {
+                    metadata.attributes.append(ImageEntry.Attribute(name: name, value: value))
+                }
+            }
+            return metadata
+        }
+    }
+
+    static let olderName = "user.fuseoverlayfs.override_stat"
+}
