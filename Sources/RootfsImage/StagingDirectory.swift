@@ -124,8 +124,9 @@ struct StagingDirectory: ~Copyable {
                     try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
                 }
                 guard try System.tryLock(directory.raw) else { continue }
-                try System.removeTree(at: parent, name)
+                // The tree last: by it the next import finds what is left, should this one be killed.
                 removeDatabase(of: bytes, in: parent)
+                try System.removeTree(at: parent, name)
                 removed += 1
             } catch {}
         }
