@@ -16,6 +16,8 @@ struct DatabaseLocation {
     private let isParentWritable: Bool
 
     static let suffix = ".usb9pfs.db"
+    /// Of the last database that gave its name to that of another tree, while its own was not beside.
+    static let oldSuffix = suffix + ".old"
 
     init(_ directory: CInt, _ root: FileHandle) {
         self.root = root
@@ -106,13 +108,12 @@ struct DatabaseLocation {
         }.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The names of all databases beside the tree.
+    /// The names of all databases beside the tree, those of trees that went away included.
     var neighbours: [String] {
         guard let parent, let directory = try? System.open(parent, [.readOnly, .directory]),
             let names = try? System.names(in: directory.raw)
         else { return [] }
-        let suffix = Array(Self.suffix.utf8)
-        return names.filter { $0.first == UInt8(ascii: ".") && $0.reversed().starts(with: suffix.reversed()) }
-            .map { String(decoding: $0, as: UTF8.self) }.sorted()
+        return names.filter { $0.first == UInt8(ascii: ".") }.map { String(decoding: $0, as: UTF8.self) }
+            .filter { $0.hasSuffix(Self.suffix) || $0.hasSuffix(Self.oldSuffix) }.sorted()
     }
 }
