@@ -50,6 +50,12 @@ struct CheckCommand: ParsableCommand {
             line.clear()
         } catch {
             line.clear()
+            if json {
+                JSONValue.printDocument(
+                    version: 1,
+                    [("directory", .string(directory)), ("error", .string(error.message)), ("hint", JSONValue(error.hint))]
+                )
+            }
             throw CommandFailure(error.exitCause, error.message, advice: error.hint)
         }
         let view = CheckView(report, directory: directory, showsAll: all)

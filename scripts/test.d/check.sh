@@ -120,3 +120,11 @@ check "a damaged database is said to be" "$(findings | sed 's/ (.*//')" "databas
 code=0
 user "$p9serve" check nowhere 2>error || code=$?
 check "no such directory" "$code" 3
+
+import
+user chmod 000 tree/etc
+check "a directory that can't be read hides nothing for good" "$(findings)" \
+    "mode_below_floor etc, not_entered etc, unreadable etc 1"
+findings --repair >/dev/null || true
+check "its mode is lifted, the board's view is not" "$(user "$p9serve" stat tree/etc | grep -o 'mode .*')" "mode    0000 d---------"
+check "and a second look finds nothing amiss" "$(findings)" "nothing 0"

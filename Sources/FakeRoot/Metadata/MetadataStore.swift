@@ -44,6 +44,7 @@ final class MetadataStore: Sendable {
     private let rootDescriptor: CInt
     let rootHandle: FileHandle
     let rootDevice: UInt64
+    private let rootOwner: UInt32
     private let mayWrite: Bool
     private let makesDatabase: Bool
 
@@ -68,6 +69,7 @@ final class MetadataStore: Sendable {
         do throws(Errno) {
             let status = try System.status(of: root)
             rootDevice = status.device
+            rootOwner = status.uid
             rootHandle = try System.fileHandle(of: root, status)
         } catch {
             throw MetadataError(.system, "can't identify the tree's directory: \(error.text)", errno: error)
@@ -106,7 +108,7 @@ final class MetadataStore: Sendable {
         do throws(Errno) {
             let file = try System.open(path, [.path, .noFollow])
             let status = try System.status(of: file.raw)
-            guard status.format == .regular else { return nil }
+            guard status.format == .regular, isTrusted(status) else { return nil }
             // Left by a process that was killed before it had written anything.
             guard status.size > 0 else { return nil }
         } catch .ENOENT, .ELOOP, .ENOTDIR {
@@ -125,6 +127,14 @@ final class MetadataStore: Sendable {
             database = try MetadataDatabase(path, .immutable)
         }
         return try database.root == rootHandle ? database : nil
+    }
+
+    /// In a directory that anybody may write to, anybody can put a file of this name: labels are taken from the user's own
+    /// database only, the tree's owner's, or root's.
+    private func isTrusted(_ file: FileStatus) -> Bool {
+        let isOwned = file.uid == System.effectiveUser || file.uid == rootOwner || file.uid == 0
+        let worldWritable: UInt32 = 0o002
+        return isOwned && file.mode & worldWritable == 0
     }
 
     /// Whether a neighbour's file is this tree's; what can't be read is not. The file is closed again.
