@@ -214,8 +214,9 @@ extension FakeRootTree {
     public func removeAttribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) {
         let name = try AttributeName(board: name)
         try labelChanges.withLock { _ throws(Errno) in
+            // That there shall be none is worth knowing even where there is none: an import may have had one.
+            defer { if name.isCapability { follow(descriptor) } }
             try removeLocked(name, of: descriptor)
-            if name.isCapability { follow(descriptor) }
         }
     }
 
