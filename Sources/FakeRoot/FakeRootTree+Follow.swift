@@ -79,17 +79,9 @@ extension FakeRootTree {
                 modificationTime: status.host.modificationTime
             )
             entry.capability = capability
-            if status.kind == .symlink { entry.linkTarget = (try? Self.target(of: descriptor)) ?? [] }
+            if status.kind == .symlink { entry.linkTarget = (try? System.linkTarget(of: descriptor)) ?? [] }
             try database.setEntries([Manifest.Row(entry: entry, file: file)])
         }
-    }
-
-    private static func target(of descriptor: CInt) throws(Errno) -> [UInt8] {
-        var target = [UInt8](repeating: 0, count: 4096)
-        let size = try target.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
-            try System.readLink(descriptor, into: UnsafeMutableRawBufferPointer(bytes))
-        }
-        return Array(target[..<size])
     }
 
     /// After a change of owner, mode or capability.

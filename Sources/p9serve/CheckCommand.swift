@@ -52,7 +52,8 @@ struct CheckCommand: ParsableCommand {
             line.clear()
             if json {
                 let members: [(key: String, value: JSONValue)] = [
-                    ("directory", .string(directory)), ("error", .string(error.message)), ("hint", JSONValue(error.hint)),
+                    ("directory", .string(directory)), ("error", .string(error.message)),
+                    ("hint", JSONValue(error.hint)),
                 ]
                 JSONValue.printDocument(version: 1, members)
             }
