@@ -12,6 +12,8 @@ extension ParsableCommand {
         System.ignoreBrokenPipes()
         System.ignoreFileSizeSignal()
         do {
+            try refuseBytes()
+            try refuseUnknownCommand()
             var command = try parseAsRoot()
             try command.run()
             try flushOutput()
@@ -23,6 +25,60 @@ extension ParsableCommand {
         } catch {
             Self.exit(withError: error)
         }
+    }
+
+    /// Swift replaces the bytes of an argument that are no UTF-8, so that it would name another file.
+    private static func refuseBytes() throws {
+        for index in 1..<max(1, Int(CommandLine.argc)) {
+            guard let argument = CommandLine.unsafeArgv[index], String(validatingCString: argument) == nil else {
+                continue
+            }
+            let text = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
+                .map { byte in
+                    let digits = String(byte, radix: 16)
+                    return 0x20..<0x7f ~= byte
+                        ? String(UnicodeScalar(byte)) : "\\x" + (digits.count < 2 ? "0" : "") + digits
+                }
+                .joined()
+            throw CommandFailure(
+                .badInput,
+                "the argument '\(text)' is no UTF-8",
+                advice: "A file with a name of other bytes can be reached by its directory, as with p9serve ls DIR or\n"
+                    + "p9serve chown -R; or rename it."
+            )
+        }
+    }
+
+    /// The argument parser takes a mistyped command for an argument too many.
+    private static func refuseUnknownCommand() throws {
+        let arguments = CommandLine.arguments.dropFirst()
+        let names = configuration.subcommands.map { $0.configuration.commandName ?? $0._commandName } + ["help"]
+        guard names.count > 1, let first = arguments.first, !first.isEmpty, !first.hasPrefix("-"),
+            !names.contains(first)
+        else { return }
+        let near = names.map { (name: $0, distance: distance(Array(first), Array($0))) }
+            .filter { $0.distance <= 2 && $0.distance < $0.name.count }
+            .min { $0.distance < $1.distance }
+        throw CommandFailure(
+            .badInput,
+            "unknown command '\(first)'" + (near.map { "; did you mean \($0.name)?" } ?? ""),
+            advice: "There are: \(names.joined(separator: ", "))."
+        )
+    }
+
+    /// How many letters must be put in, left out or changed to make one word of another.
+    private static func distance(_ one: [Character], _ other: [Character]) -> Int {
+        var row = Array(0...other.count)
+        for (index, letter) in one.prefix(64).enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for column in other.indices {
+                let changed = diagonal + (letter == other[column] ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(changed, row[column] + 1, diagonal + 1)
+            }
+        }
+        return row[other.count]
     }
 
     /// What was printed may still wait in a buffer, and a full disk is only noticed then.

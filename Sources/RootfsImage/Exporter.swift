@@ -208,8 +208,12 @@ public struct Exporter {
         to sink: any EntrySink,
         _ observer: @escaping Observer
     ) throws(ImageError) -> ExportLosses {
-        try walk.run(into: sink, observer: observer)
-        try sink.finish()
+        do throws(ImageError) {
+            try walk.run(into: sink, observer: observer)
+            try sink.finish()
+        } catch {
+            throw error.ofExport
+        }
         let losses = sink.losses
         if options.isStrict, !losses.isEmpty { throw .lossy(losses) }
         return losses

@@ -74,6 +74,17 @@ extension ImageError {
         )
     }
 
+    private static let importHint =
+        "Such an archive can't become a root filesystem; make it again without this entry."
+
+    /// The error for an entry that a format to export to can't hold.
+    var ofExport: ImageError {
+        guard code == .refusedEntry, hint == Self.importHint else { return self }
+        var error = self
+        error.hint = "Leave it out with --exclude, or choose another format."
+        return error
+    }
+
     /// The error for an entry that must not or can't be made.
     /// - Parameters:
     ///   - name: the entry's path, printable.
@@ -81,7 +92,7 @@ extension ImageError {
     static func refused(
         _ name: String,
         _ reason: String,
-        hint: String = "Such an archive can't become a root filesystem; make it again without this entry."
+        hint: String = importHint
     ) -> ImageError {
         ImageError(.refusedEntry, "refused \(name): \(reason)", hint: hint)
     }

@@ -46,7 +46,7 @@ public struct Importer {
         let start = ContinuousClock.now
         let opener = SourceOpener(source, options, cancellation)
         try opener.prepare()
-        let staging = try StagingDirectory.make(for: destination)
+        let staging = try StagingDirectory.make(for: destination, source: source)
         var database: String?
         do throws(ImageError) {
             let result = try fill(staging, from: opener, &database, observer)

@@ -7,6 +7,7 @@ internal import LinuxFiles
 /// The format has no access control lists, no fractions of seconds, and 32 bits for times.
 final class SquashfsSink: EntrySink {
     private let program: ChildProcess
+    private let file: CInt
     private var input: OwnedDescriptor?
     private let tar: TarSink
     private var ownLosses = ExportLosses()
@@ -23,6 +24,7 @@ final class SquashfsSink: EntrySink {
         level: Int?,
         time: Int64
     ) throws(ImageError) {
+        self.file = file
         let compression = compression ?? .zstd
         guard [.gzip, .xz, .zstd].contains(compression) else {
             throw ImageError(
@@ -109,11 +111,23 @@ final class SquashfsSink: EntrySink {
 
     private func failure() -> ImageError {
         let text = program.errorText.split(separator: UInt8(ascii: "\n")).map(printable).joined(separator: "; ")
-        let isFull = text.contains("No space left")
-        return ImageError(
-            isFull ? .noSpace : .system,
-            "\(Self.programName) failed: \(text.isEmpty ? "it didn't say why" : text)",
-            hint: isFull ? "Free some space, or write to another disk." : nil
-        )
+        if let cause = spaceProblem(text) { return ImageError("can't write the squashfs image", cause) }
+        return ImageError(.system, "\(Self.programName) failed: \(text.isEmpty ? "it didn't say why" : text)")
+    }
+
+    /// The program calls a full disk an "I/O error"; some more bytes at the end of what is discarded anyway tell.
+    private func spaceProblem(_ text: String) -> Errno? {
+        if text.contains("No space left") { return .ENOSPC }
+        let bytes = [UInt8](repeating: 0, count: 1 << 18)
+        do throws(Errno) {
+            let end = Int64(clamping: try System.status(of: file).size)
+            let count = try System.write(file, bytes.span.bytes, at: end)
+            // A part fitted; what doesn't is refused only now.
+            guard count < bytes.count else { return nil }
+            _ = try System.write(file, bytes.span.bytes, at: end + Int64(count))
+            return nil
+        } catch {
+            return [.ENOSPC, .EDQUOT, .EFBIG].contains(error) ? error : nil
+        }
     }
 }

@@ -1,3 +1,4 @@
+internal import FakeRoot
 internal import LinuxFiles
 
 /// The metadata database of a tree that never came.
@@ -13,6 +14,16 @@ extension StagingDirectory {
                 bytes.baseAddress.map { try? System.unlink(at: System.atCurrentDirectory, $0, isDirectory: false) }
             }
         }
+    }
+
+    /// What the user would remove along with a tree: beside it as its own path is written, elsewhere absolute.
+    static func databaseName(_ tree: String) -> String? {
+        guard let opened = try? FakeRootTree(directory: tree, mayRaiseModes: false), let database = opened.databasePath
+        else { return nil }
+        let (parent, last) = split(tree)
+        let name = ".\(last).usb9pfs.db"
+        guard database.hasSuffix("/\(name)") else { return database }
+        return parent == "." ? name : parent == "/" ? "/\(name)" : "\(parent)/\(name)"
     }
 
     /// Removes the database of a directory left by a killed import.

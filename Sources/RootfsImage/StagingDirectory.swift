@@ -17,11 +17,12 @@ struct StagingDirectory: ~Copyable {
     let leftoversRemoved: Int
 
     /// Makes one for a destination, which must not exist or be an empty directory.
-    static func make(for path: String) throws(ImageError) -> StagingDirectory {
+    /// - Parameter source: the path of what is imported, which must not be told to be removed.
+    static func make(for path: String, source: String? = nil) throws(ImageError) -> StagingDirectory {
         let (parentPath, last) = split(path)
         let destination = try destinationName(last, path)
         let parent = try openParent(parentPath)
-        let replacesDirectory = try inspect(destination, in: parent.raw, path)
+        let replacesDirectory = try inspect(destination, in: parent.raw, path, source)
         let prefix = namePrefix(last)
         let leftoversRemoved = removeLeftovers(prefix, in: parent.raw)
         do throws(Errno) {
@@ -84,7 +85,8 @@ struct StagingDirectory: ~Copyable {
     private static func inspect(
         _ destination: borrowing FileName,
         in parent: CInt,
-        _ path: String
+        _ path: String,
+        _ source: String?
     ) throws(ImageError) -> Bool {
         do throws(Errno) {
             let directory = try destination.withCString { (name) throws(Errno) in
@@ -95,12 +97,7 @@ struct StagingDirectory: ~Copyable {
         } catch .ENOENT {
             return false
         } catch .ENOTEMPTY {
-            throw ImageError(
-                .badDestination,
-                "\(path) is not empty",
-                hint: "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(path)",
-                cause: .ENOTEMPTY
-            )
+            throw notEmpty(path, source)
         } catch .ENOTDIR, .ELOOP {
             throw ImageError(
                 .badDestination,
@@ -111,6 +108,31 @@ struct StagingDirectory: ~Copyable {
         } catch {
             throw ImageError("can't open \(path)", error)
         }
+    }
+
+    private static func notEmpty(_ path: String, _ source: String?) -> ImageError {
+        if let source, source != "-", let place = realPath(source), let destination = realPath(path),
+            place == destination || place.starts(with: destination + [UInt8(ascii: "/")])
+        {
+            return ImageError(
+                .badDestination,
+                place == destination ? "\(path) is the source itself" : "the source \(source) lies in \(path)",
+                hint: "Name a directory that does not exist yet.",
+                cause: .ENOTEMPTY
+            )
+        }
+        let database = databaseName(path).map { " \($0)" } ?? ""
+        return ImageError(
+            .badDestination,
+            "\(path) is not empty",
+            hint: "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(path)\(database)",
+            cause: .ENOTEMPTY
+        )
+    }
+
+    private static func realPath(_ path: String) -> [UInt8]? {
+        guard let opened = try? System.open(path, .path) else { return nil }
+        return try? System.currentPath(of: opened.raw)
     }
 
     /// Best effort: what can't be removed is in nobody's way.

@@ -36,6 +36,9 @@ struct CheckCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Every path, not only the first of each kind.")
     var all = false
 
+    @Flag(name: .customLong("as-is"), help: "Pass over another tool's metadata, which the directory has.")
+    var asIs = false
+
     func run() throws {
         let cancellation = Cancellation()
         try SignalWaiter.cancelOnSignals(cancellation)
@@ -46,6 +49,7 @@ struct CheckCommand: ParsableCommand {
         let line = ProgressLine(isEnabled: !json)
         let report: CheckReport
         do throws(ImageError) {
+            try TreeArgument.verify(directory, isForeignAccepted: asIs)
             report = try check.run { files in line.show { ProgressLine.State(text: "\(files) files") } }
             line.clear()
         } catch {

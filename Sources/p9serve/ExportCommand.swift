@@ -82,6 +82,9 @@ struct ExportCommand: ParsableCommand {
     )
     var uuid: VolumeUUID?
 
+    @Flag(name: .customLong("as-is"), help: "Pass over another tool's metadata, which the directory has.")
+    var asIs = false
+
     @Flag(help: "Print what happens as JSON, one object a line, on standard output (with -: on standard error).")
     var json = false
 
@@ -110,6 +113,7 @@ struct ExportCommand: ParsableCommand {
         let events = EventStream(isEnabled: json, onStandardError: target == "-")
         events.send("start", [("command", "export"), ("directory", .string(directory)), ("target", .string(target))])
         do throws(ImageError) {
+            try TreeArgument.verify(directory, isForeignAccepted: asIs)
             let summary = try exporter.run { progress in
                 line.show { progress.state(seconds: line.seconds) }
                 events.sendProgress { progress.members }

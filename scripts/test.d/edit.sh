@@ -86,3 +86,73 @@ as_developer ln -s /etc/passwd tree/link
 check "a symbolic link leads where it does on the board" "$(edit stat --tree tree -L tree/link | grep -o '[0-9]* bytes')" \
     "$(stat -c %s tree/etc/passwd) bytes"
 check "ls shows what the board sees" "$(edit ls --tree tree tree/dev | tr -s ' ' | cut -d' ' -f1,3-6)" "brw-rw---- root 6 8, 1"
+
+# What Linux takes away at a chown.
+as_developer touch tree/capable
+edit setcap --tree tree cap_net_raw+ep tree/capable
+edit chown --tree tree 5 tree/capable
+check "chown takes capabilities away" "$(edit stat --tree tree tree/capable | grep -c capability || true)" 0
+edit chown --tree tree 6 tree/capable tree/dev
+check "chown of what has none" "$(member tree/capable uid):$(member tree/dev uid)" 6:6
+
+# The good among several paths.
+code=0
+edit chmod --tree tree 600 tree/none tree/capable tree/none2 2>error || code=$?
+check "chmod goes on after a bad path" "$code $(grep -c "can't open" error) $(member tree/capable mode)" "3 2 0600"
+code=0
+edit stat --tree tree tree/none tree/capable >out 2>error || code=$?
+check "stat goes on after a bad path" "$code $(grep -c capable out)" "3 1"
+code=0
+edit chown --tree tree -R nobody tree 2>error || code=$?
+check "a name that the board lacks is told once" "$code $(grep -c "no user 'nobody'" error)" "64 1"
+
+# Words that are wrong.
+code=0
+edit chwon 0 tree/file 2>error || code=$?
+check "a mistyped command" "$code $(head -1 error)" "64 p9serve: unknown command 'chwon'; did you mean chown?"
+code=0
+as_developer "$p9serve" stat $'tree/caf\xe9' 2>error || code=$?
+check "an argument that is no UTF-8" "$code $(head -1 error)" "64 p9serve: the argument 'tree/caf\\xe9' is no UTF-8"
+check "mknod --help shows the mode" "$(edit mknod --help | grep -c 'default: 644')" 1
+check "chown --help shows -h once" "$(edit chown --help | grep -c -- '-h,')" 1
+as_developer ln -s file tree/own
+as_developer "$p9serve" chown --tree tree -h 9 tree/own
+check "chown -h" "$(member tree/own uid)" 9
+
+# Directories that are no trees, or parts of one.
+as_developer mkdir -p foreign/etc
+as_developer touch foreign/etc/passwd
+as_developer setfattr -n user.rsync.%stat -v '100644 0,0 7:8' foreign/etc/passwd
+for command in "export foreign out.tar" "check foreign"; do
+    code=0
+    # shellcheck disable=SC2086 # words
+    edit $command 2>error || code=$?
+    check "$command of another tool's directory" "$code $(grep -c 'rsync --fake-super' error) $(grep -c 'import foreign NEW' error)" \
+        "64 1 1"
+done
+edit export -q --as-is foreign out.tar
+check "export --as-is" "$(tar -tf out.tar | grep -c passwd)" 1
+edit import -q foreign imported 2>error
+code=0
+edit export imported/etc out2.tar 2>error || code=$?
+check "export of a part of a tree" "$code $(head -1 error)" \
+    "64 p9serve: imported/etc is a part of the tree imported: its owners of symbolic links and lost labels are known there only"
+edit check imported >/dev/null
+edit export -q imported out3.tar
+check "an imported tree is no foreign directory" "$(tar --numeric-owner -tvf out3.tar | grep passwd | grep -c 7/8)" 1
+code=0
+edit import out3.tar imported 2>error || code=$?
+check "the hint names the database" "$code $(tail -1 error)" "64     rm -r imported .imported.usb9pfs.db"
+code=0
+edit import foreign foreign 2>error || code=$?
+check "no hint to remove the source" "$code $(grep -c 'rm -r' error || true)" "64 0"
+
+# A tree in between.
+as_developer mkdir -p half/etc
+as_developer setfattr -n user.usb9pfs.convert -v 'describe rsync override-stat' half
+for command in "stat half/etc" "ls half" "chown 0 half/etc" "chmod 700 half/etc" "mknod half/etc/null c 1 3"; do
+    code=0
+    # shellcheck disable=SC2086 # words
+    edit $command 2>error || code=$?
+    check "$command: a half-converted tree" "$code $(grep -c 'is being converted' error)" "64 1"
+done

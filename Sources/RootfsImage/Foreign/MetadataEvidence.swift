@@ -18,11 +18,7 @@ struct MetadataEvidence {
             file = metadata
             return
         }
-        var found: [(kind: MetadataKind, evidence: String)] = []
-        for kind in [MetadataKind.pseudo, .deviceTable] {
-            if let file = Self.metadataFile(path, kind) { found.append((kind, file)) }
-        }
-        try found += Self.attributes(path)
+        let found = try Self.all(path, maxFiles: Self.maxFiles)
         // A label of ours in a directory that pseudo knows is a contradiction, and so on.
         guard found.count <= 1 else {
             throw ImageError(
@@ -36,6 +32,27 @@ struct MetadataEvidence {
         if let first = found.first {
             kind = first.kind
             if first.kind.needsMetadataFile { file = first.evidence }
+        }
+    }
+
+    /// The first evidence of another tool than ours; nil also if there is a label of ours.
+    /// - Parameter maxFiles: how many files are looked at.
+    static func foreign(_ path: String, maxFiles: Int) -> (kind: MetadataKind, evidence: String)? {
+        // A directory that can't be entered is told by who reads it all.
+        let found = (try? all(path, maxFiles: maxFiles)) ?? metadataFiles(path)
+        return found.contains { $0.kind == .overrideStat } ? nil : found.first
+    }
+
+    private static func all(
+        _ path: String,
+        maxFiles: Int
+    ) throws(ImageError) -> [(kind: MetadataKind, evidence: String)] {
+        try metadataFiles(path) + attributes(path, maxFiles)
+    }
+
+    private static func metadataFiles(_ path: String) -> [(kind: MetadataKind, evidence: String)] {
+        [MetadataKind.pseudo, .fakeroot, .deviceTable].compactMap { kind in
+            metadataFile(path, kind).map { (kind, $0) }
         }
     }
 
@@ -63,9 +80,11 @@ struct MetadataEvidence {
             case .fakeroot: ["\(path).fakeroot"]
             case .deviceTable where (try? System.open("\(path)/\(DeviceTableReader.marker)", .path)) != nil:
                 [
+                    "\(path).devtable",
                     "\(path)/../build/buildroot-fs/full_devices_table.txt",
                     "\(path)/../build/buildroot-fs/device_table.txt", "\(path)/../build/_device_table.txt",
                 ]
+            case .deviceTable: ["\(path).devtable"]
             default: []
             }
         for candidate in candidates where (try? System.open(candidate, .path)) != nil {
@@ -85,7 +104,10 @@ struct MetadataEvidence {
     }
 
     /// The kinds of which a file in the directory has attributes, and the first such file.
-    private static func attributes(_ path: String) throws(ImageError) -> [(kind: MetadataKind, evidence: String)] {
+    private static func attributes(
+        _ path: String,
+        _ maxFiles: Int
+    ) throws(ImageError) -> [(kind: MetadataKind, evidence: String)] {
         let root = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             try System.open(path, [.readOnly, .directory])
         }

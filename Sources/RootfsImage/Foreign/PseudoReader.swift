@@ -76,18 +76,25 @@ final class PseudoReader: MetadataReader {
         guard let text = try? readMetadataFile("\(directory)/pseudo.pid", limit: 64) else { return }
         var scanner = ByteScanner(text)
         guard let process = scanner.takeNumber(Int32.self),
-            let name = try? System.open("/proc/\(process)/comm", .readOnly)
+            let status = try? System.open("/proc/\(process)/stat", .readOnly)
         else { return }
-        var buffer = [UInt8](repeating: 0, count: 16)
+        var buffer = [UInt8](repeating: 0, count: 64)
         let count = try? buffer.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
-            try System.read(name.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+            try System.read(status.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
         }
-        guard let count, buffer[..<count].elementsEqual("pseudo\n".utf8) else { return }
+        guard let count, isServer(buffer[..<count], process) else { return }
         throw ImageError(
             .badArchive,
             "a pseudo server (process \(process)) is running, and what it knows is not in \(path) yet",
             hint: "End it first:\n    PSEUDO_LOCALSTATEDIR=\(directory) pseudo -S"
         )
+    }
+
+    /// Whether a line of /proc/PID/stat is about a pseudo server, and about one that has not ended: nobody may wait for it.
+    static func isServer(_ status: ArraySlice<UInt8>, _ process: Int32) -> Bool {
+        let head = Array("\(process) (pseudo) ".utf8)
+        guard status.starts(with: head), let state = status.dropFirst(head.count).first else { return false }
+        return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(state)
     }
 
     func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {

@@ -13,7 +13,8 @@ struct ChownCommand: ParsableCommand {
 
             The host's files stay yours. Names are the board's, from the tree's etc/passwd and etc/group. The setuid and \
             setgid bits and the capabilities of a program go, as they do on Linux.
-            """
+            """,
+        helpNames: .long  // -h is --no-dereference, as in coreutils
     )
 
     @Argument(help: ArgumentHelp("OWNER, OWNER:GROUP or :GROUP, by name or number.", valueName: "owner"))
@@ -26,10 +27,10 @@ struct ChownCommand: ParsableCommand {
 
     func run() throws {
         let ownership = Ownership(owner)
-        try edit.apply(to: paths) { file in
+        // The kernel of a board takes capabilities away for a chown of its own before it asks the server, and the bits too.
+        try edit.apply(to: paths, removesCapabilities: true) { file in
             let (uid, gid) = try ownership.numbers(file.names)
             let status = try file.status()
-            // The kernel of a board does this for a chown of its own before it asks the server.
             let drops = status.kind == .file && status.permissions & 0o6000 != 0
             let privileges: UInt32 = status.permissions & 0o010 != 0 ? 0o6000 : 0o4000
             return OwnerAndMode(uid: uid, gid: gid, permissions: drops ? status.permissions & ~privileges : nil)

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// What `chmod` is told: an octal mode, or clauses such as "u+s,go-w".
-struct ModeChange: ExpressibleByArgument {
+struct ModeChange: ExpressibleByArgument, CustomStringConvertible {
     private enum Clause {
         /// `isWhole`: written with five digits, such as 00755.
         case octal(UInt32, isWhole: Bool)
@@ -9,9 +9,12 @@ struct ModeChange: ExpressibleByArgument {
         case symbolic(who: UInt32, operation: Character, permissions: Substring)
     }
 
+    /// As it was written.
+    let description: String
     private let clauses: [Clause]
 
     init?(argument: String) {
+        description = argument
         if !argument.isEmpty, argument.allSatisfy({ "01234567".contains($0) }) {
             guard let mode = UInt32(argument, radix: 8), mode <= 0o7777 else { return nil }
             clauses = [.octal(mode, isWhole: argument.utf8.count > 4)]

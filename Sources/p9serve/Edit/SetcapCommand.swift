@@ -41,17 +41,21 @@ struct SetcapCommand: ParsableCommand {
     func run() throws {
         let capabilities = removes ? nil : try Self.parse(arguments[0])
         let finder = TreePaths(root: tree.tree)
+        let failures = PathFailures()
         for path in arguments.dropFirst(removes ? 0 : 1) {
-            let file = try finder.open(path, following: true)
-            guard try file.status().kind == .file else {
-                throw CommandFailure(.badInput, "\(path) is not a regular file, and only those have capabilities")
-            }
-            do throws(Errno) {
-                try Self.set(capabilities, of: file)
-            } catch {
-                throw CommandFailure(path: path, "can't change the capabilities of", error)
+            try failures.attempt {
+                let file = try finder.open(path, following: true)
+                guard try file.status().kind == .file else {
+                    throw CommandFailure(.badInput, "\(path) is not a regular file, and only those have capabilities")
+                }
+                do throws(Errno) {
+                    try Self.set(capabilities, of: file)
+                } catch {
+                    throw CommandFailure(path: path, "can't change the capabilities of", error)
+                }
             }
         }
+        try failures.finish()
     }
 
     private static func parse(_ text: String) throws -> FileCapabilities {
@@ -66,7 +70,8 @@ struct SetcapCommand: ParsableCommand {
         }
     }
 
-    private static func set(_ capabilities: FileCapabilities?, of file: borrowing TreeFile) throws(Errno) {
+    /// - Parameter capabilities: nil to take them away.
+    static func set(_ capabilities: FileCapabilities?, of file: borrowing TreeFile) throws(Errno) {
         let name = attribute.span.bytes
         if let capabilities {
             let value = capabilities.value

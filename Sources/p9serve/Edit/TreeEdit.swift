@@ -16,26 +16,51 @@ struct TreeEdit: ParsableArguments {
     @Flag(name: [.customShort("h"), .customLong("no-dereference")], help: "A symbolic link itself.")
     var keepsLinks = false
 
-    /// Changes each file, and with -R what is in it.
-    func apply(to paths: [String], _ change: (borrowing TreeFile) throws -> OwnerAndMode?) throws {
+    /// Changes each file, and with -R what is in it; goes on after one that can't be changed.
+    /// - Parameter removesCapabilities: whether a program loses its capabilities by the change.
+    func apply(
+        to paths: [String],
+        removesCapabilities: Bool = false,
+        _ change: (borrowing TreeFile) throws -> OwnerAndMode?
+    ) throws {
         let finder = TreePaths(root: tree.tree)
+        let failures = PathFailures()
         for path in paths {
-            try apply(to: finder.open(path, following: !isRecursive && !keepsLinks), change)
+            try failures.attempt {
+                let file = try finder.open(path, following: !isRecursive && !keepsLinks)
+                try apply(to: file, removesCapabilities, failures, change)
+            }
         }
+        try failures.finish()
     }
 
     private func apply(
         to file: consuming TreeFile,
+        _ removesCapabilities: Bool,
+        _ failures: PathFailures,
         _ change: (borrowing TreeFile) throws -> OwnerAndMode?
     ) throws {
-        if let new = try change(file) {
-            do throws(Errno) {
-                try file.tree.change(file.descriptor.raw, new)
-            } catch {
-                throw CommandFailure(path: file.path, "can't change", error)
-            }
+        do {
+            try Self.apply(to: file, removesCapabilities, change)
+        } catch let failure as CommandFailure {
+            failures.note(failure)
         }
         guard isRecursive else { return }
-        try file.forEachChild { child in try apply(to: child, change) }
+        try file.forEachChild { child in try apply(to: child, removesCapabilities, failures, change) }
+    }
+
+    private static func apply(
+        to file: borrowing TreeFile,
+        _ removesCapabilities: Bool,
+        _ change: (borrowing TreeFile) throws -> OwnerAndMode?
+    ) throws {
+        guard let new = try change(file) else { return }
+        do throws(Errno) {
+            try file.tree.change(file.descriptor.raw, new)
+            guard removesCapabilities, try file.tree.status(of: file.descriptor.raw).kind == .file else { return }
+            try SetcapCommand.set(nil, of: file)
+        } catch {
+            throw CommandFailure(path: file.path, "can't change", error)
+        }
     }
 }

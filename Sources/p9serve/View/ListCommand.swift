@@ -28,24 +28,28 @@ struct ListCommand: ParsableCommand {
     func run() throws {
         let finder = TreePaths(root: tree.tree)
         var lists: [(path: String, views: [BoardView], isDirectory: Bool)] = []
+        let failures = PathFailures()
         for path in paths {
-            let file = try finder.open(path, following: !directory)
-            guard try !directory && file.status().kind == .directory else {
-                lists.append((path, [try BoardView(file)], false))
-                continue
+            try failures.attempt {
+                let file = try finder.open(path, following: !directory)
+                guard try !directory && file.status().kind == .directory else {
+                    lists.append((path, [try BoardView(file)], false))
+                    return
+                }
+                var views: [BoardView] = []
+                try file.forEachChild { child in views.append(try BoardView(child)) }
+                lists.append((path, views, true))
             }
-            var views: [BoardView] = []
-            try file.forEachChild { child in views.append(try BoardView(child)) }
-            lists.append((path, views, true))
         }
         if json {
             JSONValue.printDocument(version: 1, [("files", .array(lists.flatMap(\.views).map(\.json)))])
-            return
+            return try failures.finish()
         }
         for (index, list) in lists.enumerated() {
             if lists.count > 1, list.isDirectory { print("\(index > 0 ? "\n" : "")\(list.path):") }
             Self.printLines(list.views, prefix: list.isDirectory ? list.path : nil)
         }
+        try failures.finish()
     }
 
     /// - Parameter prefix: the directory's path, which its files are listed without.

@@ -27,11 +27,16 @@ struct StatCommand: ParsableCommand {
 
     func run() throws {
         let finder = TreePaths(root: tree.tree)
-        let views = try paths.map { try BoardView(finder.open($0, following: follows)) }
+        let failures = PathFailures()
+        var views: [BoardView] = []
+        for path in paths {
+            try failures.attempt { views.append(try BoardView(finder.open(path, following: follows))) }
+        }
         if json {
             JSONValue.printDocument(version: 1, [("files", .array(views.map(\.json)))])
         } else {
             for view in views { print(view.description) }
         }
+        try failures.finish()
     }
 }

@@ -6,6 +6,8 @@ import RootfsImage
 /// Paths of the host, and the trees that they lie in.
 final class TreePaths {
     private let explicitRoot: String?
+    /// What is known to be no tree that is being converted; with all above it.
+    private var checkedRoots: Set<String> = []
     private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
 
     /// - Parameter root: the tree's directory; nil to find it for each path.
@@ -55,6 +57,7 @@ final class TreePaths {
     private func split(_ path: String) throws -> (root: String, rest: String, isTree: Bool) {
         guard !path.isEmpty else { throw CommandFailure(.badInput, "a path must not be empty") }
         let absolute = Self.components(try Self.absolute(path))
+        try refuseConversion(absolute)
         if let explicitRoot {
             let root = Self.components(try Self.absolute(explicitRoot))
             guard absolute.starts(with: root) else {
@@ -74,6 +77,17 @@ final class TreePaths {
         // Labels alone say everything of a file in any other tree.
         let parent = absolute.dropLast()
         return ("/" + parent.joined(separator: "/"), Self.joined(absolute[parent.count...]), false)
+    }
+
+    /// Between two formats neither view of a file is to be relied on.
+    private func refuseConversion(_ path: [String]) throws {
+        for count in stride(from: path.count, through: 1, by: -1) {
+            let root = "/" + path[..<count].joined(separator: "/")
+            guard checkedRoots.insert(root).inserted else { return }
+            guard let failure = TreeArgument.conversion(of: root) else { continue }
+            checkedRoots = []
+            throw CommandFailure(failure.exitCause, failure.message, advice: failure.hint)
+        }
     }
 
     private static func open(

@@ -55,6 +55,19 @@ import Testing
         #expect(list.order == list.order.sorted { ($0 == "." ? "" : $0) < ($1 == "." ? "" : $1) })
     }
 
+    /// Where `convert --to device-table` writes it.
+    @Test func tableBesideTheDirectoryIsFound() throws {
+        let fixture = try make()
+        try fixture.shell("mv table root.devtable")
+        let evidence = try MetadataEvidence(fixture.host.file("root"))
+        #expect(evidence.kind == .deviceTable && evidence.file == fixture.host.file("root.devtable"))
+        #expect(try fixture.entries("root")["bin/su"] == "4755 0:0 file")
+        let failure = #expect(throws: ImageError.self) {
+            try TreeArgument.verify(fixture.host.file("root"), isForeignAccepted: false)
+        }
+        #expect(failure?.message.contains("a device table") == true)
+    }
+
     /// Buildroot's own place for the whole table.
     @Test func tableOfBuildrootIsFound() throws {
         let fixture = try make()

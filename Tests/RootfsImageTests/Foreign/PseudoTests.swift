@@ -105,6 +105,15 @@ import Testing
         #expect(failure.message.contains("is running") && failure.hint?.contains("pseudo -S") == true)
     }
 
+    @Test(
+        arguments: [
+            ("12 (pseudo) S 1", true), ("12 (pseudo) Z 1", false), ("12 (sh) S 1", false), ("12 (pseudo) ", false),
+        ]
+    )
+    func serverThatNobodyWaitsForIsGone(_ status: String, _ isServer: Bool) {
+        #expect(PseudoReader.isServer(Array(status.utf8)[...], 12) == isServer)
+    }
+
     @Test func rowOfAnotherKindOfFileIsNotBelieved() throws {
         let fixture = try ForeignFixture()
         try fixture.pseudo(Self.script)

@@ -1,0 +1,37 @@
+import CommandSupport
+
+/// What went wrong with some of several files: as coreutils do, a command goes on with the others, and its exit code is the
+/// worst at the end.
+final class PathFailures {
+    /// Not told yet: it ends the command, if no other follows.
+    private var last: CommandFailure?
+    private var worst = ExitCause.success
+
+    /// Does something with a file.
+    /// - Throws: what is no `CommandFailure`, such as wrong arguments.
+    func attempt(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let failure as CommandFailure {
+            note(failure)
+        }
+    }
+
+    func note(_ failure: CommandFailure) {
+        if failure.cause.rawValue > worst.rawValue { worst = failure.cause }
+        // With -R a name that the board doesn't have is as wrong for every file.
+        guard failure != last else { return }
+        if let last {
+            StandardError.say(last.message)
+            if let advice = last.advice { StandardError.write(advice + "\n") }
+        }
+        last = failure
+    }
+
+    /// - Throws: the last failure, with the worst code.
+    func finish() throws {
+        guard var last else { return }
+        last.cause = worst
+        throw last
+    }
+}
