@@ -47,6 +47,7 @@ public struct ExportOptions: ParsableArguments {
             let export = try Export(name: name, directory: directory, isReadOnly: readOnly) {
                 StandardError.say($0)
             }
+            guard !export.tree.isBeingConverted else { throw Errno.EBUSY }
             if export.tree.storage == .database {
                 StandardError.say(
                     "\(directory): the file system has no user extended attributes; owners and modes are kept in "
@@ -73,6 +74,12 @@ public struct ExportOptions: ParsableArguments {
                     .permission,
                     "no permission to open the directory \(directory)",
                     advice: "If it is yours: chmod u+rwx \(directory)"
+                )
+            case .EBUSY:
+                throw CommandFailure(
+                    .busy,
+                    "\(directory) is being converted to another kind of metadata, or that was interrupted",
+                    advice: "Finish it with the same p9serve convert command."
                 )
             default:
                 throw CommandFailure(.failure, "can't open the directory \(directory): \(error.text)")

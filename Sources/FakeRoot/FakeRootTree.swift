@@ -50,6 +50,8 @@ public final class FakeRootTree: Sendable {
     ///   - mayRaiseModes: false for a tree that is only read: what its modes forbid its owner stays forbidden, and lost
     ///     labels stay lost.
     ///   - restoresLabels: false to leave it to `repair`.
+    ///   - makesDatabase: false for a directory that may not be a tree's root: `EOPNOTSUPP` then for what only a
+    ///     database can hold.
     ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`; `EIO` for a metadata
     ///   database that can't be used, after a warning that says why.
@@ -57,12 +59,14 @@ public final class FakeRootTree: Sendable {
         directory path: String,
         mayRaiseModes: Bool = true,
         restoresLabels: Bool = true,
+        makesDatabase: Bool = true,
         warn: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(Errno) {
         try self.init(
             owning: System.open(path, [.path, .directory]),
             mayRaiseModes: mayRaiseModes,
             restoresLabels: restoresLabels,
+            makesDatabase: makesDatabase,
             warn: warn
         )
     }
@@ -72,6 +76,7 @@ public final class FakeRootTree: Sendable {
         owning root: consuming OwnedDescriptor,
         mayRaiseModes: Bool = true,
         restoresLabels: Bool = true,
+        makesDatabase: Bool = true,
         warn: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(Errno) {
         System.clearUmask()
@@ -81,7 +86,7 @@ public final class FakeRootTree: Sendable {
         self.warn = warn
         storage = Self.storage(of: self.root.raw)
         do throws(MetadataError) {
-            metadata = try MetadataStore(root: self.root.raw, mayWrite: mayRaiseModes)
+            metadata = try MetadataStore(root: self.root.raw, mayWrite: mayRaiseModes, makesDatabase: makesDatabase)
         } catch {
             warn(error.description)
             throw error.errno
@@ -110,6 +115,13 @@ public final class FakeRootTree: Sendable {
         } catch {
             return error == .EIO
         }
+    }
+
+    /// Whether the tree is between two ways of keeping metadata: `p9serve convert` works on it, or was interrupted.
+    public var isBeingConverted: Bool {
+        let name: StaticString = "user.usb9pfs.convert"
+        let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        return (try? System.getAttribute(name.cString, of: root.raw, into: nothing)) != nil
     }
 
     /// The metadata database's path; nil as long as there is none.

@@ -53,7 +53,8 @@ extension ArchiveEntry {
         let nfs4 =
             ARCHIVE_ENTRY_ACL_TYPE_ALLOW | ARCHIVE_ENTRY_ACL_TYPE_DENY | ARCHIVE_ENTRY_ACL_TYPE_AUDIT
             | ARCHIVE_ENTRY_ACL_TYPE_ALARM
-        let isAccessLost = types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS != 0 && list(ARCHIVE_ENTRY_ACL_TYPE_ACCESS) == nil
+        let isAccessLost =
+            types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS != 0 && list(ARCHIVE_ENTRY_ACL_TYPE_ACCESS) == nil
             && rawList(AccessControlList.accessName) == nil
         let isDefaultLost = types & ARCHIVE_ENTRY_ACL_TYPE_DEFAULT != 0 && defaultList == nil
         return types & nfs4 != 0 || isAccessLost || isDefaultLost

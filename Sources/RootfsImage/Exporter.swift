@@ -97,11 +97,17 @@ public struct Exporter {
     }
 
     private func openTree() throws(ImageError) -> FakeRootTree {
+        let reason = Monitor("")
+        let tree: FakeRootTree
         do throws(Errno) {
-            return try FakeRootTree(directory: directory, mayRaiseModes: false)
+            tree = try FakeRootTree(directory: directory, mayRaiseModes: false) { text in reason.update { $0 = text } }
         } catch {
-            throw ImageError("can't open the directory \(directory)", error)
+            let text = reason.update { $0 }
+            throw text.isEmpty
+                ? ImageError("can't open the directory \(directory)", error) : ImageError(.system, text, cause: error)
         }
+        if let marker = try ConversionMarker.read(tree.root.raw) { throw marker.failure(directory) }
+        return tree
     }
 
     private func targetKind() throws(ImageError) -> TargetKind {

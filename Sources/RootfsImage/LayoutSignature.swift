@@ -12,7 +12,9 @@ enum LayoutSignature {
             if name.starts(with: "./".utf8) { name.removeFirst(2) }
             let type = header[156]
             // The root itself, and pax headers: the next tells more.
-            guard name.isEmpty || name == Array(".".utf8) || [0x78, 0x67].contains(type) else { return isLayoutName(name) }
+            guard name.isEmpty || name == Array(".".utf8) || [0x78, 0x67].contains(type) else {
+                return isLayoutName(name)
+            }
             let size = header[124..<135].reduce(0) { sum, byte in
                 (UInt8(ascii: "0")...UInt8(ascii: "7")).contains(byte) ? sum &* 8 &+ Int(byte & 7) : sum
             }
@@ -24,7 +26,9 @@ enum LayoutSignature {
 
     private static func isLayoutName(_ name: [UInt8]) -> Bool {
         let text = String(decoding: name, as: UTF8.self)
-        if ["oci-layout", "index.json", "manifest.json", "repositories", "blobs", "blobs/"].contains(text) { return true }
+        if ["oci-layout", "index.json", "manifest.json", "repositories", "blobs", "blobs/"].contains(text) {
+            return true
+        }
         if text.hasPrefix("blobs/sha256") { return true }
         // "<64 digits>/", "<64 digits>.json", "<64 digits>.tar", "<64 digits>/layer.tar"
         let digits = name.prefix { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }

@@ -172,7 +172,8 @@ final class SourceOpener {
     // MARK: Choosing
 
     /// - Parameter first: the first block, decompressed.
-    private func choose(_ signature: SourceSignature, _ first: UnsafeRawBufferPointer) throws(ImageError) -> SourceKind {
+    private func choose(_ signature: SourceSignature, _ first: UnsafeRawBufferPointer) throws(ImageError) -> SourceKind
+    {
         let found = signature.kind
         guard let wanted = options.kind else {
             guard let found else { throw unknown(signature) }
@@ -197,7 +198,8 @@ final class SourceOpener {
         ImageError(
             .badArchive,
             signature == .unknown
-                ? "\(name) is in no format that can be imported" : "\(name) is \(looksLike(signature)), which can't be imported",
+                ? "\(name) is in no format that can be imported"
+                : "\(name) is \(looksLike(signature)), which can't be imported",
             hint: "These can be: tar and cpio archives, OCI and Docker images, squashfs and ext4 images, plain or "
                 + "compressed\nwith gzip, xz, zstd or bzip2; directories with another tool's metadata."
         )

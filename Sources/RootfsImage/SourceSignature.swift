@@ -80,7 +80,8 @@ enum SourceSignature: Hashable {
 
     private static func other(_ bytes: UnsafeRawBufferPointer) -> SourceSignature? {
         let known: [(StaticString, String)] = [
-            ("PK\u{3}\u{4}", "a ZIP archive"), ("7z", "a 7-Zip archive"), ("!<arch>\n", "a Debian package or ar archive"),
+            ("PK\u{3}\u{4}", "a ZIP archive"), ("7z", "a 7-Zip archive"),
+            ("!<arch>\n", "a Debian package or ar archive"),
             ("\u{7f}ELF", "a program"), ("QFI", "a QEMU disk image (qcow2)"), ("XFSB", "an XFS image"),
             ("UBI#", "a UBI image"), ("sqsh", "an old squashfs image"), ("Rar!", "a RAR archive"),
             ("<!DOCTYPE", "a web page"), ("<!doctype", "a web page"), ("<html", "a web page"),

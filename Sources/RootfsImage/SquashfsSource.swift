@@ -84,7 +84,9 @@ final class SquashfsSource: EntrySource {
 
     /// A stream that ends too early is the program's failure, and it has said why.
     private static func explain(_ error: ImageError, _ child: ChildProcess, _ image: String) -> ImageError {
-        guard error.code == .badArchive, let ending = try? child.wait(seconds: 1), !ending.isSuccess else { return error }
+        guard error.code == .badArchive, let ending = try? child.wait(seconds: 1), !ending.isSuccess else {
+            return error
+        }
         return failure(child, ending, image)
     }
 

@@ -180,7 +180,8 @@ struct StagingDirectory: ~Copyable {
 
     /// Removes the directory with all it holds.
     func discard() {
-        try? System.removeTree(at: parent.raw, name)
+        // The tree last, as with leftovers.
         Self.removeDatabase(of: name.bytes.withUnsafeBytes { Array($0) }, in: parent.raw)
+        try? System.removeTree(at: parent.raw, name)
     }
 }

@@ -47,6 +47,8 @@ final class TreeCursor {
     private var hasBegun = false
     /// What was found on the way that the board doesn't see: paths of things that are, or were, being made.
     private(set) var stagingPaths: [[UInt8]] = []
+    /// Directories that could not be read, if that is tolerated.
+    private(set) var skippedDirectories: [[UInt8]] = []
 
     /// - Parameter toleratesChanges: go on where somebody writes to the tree meanwhile, and past directories that can't
     ///   be read.
@@ -107,6 +109,7 @@ final class TreeCursor {
         } catch {
             // What is wrong with it can be seen by its mode.
             if !toleratesChanges { throw .unreadable(path, error, host) }
+            skippedDirectories.append(path)
         }
         return item
     }

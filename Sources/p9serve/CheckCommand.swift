@@ -50,6 +50,13 @@ struct CheckCommand: ParsableCommand {
             line.clear()
         } catch {
             line.clear()
+            if json {
+                let members: [(key: String, value: JSONValue)] = [
+                    ("directory", .string(directory)), ("error", .string(error.message)),
+                    ("hint", JSONValue(error.hint)),
+                ]
+                JSONValue.printDocument(version: 1, members)
+            }
             throw CommandFailure(error.exitCause, error.message, advice: error.hint)
         }
         let view = CheckView(report, directory: directory, showsAll: all)

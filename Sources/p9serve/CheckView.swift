@@ -137,6 +137,7 @@ extension CheckFinding.Kind {
         case .labelMalformed: isOne ? "malformed label" : "malformed labels"
         case .labelMisplaced: isOne ? "label on the wrong kind of file" : "labels on the wrong kind of file"
         case .unreadable: isOne ? "label that can't be read" : "labels that can't be read"
+        case .notEntered: isOne ? "directory that can't be read" : "directories that can't be read"
         case .databaseDamaged: "damage in the database"
         case .changeUnfinished: isOne ? "unfinished change" : "unfinished changes"
         case .modeBelowFloor: isOne ? "mode below the floor" : "modes below the floor"

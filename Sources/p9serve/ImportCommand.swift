@@ -110,7 +110,10 @@ struct ImportCommand: ParsableCommand {
             let cause = error.exitCause
             events.send(
                 "error",
-                [("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)), ("hint", .init(error.hint))]
+                [
+                    ("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)),
+                    ("hint", .init(error.hint)),
+                ]
             )
             throw CommandFailure(cause, error.message, advice: error.hint)
         }

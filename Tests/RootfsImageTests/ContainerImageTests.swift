@@ -93,7 +93,8 @@ import Testing
     @Test(arguments: [
         ("('.wh.', F, b'')", "refused .wh.: it is no whiteout of a name"),
         ("('.wh..', F, b'')", "refused .wh..: it is no whiteout"), ("('d/.wh...', F, b'')", "refused d/.wh...:"),
-        ("('.wh..wh.plnk', F, b'')", "refused .wh..wh.plnk"), ("('.wh.a', D, b'')", "a whiteout must be a regular file"),
+        ("('.wh..wh.plnk', F, b'')", "refused .wh..wh.plnk"),
+        ("('.wh.a', D, b'')", "a whiteout must be a regular file"),
         ("('.wh.a/b', F, b'')", "has the name of a whiteout"), ("('l/x', F, b'')", "l in its path is a symbolic link"),
         ("('l/.wh.x', F, b'')", "symbolic link"), ("('../.wh.x', F, b'')", "has a \\\"..\\\""),
         ("('n', F, b''), ('n', S, 'x')", "an earlier entry of this name is of another kind"),
@@ -163,8 +164,10 @@ import Testing
         ("layout([dict(m, digest='md5:00')])", "is no SHA-256 digest"),
         ("layout([])", "there is no image"),
         ("json.dump(dict(imageLayoutVersion='2.0'), open('lay/oci-layout', 'w'))", "another version"),
-        ("b = blob(b'{}', 'application/vnd.oci.empty.v1+json'); layout([blob(json.dumps(dict(config=b, layers=[]))"
-            + ".encode(), 'application/vnd.oci.image.manifest.v1+json')])", "not an image's"),
+        (
+            "b = blob(b'{}', 'application/vnd.oci.empty.v1+json'); layout([blob(json.dumps(dict(config=b, layers=[]))"
+                + ".encode(), 'application/vnd.oci.image.manifest.v1+json')])", "not an image's"
+        ),
         ("l['mediaType'] += '+encrypted'; layout([image([l])])", "which can't be read"),
     ])
     func damaged(_ change: String, _ message: String) throws {

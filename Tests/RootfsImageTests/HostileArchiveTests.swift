@@ -20,7 +20,10 @@ import Testing
         ("add('l', S, linkname='/tmp'); add('l/evil')", "l/evil: l in its path is a symbolic link"),
         ("add('l', S, linkname='.'); add('l/a/b')", "l/a/b: l in its path is a symbolic link"),
         ("add('d', D); add('d/l', S, linkname='..'); add('d/l/x', D)", "d/l/x: l in its path is a symbolic link"),
-        ("add('d', D); add('d/f'); add('d', S, linkname='/tmp')", "d: an earlier entry of this name is of another kind"),
+        (
+            "add('d', D); add('d/f'); add('d', S, linkname='/tmp')",
+            "d: an earlier entry of this name is of another kind"
+        ),
         ("add('f'); add('f/x')", "f/x: f in its path is not a directory"),
         ("add('p', P); add('p/x')", "p/x: p in its path is not a directory"),
         ("add('h', H, linkname='etc/passwd')", "h: it is a hard link to etc/passwd, which is not in the archive"),

@@ -53,7 +53,7 @@ import Testing
         try fixture.host.write(".root.importing-x", "not ours: the suffix has another length")
         let summary = try fixture.importing(archive)
         #expect(summary.leftoversRemoved == 1)
-        let left = try fixture.host.names().filter { !$0.hasSuffix(".usb9pfs.db") }
+        let left = try fixture.host.names().filter { !$0.contains(".usb9pfs.db") }
         #expect(left == [".root.importing-x", "a.tar", "make.py", "pipe", "root"])
         #expect(try fixture.host.names().allSatisfy { !$0.hasPrefix("..root") })
     }

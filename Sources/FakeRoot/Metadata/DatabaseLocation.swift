@@ -16,6 +16,8 @@ struct DatabaseLocation {
     private let isParentWritable: Bool
 
     static let suffix = ".usb9pfs.db"
+    /// Of the last database that gave its name to that of another tree, while its own was not beside.
+    static let oldSuffix = suffix + ".old"
 
     init(_ directory: CInt, _ root: FileHandle) {
         self.root = root
@@ -91,13 +93,27 @@ struct DatabaseLocation {
         _ = try System.open(path, [.path, .directory])
     }
 
-    /// The names of all databases beside the tree.
+    /// What a directory beside the tree is called; nil if there is none with this handle.
+    func nameOfNeighbour(_ handle: FileHandle) -> String? {
+        guard let parent, let directory = try? System.open(parent, [.readOnly, .directory]),
+            let names = try? System.names(in: directory.raw)
+        else { return nil }
+        return names.first { bytes in
+            guard let name = try? FileName(bytes.span.bytes) else { return false }
+            let found = try? name.withCString { (name) throws(Errno) in
+                try System.open(at: directory.raw, name, [.path, .directory, .noFollow])
+            }
+            guard let found, let status = try? System.status(of: found.raw) else { return false }
+            return (try? System.fileHandle(of: found.raw, status)) == handle
+        }.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The names of all databases beside the tree, those of trees that went away included.
     var neighbours: [String] {
         guard let parent, let directory = try? System.open(parent, [.readOnly, .directory]),
             let names = try? System.names(in: directory.raw)
         else { return [] }
-        let suffix = Array(Self.suffix.utf8)
-        return names.filter { $0.first == UInt8(ascii: ".") && $0.reversed().starts(with: suffix.reversed()) }
-            .map { String(decoding: $0, as: UTF8.self) }.sorted()
+        return names.filter { $0.first == UInt8(ascii: ".") }.map { String(decoding: $0, as: UTF8.self) }
+            .filter { $0.hasSuffix(Self.suffix) || $0.hasSuffix(Self.oldSuffix) }.sorted()
     }
 }

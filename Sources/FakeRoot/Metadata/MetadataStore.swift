@@ -38,13 +38,17 @@ final class MetadataStore: Sendable {
     private let content = Atomic<UInt8>(0)
     /// In milliseconds, by the monotonic clock.
     private let lastLook = Atomic<UInt64>(0)
+    /// Odd while another process' changes are being taken in.
+    private let lookSequence = Atomic<UInt32>(0)
     /// What the last link of was removed while it may still be open.
     private let orphans = Mutex(Orphans())
 
     private let rootDescriptor: CInt
     let rootHandle: FileHandle
     let rootDevice: UInt64
+    private let rootOwner: UInt32
     private let mayWrite: Bool
+    private let makesDatabase: Bool
 
     struct Content: OptionSet {
         let rawValue: UInt8
@@ -57,14 +61,20 @@ final class MetadataStore: Sendable {
     /// How long another process' changes may stay unseen, in milliseconds.
     static let refreshInterval: UInt64 = 100
 
-    /// - Parameter root: of the tree; stays open as long as this is used.
-    init(root: CInt, mayWrite: Bool) throws(MetadataError) {
+    /// - Parameters:
+    ///   - root: of the tree; stays open as long as this is used.
+    ///   - makesDatabase: whether one is made when something must be stored in it.
+    init(root: CInt, mayWrite: Bool, makesDatabase: Bool) throws(MetadataError) {
         rootDescriptor = root
         self.mayWrite = mayWrite
+        self.makesDatabase = makesDatabase
         do throws(Errno) {
             let status = try System.status(of: root)
             rootDevice = status.device
-            rootHandle = try System.fileHandle(of: root, status)
+            rootOwner = status.uid
+            // The root of one file system has the same handle as that of the next.
+            let fileSystem = System.isMountRoot(root) ? try System.fileSystemStatus(of: root).id : nil
+            rootHandle = try System.fileHandle(of: root, status, fileSystem: fileSystem)
         } catch {
             throw MetadataError(.system, "can't identify the tree's directory: \(error.text)", errno: error)
         }
@@ -102,7 +112,7 @@ final class MetadataStore: Sendable {
         do throws(Errno) {
             let file = try System.open(path, [.path, .noFollow])
             let status = try System.status(of: file.raw)
-            guard status.format == .regular else { return nil }
+            guard status.format == .regular, isTrusted(status) else { return nil }
             // Left by a process that was killed before it had written anything.
             guard status.size > 0 else { return nil }
         } catch .ENOENT, .ELOOP, .ENOTDIR {
@@ -112,7 +122,8 @@ final class MetadataStore: Sendable {
         }
         let database: MetadataDatabase
         do throws(MetadataError) {
-            database = try MetadataDatabase(path, mayWrite ? .readWrite : .readOnly)
+            // A reader that could write leaves no files beside it when it closes; one that can't, does.
+            database = try MetadataDatabase(path, mayWrite || System.isWritable(path) ? .readWrite : .readOnly)
         } catch  where error.code == .blank {
             return nil
         } catch  where error.code == .system && !mayWrite {
@@ -120,6 +131,14 @@ final class MetadataStore: Sendable {
             database = try MetadataDatabase(path, .immutable)
         }
         return try database.root == rootHandle ? database : nil
+    }
+
+    /// In a directory that anybody may write to, anybody can put a file of this name: labels are taken from the user's own
+    /// database only, the tree's owner's, or root's.
+    private func isTrusted(_ file: FileStatus) -> Bool {
+        let isOwned = file.uid == System.effectiveUser || file.uid == rootOwner || file.uid == 0
+        let worldWritable: UInt32 = 0o002
+        return isOwned && file.mode & worldWritable == 0
     }
 
     /// Whether a neighbour's file is this tree's; what can't be read is not. The file is closed again.
@@ -145,7 +164,7 @@ final class MetadataStore: Sendable {
         (try? MetadataDatabase(path, .readWrite))?.becomeSingleFile() ?? false
     }
 
-    private static func renameFile(_ old: String, to new: String) throws(Errno) {
+    private static func renameFile(_ old: String, to new: String, replacing: Bool = false) throws(Errno) {
         let old = Array(old.utf8CString)
         let new = Array(new.utf8CString)
         try old.span.withUnsafeBufferPointer { (old) throws(Errno) in
@@ -156,22 +175,23 @@ final class MetadataStore: Sendable {
                     old,
                     to: System.atCurrentDirectory,
                     new,
-                    replacing: false
+                    replacing: replacing
                 )
             }
         }
     }
 
-    /// Makes room for this tree's database where another tree's is: that one's directory was moved away or removed.
+    /// Makes room for this tree's database where another tree's is. That one follows its tree if it is beside this one;
+    /// else its tree has gone, and the last such database is kept, for whoever wants it back.
     private func moveAside(_ path: String, _ location: DatabaseLocation) throws(Errno) {
         guard let parent = location.parent, (try? System.open(path, [.path, .noFollow])) != nil else { return }
         guard Self.makeSingleFile(path) else { throw .EBUSY }
-        try Self.renameFile(path, to: "\(parent)/.\(Self.rootName(path))\(DatabaseLocation.suffix)")
-    }
-
-    private static func rootName(_ path: String) -> String {
-        let root = try? MetadataDatabase(path, .readWrite).root
-        return (root ?? nil)?.text ?? "unknown"
+        let root = (try? MetadataDatabase(path, .readWrite).root) ?? nil
+        if let root, let name = location.nameOfNeighbour(root) {
+            try Self.renameFile(path, to: "\(parent)/.\(name)\(DatabaseLocation.suffix)")
+        } else {
+            try Self.renameFile(path, to: "\(path).old", replacing: true)
+        }
     }
 
     /// Two processes must not look for one tree's database, make and rename it, at the same moment.
@@ -198,6 +218,9 @@ final class MetadataStore: Sendable {
                     state.database = found
                     try load(&state)
                     return found
+                }
+                guard makesDatabase else {
+                    throw MetadataError(.system, "no database may be made for this directory", errno: .EOPNOTSUPP)
                 }
                 let location = location
                 let made = try withParentLocked(location) { () throws(MetadataError) in
@@ -261,7 +284,8 @@ final class MetadataStore: Sendable {
     private func load(_ state: inout State) throws(MetadataError) {
         var new = Filters()
         if let database = state.database {
-            state.dataVersion = try database.dataVersion
+            // Before the rows: what comes while they are read is seen at the next look. And it counts only if all were.
+            let version = try database.dataVersion
             try database.forEachHandle(
                 label: { fingerprint, isSymlink in
                     if isSymlink { new.symlinks.insert(fingerprint) } else { new.nodes.insert(fingerprint) }
@@ -272,6 +296,7 @@ final class MetadataStore: Sendable {
                 new.hasManifest = true
                 for path in try database.pathsOfExpectations() { new.expect(path) }
             }
+            state.dataVersion = version
         }
         filters.withLock { filters in
             filters = new
@@ -301,7 +326,21 @@ final class MetadataStore: Sendable {
         return Content(rawValue: content.load(ordering: .acquiring))
     }
 
+    /// To be asked for before the rows of a file are, and given to `isUndisturbed` afterwards.
+    var look: UInt32 { lookSequence.load(ordering: .acquiring) }
+
+    /// Whether what was read since then is what a later reading gives as well, as far as other processes' changes go.
+    func isUndisturbed(since look: UInt32) -> Bool { look & 1 == 0 && look == self.look }
+
+    /// Takes in other processes' changes now, for whoever is about to change what it has read.
+    func refreshNow() {
+        guard database != nil else { return }
+        refresh()
+    }
+
     private func refresh() {
+        lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        defer { lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing) }
         _ = try? reporting { () throws(MetadataError) in
             try state.withLock { state throws(MetadataError) in
                 if let database = state.database {

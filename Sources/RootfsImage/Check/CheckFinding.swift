@@ -8,6 +8,7 @@ public struct CheckFinding: Hashable, Sendable {
         case labelMalformed = "label_malformed"
         case labelMisplaced = "label_misplaced"
         case unreadable = "unreadable"
+        case notEntered = "not_entered"
         case databaseDamaged = "database_damaged"
         // Harmless, and mended with the rest.
         case changeUnfinished = "change_unfinished"
@@ -18,7 +19,9 @@ public struct CheckFinding: Hashable, Sendable {
         /// Whether the tree is not as it should be.
         public var isProblem: Bool {
             switch self {
-            case .labelLost, .privilegesLost, .labelMalformed, .labelMisplaced, .unreadable, .databaseDamaged: true
+            case .labelLost, .privilegesLost, .labelMalformed, .labelMisplaced, .unreadable, .notEntered,
+                .databaseDamaged:
+                true
             case .changeUnfinished, .modeBelowFloor, .leftover, .rowStale: false
             }
         }

@@ -16,7 +16,7 @@ struct TreeRepair {
         let stale = try staleRows()
         for (index, found) in survey.findings.enumerated() {
             switch found.finding.kind {
-            case .rowStale, .databaseDamaged: continue
+            case .rowStale, .databaseDamaged, .notEntered: continue
             case .leftover: report.findings[index].isRepaired = (try? removeLeftover(found.path)) != nil
             default: report.findings[index].isRepaired = (try? mend(found)) == true
             }
@@ -42,7 +42,7 @@ struct TreeRepair {
     /// either is stale.
     private func staleRows() throws(ImageError) -> Set<FileHandle> {
         var rows = survey.rows
-        guard !rows.unmet.isEmpty else { return [] }
+        guard survey.isComplete, !rows.unmet.isEmpty else { return [] }
         let cursor = TreeCursor(tree, toleratesChanges: true)
         while let item = try cursor.next() {
             do throws(Errno) {
@@ -51,7 +51,7 @@ struct TreeRepair {
                 throw .unreadable(item.path, error, item.host)
             }
         }
-        return rows.unmet
+        return cursor.skippedDirectories.isEmpty ? rows.unmet : []
     }
 
     private func open(_ path: [UInt8]) throws(Errno) -> OwnedDescriptor {

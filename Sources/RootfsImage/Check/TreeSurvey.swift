@@ -16,6 +16,8 @@ final class TreeSurvey {
     private(set) var findings: [Found] = []
     private(set) var files = 0
     private(set) var rows: DatabaseRows
+    /// Whether the walk has led everywhere.
+    private(set) var isComplete = false
     private var comparison: ManifestComparison?
 
     /// What has changed since the import; after `run`.
@@ -41,8 +43,15 @@ final class TreeSurvey {
             observer(files)
             try look(at: item)
         }
-        comparison?.finish()
         for path in cursor.stagingPaths { noteLeftover(path) }
+        for path in cursor.skippedDirectories {
+            let finding = CheckFinding(.notEntered, path, "can't be read, so nothing in it was looked at")
+            findings.append(Found(finding: finding, path: path))
+        }
+        // What has not been seen may be there.
+        isComplete = cursor.skippedDirectories.isEmpty
+        guard isComplete else { return }
+        comparison?.finish()
         for file in rows.unmet {
             let finding = CheckFinding(
                 .rowStale,

@@ -24,7 +24,11 @@ struct DockerLayout {
             let wanted = try Platform.wanted(text)
             let found = Platform(document: configuration)
             guard found?.satisfies(wanted) == true else {
-                throw .choice("there is no image for \(wanted.text) in \(files.name)", "--platform", [found?.text ?? ""])
+                throw .choice(
+                    "there is no image for \(wanted.text) in \(files.name)",
+                    "--platform",
+                    [found?.text ?? ""]
+                )
             }
         }
         guard let digests = configuration["rootfs"]?["diff_ids"]?.array?.compactMap(\.string),

@@ -45,7 +45,11 @@ struct OCILayout {
         guard let wanted = options.image else { return descriptors }
         let found = descriptors.filter { $0.names.contains { ImageName.matches($0, wanted) } }
         guard found.isEmpty else { return found }
-        throw .choice("there is no image \(printable(wanted.utf8)) in \(files.name)", "--image", descriptors.flatMap(\.names))
+        throw .choice(
+            "there is no image \(printable(wanted.utf8)) in \(files.name)",
+            "--image",
+            descriptors.flatMap(\.names)
+        )
     }
 
     private func collect(
@@ -109,7 +113,9 @@ struct OCILayout {
     private func layers(of descriptor: ImageDescriptor) throws(ImageError) -> [ImageLayer] {
         let manifest = try document(descriptor)
         guard let type = manifest["config"]?["mediaType"]?.string,
-            ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"].contains(type)
+            ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"].contains(
+                type
+            )
         else { throw .badImage(files.name, "its manifest is not an image's") }
         return try descriptors(manifest, "layers").map { (layer) throws(ImageError) in
             guard Self.isTar(layer.mediaType) else {

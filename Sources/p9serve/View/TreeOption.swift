@@ -22,6 +22,11 @@ extension CommandFailure {
             case .ENOENT, .ENOTDIR: (.notFound, nil)
             case .EACCES, .EPERM: (.permission, "Only the owner of the host's files can change what the board sees.")
             case .EEXIST: (.badInput, nil)
+            case .EOPNOTSUPP:
+                (
+                    .badInput,
+                    "Only a tree's database can hold this, as the owner of a symbolic link: name the tree with --tree DIR."
+                )
             default: (.failure, nil)
             }
         self.init(cause, "\(action) \(path): \(error.text)", advice: advice)

@@ -39,10 +39,10 @@ final class TreePaths {
 
     /// The tree of a path, the path within it, and its users' names.
     private func locate(_ path: String) throws -> (tree: FakeRootTree, path: String, names: AccountNames) {
-        let (root, rest) = try split(path)
+        let (root, rest, isTree) = try split(path)
         if let last, last.root == root { return (last.tree, rest, last.names) }
         do throws(Errno) {
-            let tree = try FakeRootTree(directory: root)
+            let tree = try FakeRootTree(directory: root, makesDatabase: isTree) { StandardError.say($0) }
             let names = AccountNames(of: tree)
             last = (root, tree, names)
             return (tree, rest, names)
@@ -51,8 +51,8 @@ final class TreePaths {
         }
     }
 
-    /// Divides a path into a tree's root and the rest.
-    private func split(_ path: String) throws -> (root: String, rest: String) {
+    /// Divides a path into a tree's root and the rest; `isTree` false if nobody has said where the tree begins.
+    private func split(_ path: String) throws -> (root: String, rest: String, isTree: Bool) {
         guard !path.isEmpty else { throw CommandFailure(.badInput, "a path must not be empty") }
         let absolute = Self.components(try Self.absolute(path))
         if let explicitRoot {
@@ -64,16 +64,16 @@ final class TreePaths {
                     advice: "Paths are the host's, such as \(explicitRoot)/etc/passwd."
                 )
             }
-            return (explicitRoot, Self.joined(absolute[root.count...]))
+            return (explicitRoot, Self.joined(absolute[root.count...]), true)
         }
         // The innermost tree that we know for one.
         for count in stride(from: absolute.count, through: 1, by: -1) {
             let root = "/" + absolute[..<count].joined(separator: "/")
-            if FakeRootTree.hasDatabase(directory: root) { return (root, Self.joined(absolute[count...])) }
+            if FakeRootTree.hasDatabase(directory: root) { return (root, Self.joined(absolute[count...]), true) }
         }
         // Labels alone say everything of a file in any other tree.
         let parent = absolute.dropLast()
-        return ("/" + parent.joined(separator: "/"), Self.joined(absolute[parent.count...]))
+        return ("/" + parent.joined(separator: "/"), Self.joined(absolute[parent.count...]), false)
     }
 
     private static func open(
