@@ -49,6 +49,7 @@ extension Ext4Volume {
         defer { ext2fs_extent_free(handle) }
 
         var next: UInt64 = 0
+        var steps = 0
         var extent = ext2fs_extent()
         var move = EXT2_EXTENT_ROOT
         while true {
@@ -56,6 +57,11 @@ extension Ext4Volume {
             move = EXT2_EXTENT_NEXT
             if code == EXT2_ET_EXTENT_NO_NEXT { return }
             try checkExtents(code, inode)
+            steps += 1
+            // An attribute's value has at most 64 KiB.
+            guard !isShared || steps <= 1024 else {
+                throw damaged("inode \(inode.number) has more extents than an attribute's value needs")
+            }
             guard extent.e_flags & UInt32(EXT2_EXTENT_FLAGS_LEAF) != 0 else {
                 let isFirstVisit = extent.e_flags & UInt32(EXT2_EXTENT_FLAGS_SECOND_VISIT) == 0
                 if isFirstVisit, !isShared { try spend(1) }

@@ -17,7 +17,7 @@ final class TreeExtraction {
     var recentHashes = RecentHashes()
     /// Names of files without content that may get it with a later name, by the path of the first.
     var emptyLinks: [[UInt8]: [[UInt8]]] = [:]
-    /// Bytes in the files so far, holes included.
+    /// Bytes in the files, attributes and symbolic links so far, holes included.
     private var totalSize: UInt64 = 0
     /// What the root gets in the end; until then only its maker may look in.
     private var rootOwner = Owner(uid: 0, gid: 0)
@@ -94,16 +94,23 @@ final class TreeExtraction {
         try manifest.append(ManifestEntry(path: [], status: status, modificationTime: time), of: tree.root.raw)
     }
 
+    private static func saturatedSum(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? UInt64.max : sum
+    }
+
     private func checkLimits(_ entry: ImageEntry, _ path: EntryPath) throws(ImageError) {
-        if let limit = options.maxEntries, summary.entries > limit {
+        if let limit = options.maxEntries, summary.entries + directories.impliedCount > limit {
             throw .refused(
                 path.description,
                 "with it there are more than the \(limit) entries allowed",
                 hint: "If the source can be trusted, allow more with --max-entries."
             )
         }
-        let (sum, overflow) = totalSize.addingReportingOverflow(entry.size)
-        totalSize = overflow ? UInt64.max : sum
+        var extra = entry.attributes.reduce(0) { $0 + UInt64($1.name.count + $1.value.count) }
+        if case .symlink(let target) = entry.body { extra += UInt64(target.count) }
+        totalSize = Self.saturatedSum(totalSize, extra)
+        totalSize = Self.saturatedSum(totalSize, entry.size)
         if let limit = options.maxSize, totalSize > limit { throw .tooLarge(path.description, limit: limit) }
     }
 
