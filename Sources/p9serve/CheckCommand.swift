@@ -57,7 +57,10 @@ struct CheckCommand: ParsableCommand {
             if json {
                 JSONValue.printDocument(
                     version: 1,
-                    [("directory", .string(directory)), ("error", .string(error.message)), ("hint", JSONValue(error.hint))]
+                    [
+                        ("directory", .string(directory)), ("error", .string(error.message)),
+                        ("hint", JSONValue(error.hint)),
+                    ]
                 )
             }
             throw CommandFailure(error.exitCause, error.message, advice: error.hint)
