@@ -31,6 +31,13 @@ extension FakeRootTree {
         }
     }
 
+    /// A list with the bits of the file's mode: a developer's chmod counts here too.
+    func accessList(_ value: [UInt8], of descriptor: CInt) throws(Errno) -> [UInt8] {
+        guard var list = AccessControlList(attribute: value) else { return value }
+        list.setModeBits(try status(of: descriptor).permissions)
+        return list.attribute
+    }
+
     private func removeAccessList(_ name: borrowing AttributeName, of descriptor: CInt) throws(Errno) {
         do throws(Errno) {
             try removeLocked(name, of: descriptor)

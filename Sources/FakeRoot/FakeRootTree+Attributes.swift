@@ -16,7 +16,10 @@ extension FakeRootTree {
     public func attribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
         do throws(Errno) {
-            return try value(of: AttributeName(board: name), descriptor, host, isLocked: false)
+            let name = try AttributeName(board: name)
+            let value = try value(of: name, descriptor, host, isLocked: false)
+            guard name.isAccessList, !name.isDefaultList else { return value }
+            return try accessList(value, of: descriptor)
         } catch .EPERM {
             throw .ENODATA
         }
@@ -29,6 +32,7 @@ extension FakeRootTree {
         isLocked: Bool
     ) throws(Errno) -> [UInt8] {
         let absence = name.absence
+        let look = metadata.look
         if let absence, cache.knows(absence, of: host) { throw .ENODATA }
         do throws(Errno) {
             if let file = try rowKey(descriptor, host), let database = metadata.database {
@@ -42,7 +46,7 @@ extension FakeRootTree {
                 try name.withCString { (name) throws(Errno) in try Self.readAttribute(name, of: descriptor) }
             }
         } catch .ENODATA {
-            if let absence { cache.remember(absence, of: host) }
+            if let absence, metadata.isUndisturbed(since: look) { cache.remember(absence, of: host) }
             throw .ENODATA
         } catch .EOPNOTSUPP {
             throw .ENODATA
@@ -130,6 +134,13 @@ extension FakeRootTree {
         }
     }
 
+    /// Moves the change time, which a row doesn't do.
+    private static func touch(_ descriptor: CInt, _ host: FileStatus) throws(Errno) {
+        // For a file chown would do, but that clears a setuid bit of the host's.
+        guard host.format != .symlink else { return try System.touchChangeTime(of: descriptor) }
+        try System.changeMode(of: descriptor, to: host.mode & 0o7777)
+    }
+
     private static let createOnly: CInt = 1
     private static let replaceOnly: CInt = 2
 
@@ -142,6 +153,7 @@ extension FakeRootTree {
     ) throws(Errno) {
         let host = try System.status(of: descriptor)
         guard Self.canCarryAttributes(host) || host.format == .symlink else { throw .EOPNOTSUPP }
+        defer { cache.forget(host) }
         if host.format == .symlink, name.isUser { throw .EPERM }
         let row = try rowKey(descriptor, host)
         if row == nil, canHold(name, host), try setOnHost(name, of: descriptor, to: value, flags: flags) { return }
@@ -158,7 +170,7 @@ extension FakeRootTree {
             if !isThere, flags & Self.replaceOnly != 0 { throw .ENODATA }
         }
         if canHold(name, host), try setOnHost(name, of: descriptor, to: value, flags: 0) {
-            if let row, try removeAttributeRow(name, of: row) { try System.touchChangeTime(of: descriptor) }
+            if let row, try removeAttributeRow(name, of: row) { try Self.touch(descriptor, host) }
             return
         }
         let file = try handle(of: descriptor, host)
@@ -175,7 +187,7 @@ extension FakeRootTree {
         if canHold(name, host) {
             try? name.withCString { (name) throws(Errno) in try System.removeAttribute(name, of: descriptor) }
         }
-        try System.touchChangeTime(of: descriptor)
+        try Self.touch(descriptor, host)
     }
 
     /// - Returns: false if the host's file has no room for it.
@@ -202,8 +214,9 @@ extension FakeRootTree {
     public func removeAttribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) {
         let name = try AttributeName(board: name)
         try labelChanges.withLock { _ throws(Errno) in
+            // That there shall be none is worth knowing even where there is none: an import may have had one.
+            defer { if name.isCapability { follow(descriptor) } }
             try removeLocked(name, of: descriptor)
-            if name.isCapability { follow(descriptor) }
         }
     }
 
@@ -212,6 +225,7 @@ extension FakeRootTree {
     func removeLocked(_ name: borrowing AttributeName, of descriptor: CInt) throws(Errno) {
         let host = try System.status(of: descriptor)
         guard Self.canCarryAttributes(host) || host.format == .symlink else { throw .EOPNOTSUPP }
+        defer { cache.forget(host) }
         var isRemoved = false
         if canHold(name, host) {
             do throws(Errno) {
@@ -227,7 +241,7 @@ extension FakeRootTree {
         }
         if let row = try rowKey(descriptor, host), try removeAttributeRow(name, of: row) {
             isRemoved = true
-            try System.touchChangeTime(of: descriptor)
+            try Self.touch(descriptor, host)
         }
         guard isRemoved else { throw .ENODATA }
     }

@@ -26,6 +26,7 @@ extension FakeRootTree {
     }
 
     func changeLocked(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
+        metadata.refreshNow()
         let (old, label) = try read(descriptor, isLocked: true)
         var status = old
         status.uid = change.uid ?? status.uid

@@ -17,6 +17,9 @@ extension FakeRootTree {
             if let label = try storedLabel(descriptor, host) {
                 if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
                 if case .standing = label.mirror { findings.append(.unfinished) }
+                if let entry = entryWithoutPrivileges(descriptor, host, label, path) {
+                    findings.append(.lostWithPrivileges(entry))
+                }
             } else if let lost = lostEntry(descriptor, host, path) {
                 findings.append(lost)
             }
@@ -60,6 +63,24 @@ extension FakeRootTree {
         else { return nil }
         let keepsPrivileges = !Self.isPrivileged(row.entry) || hasContent(of: row.entry, descriptor, host)
         return keepsPrivileges ? .lost(row.entry) : .lostWithPrivileges(row.entry)
+    }
+
+    /// What the import made a privileged program of, and is one no more: its label came back, but the content is another
+    /// one. It stays so until somebody says what the new program shall have.
+    private func entryWithoutPrivileges(
+        _ descriptor: CInt,
+        _ host: FileStatus,
+        _ label: Label,
+        _ path: [UInt8]
+    ) -> ManifestEntry? {
+        guard hasManifest, let row = expectation(path), Self.isPrivileged(row.entry), Self.fits(row.entry, host),
+            let file = try? handle(of: descriptor, host), row.file == file
+        else { return nil }
+        let setIDs: UInt32 = 0o6000
+        let hasSetIDs = label.mode & setIDs == row.entry.status.mode & setIDs
+        let capability = try? value(of: AttributeName(.capability), descriptor, host, isLocked: false)
+        let hasAll = hasSetIDs && (row.entry.capability == nil || capability != nil)
+        return hasAll || hasContent(of: row.entry, descriptor, host) ? nil : row.entry
     }
 
     /// Mends what can be: gives lost labels back, removes what is no label, lifts modes to the floor, completes what was

@@ -79,17 +79,9 @@ extension FakeRootTree {
                 modificationTime: status.host.modificationTime
             )
             entry.capability = capability
-            if status.kind == .symlink { entry.linkTarget = (try? Self.target(of: descriptor)) ?? [] }
+            if status.kind == .symlink { entry.linkTarget = (try? System.linkTarget(of: descriptor)) ?? [] }
             try database.setEntries([Manifest.Row(entry: entry, file: file)])
         }
-    }
-
-    private static func target(of descriptor: CInt) throws(Errno) -> [UInt8] {
-        var target = [UInt8](repeating: 0, count: 4096)
-        let size = try target.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
-            try System.readLink(descriptor, into: UnsafeMutableRawBufferPointer(bytes))
-        }
-        return Array(target[..<size])
     }
 
     /// After a change of owner, mode or capability.
@@ -102,9 +94,17 @@ extension FakeRootTree {
         let capability = try? value(of: name, descriptor, host, isLocked: true)
         withManifest { database throws(MetadataError) in
             // A file with several names has several rows; one with a single name may have a row from where it was once.
-            let rows = try database.entries(of: file).filter { $0.entry.path == path || host.linkCount > 1 }
+            var rows = try database.entries(of: file).filter { $0.entry.path == path || host.linkCount > 1 }
+            // A copy with its label (cp -a, rsync -X) has taken the place of the import's file: the row is its own now.
+            if host.linkCount > 0, !rows.contains(where: { $0.entry.path == path }), var row = try database.entry(path)
+            {
+                row.file = nil
+                rows.append(row)
+            }
             var changed: [Manifest.Row] = []
-            for var row in rows where row.entry.status != status.label || row.entry.capability != capability {
+            for var row in rows
+            where row.file != file || row.entry.status != status.label || row.entry.capability != capability {
+                row.file = file
                 row.entry.status = status.label
                 row.entry.capability = capability
                 changed.append(row)
@@ -131,8 +131,8 @@ extension FakeRootTree {
         else { return }
         var isMoved = false
         withManifest { database throws(MetadataError) in
-            let moving = try database.pathsOfExpectations(beneath: old)
             guard try database.hasEntries(old) else { return }
+            let moving = try database.pathsOfExpectations(beneath: old)
             try database.moveEntries(from: old, to: new)
             isMoved = true
             expect(moving.map { new + $0.dropFirst(old.count) })

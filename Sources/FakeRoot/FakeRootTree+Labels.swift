@@ -7,6 +7,7 @@ extension FakeRootTree {
     /// - Parameter isLocked: the caller holds `labelChanges`.
     func read(_ descriptor: CInt, isLocked: Bool) throws(Errno) -> (status: BoardStatus, label: Label?) {
         let sequence = changeSequence.load(ordering: .acquiring)
+        let look = metadata.look
         let host = try System.status(of: descriptor)
         if let label = cache.label(of: host) { return (BoardStatus(host: host, label: label), label) }
         do throws(Errno) {
@@ -14,7 +15,7 @@ extension FakeRootTree {
             // The two readings may belong to different moments of a change.
             let isOneMoment = isLocked || sequence & 1 == 0 && changeSequence.load(ordering: .acquiring) == sequence
             if isOneMoment, label.map({ !BoardStatus.isAdopted(host, $0) }) ?? true {
-                cache.remember(label, of: host)
+                if metadata.isUndisturbed(since: look) { cache.remember(label, of: host) }
                 return (BoardStatus(host: host, label: label), label)
             }
         } catch .EACCES {
@@ -31,6 +32,7 @@ extension FakeRootTree {
 
     /// Reads mode and label until two readings agree: another process may be changing both.
     private func readTwice(_ descriptor: CInt) throws(Errno) -> (status: BoardStatus, label: Label?) {
+        let look = metadata.look
         var last: (host: FileStatus, label: Label?)?
         for _ in 0..<100 {
             let host = try System.status(of: descriptor)
@@ -43,7 +45,7 @@ extension FakeRootTree {
             if let last, last.host.mode == host.mode, last.host.changeTime == host.changeTime, last.label == label,
                 last.label?.mirror == label?.mirror
             {
-                cache.remember(label, of: host)
+                if metadata.isUndisturbed(since: look) { cache.remember(label, of: host) }
                 return (BoardStatus(host: host, label: label), label)
             }
             last = (host, label)
@@ -116,9 +118,12 @@ extension FakeRootTree {
         on descriptor: CInt,
         keepsLabel: Bool = false
     ) throws(Errno) {
-        beginChange()
-        defer { endChange() }
         let host = status.host
+        beginChange()
+        defer {
+            cache.forget(host)
+            endChange()
+        }
         // Under a manifest a missing label means a lost one.
         let keeps = keepsLabel || status.needsLabel || old != nil && hasManifest
         guard host.format != .symlink else {

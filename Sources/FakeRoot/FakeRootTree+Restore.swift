@@ -18,16 +18,23 @@ extension FakeRootTree {
         guard label == nil, host.linkCount > 0, let path = try? manifestPath(of: descriptor),
             let row = expectation(path), let file = try? handle(of: descriptor, host),
             Self.fits(row.entry, host), isLost(row, file, descriptor, host), let database = metadata.database
-        else { return cache.remember(.nothingLost, of: host) }
+        else {
+            // Unless the database could not be asked.
+            if metadata.problem == nil { cache.remember(.nothingLost, of: host) }
+            return
+        }
 
         var entry = row.entry
         let isPrivileged = Self.isPrivileged(entry)
         let isSame = !isPrivileged || hasContent(of: entry, descriptor, host)
         if !isSame { entry = Self.unprivileged(entry) }
-        guard (try? give(entry, descriptor)) != nil else { return }
+        // Only to what was looked at, not to what somebody has made of it meanwhile.
+        guard let now = try? System.status(of: descriptor), now.changeTime == host.changeTime, now.linkCount > 0,
+            (try? give(entry, descriptor)) != nil
+        else { return }
         var found = row
         found.file = file
-        _ = try? metadata.reporting { () throws(MetadataError) in try database.setEntries([found]) }
+        _ = try? metadata.reporting { () throws(MetadataError) in try database.setFile(file, of: row) }
         if !isSame { setUnfinished(found) }
         if !isSame, Self.isFinished(host) { complete(found, descriptor, host) }
     }
@@ -67,7 +74,10 @@ extension FakeRootTree {
 
     private func setUnfinished(_ row: Manifest.Row) {
         guard let file = row.file else { return }
-        unfinishedCopies.withLock { if $0.count < Self.maxUnfinished { $0[file] = row } }
+        unfinishedCopies.withLock {
+            if $0.count >= Self.maxUnfinished, let some = $0.keys.first { $0[some] = nil }
+            $0[file] = row
+        }
     }
 
     /// Gives the privileges back once the content is whole, or tells the user that it is another one.

@@ -74,9 +74,20 @@ final class StatusCache: Sendable {
         remember(fact, of: host, nil)
     }
 
+    /// After a change of our own: where the change time is coarse it need not have moved.
+    func forget(_ host: FileStatus) {
+        let place = place(host)
+        shards[place.shard].slots.withLock { slots in
+            let slot = slots[place.slot]
+            if slot.inode == host.inode, slot.device == host.device { slots[place.slot] = Slot() }
+        }
+    }
+
     private func remember(_ fact: Facts, of host: FileStatus, _ label: Label?) {
+        // Some file systems count whole seconds: ext4 with inodes of 128 bytes, ext3.
+        let settling = host.changeTime.nanoseconds == 0 ? Self.settling + 2_000_000_000 : Self.settling
         let changed = host.changeTime.seconds &* 1_000_000_000 &+ Int64(host.changeTime.nanoseconds)
-        guard System.fileClock &- changed > Self.settling else { return }
+        guard System.fileClock &- changed > settling else { return }
         let place = place(host)
         shards[place.shard].slots.withLock { slots in
             if !slots[place.slot].isOf(host) {

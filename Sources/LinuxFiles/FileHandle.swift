@@ -105,6 +105,12 @@ extension System {
             var handle = FileHandle(.kernel, fileSystem: fileSystem)
             handle.append(UInt64(UInt32(bitPattern: type)), bytes: 4)
             for index in 0..<Int(size) { handle.append(bytes[index]) }
+            // FILEID_INO64_GEN with generation 0 is no more than the inode number, as on hostfs.
+            let hasGeneration = type != 0x81 || size < 12 || (8..<12).contains { bytes[$0] != 0 }
+            if !hasGeneration {
+                handle.append(UInt64(bitPattern: status.birthTime.seconds), bytes: 8)
+                handle.append(UInt64(status.birthTime.nanoseconds), bytes: 4)
+            }
             return handle
         }
         var handle = FileHandle(.inodeAndBirth, fileSystem: fileSystem)

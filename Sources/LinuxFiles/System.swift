@@ -55,7 +55,8 @@ public enum System {
     /// within.
     ///
     /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
-    public static func open(inRoot directory: CInt, _ path: String, _ flags: OpenMode) throws(Errno) -> OwnedDescriptor {
+    public static func open(inRoot directory: CInt, _ path: String, _ flags: OpenMode) throws(Errno) -> OwnedDescriptor
+    {
         let bytes = Array(path.utf8CString)
         return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
             guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }

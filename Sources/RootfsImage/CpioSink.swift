@@ -25,11 +25,17 @@ final class CpioSink: EntrySink {
     private var lastNumber: UInt32 = 0
     private var linked: [[UInt8]: Node] = [:]
 
+    /// The name of the entry that ends an archive.
+    private static let trailer = Array("TRAILER!!!".utf8)
+
     init(_ output: any ByteOutput) {
         self.output = BufferedOutput(output)
     }
 
     func add(_ entry: ImageEntry, content: FileReader?) throws(ImageError) {
+        guard entry.path != Self.trailer else {
+            throw .refused(printable(entry.path), "in a cpio archive this name is the archive's end")
+        }
         let lists = entry.attributes.count {
             $0.name == AccessControlList.accessName || $0.name == AccessControlList.defaultName
         }
@@ -105,8 +111,7 @@ final class CpioSink: EntrySink {
 
     /// With the entry that ends an archive, filled up to a block of 512 bytes.
     func finish() throws(ImageError) {
-        let name = Array("TRAILER!!!".utf8)
-        let end = ImageEntry(path: name, body: .special(.pipe), permissions: 0)
+        let end = ImageEntry(path: Self.trailer, body: .special(.pipe), permissions: 0)
         let node = Node(number: 0, mode: 0, device: (0, 0), linkCount: 1, target: [], restOfNames: 0)
         try writeHeader(end, node, size: 0)
         try output.pad(to: 512)

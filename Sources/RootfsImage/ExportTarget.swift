@@ -206,12 +206,13 @@ struct ExportTarget: ~Copyable {
                     }
                 }
             }
-            if existing == .layout { try System.removeTree(at: parent.raw, name) }
         } catch .EEXIST, .ENOTEMPTY, .ENOTDIR, .EISDIR {
             throw Self.alreadyThere(path, hint: "Somebody else made it during the export. Choose another name.")
         } catch {
             throw ImageError("can't move the finished export to \(path)", error)
         }
+        // The old layout, under the name that the new one had: the export is there, and the next one tries again.
+        if existing == .layout { try? System.removeTree(at: parent.raw, name) }
     }
 
     /// Removes it.

@@ -142,7 +142,9 @@ final class SourceOpener {
         let isDocker = try files.exists("manifest.json")
         guard options.kind == .docker ? isDocker : isOCI || isDocker && options.kind != .oci else { return nil }
         kind = isOCI && options.kind != .docker ? .oci : .docker
-        let layers = kind == .oci ? try OCILayout(files, options).layers() : try DockerLayout(files, options).layers()
+        let layers =
+            kind == .oci
+            ? try OCILayout(files, options, cancellation).layers() : try DockerLayout(files, options).layers()
         return try LayerSource(files, layers, cancellation)
     }
 

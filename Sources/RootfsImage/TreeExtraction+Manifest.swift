@@ -30,7 +30,7 @@ extension TreeExtraction {
             ),
             of: file
         )
-        if let hash { recentHashes.insert(hash, inode: host.inode) }
+        recentHashes.set(hash, inode: host.inode)
     }
 
     private static let capability = Array("security.capability".utf8)
@@ -48,17 +48,17 @@ extension TreeExtraction {
             modificationTime: status.host.modificationTime,
             hash: hash
         )
+        if let hash { recentHashes.set(hash, inode: status.host.inode) }
         if isFile, hash == nil { entry.hash = try knownHash(file, status.host) }
         entry.capability = try capability(of: file, status)
         try manifest.append(entry, of: file)
         guard status.host.size == 0 || hash != nil else { return }
         // What cpio has told of the same file under other names was said of a file without content.
-        let others = emptyLinks[target.bytes] ?? [target.bytes]
         guard hash != nil else {
-            emptyLinks[target.bytes] = others + [path.bytes]
+            emptyLinks[target.bytes, default: [target.bytes]].append(path.bytes)
             return
         }
-        for other in others where other != path.bytes {
+        for other in emptyLinks[target.bytes] ?? [target.bytes] where other != path.bytes {
             entry.path = other
             try manifest.append(entry, of: file)
         }
@@ -90,7 +90,7 @@ extension TreeExtraction {
             offset += Int64(count)
         }
         let digest = hash.finish()
-        recentHashes.insert(digest, inode: host.inode)
+        recentHashes.set(digest, inode: host.inode)
         return digest
     }
 
@@ -109,7 +109,10 @@ extension TreeExtraction {
     }
 
     /// Forgets a path and all beneath it.
-    func removed(_ path: [UInt8]) throws(Errno) { try manifest?.remove(path) }
+    func removed(_ path: [UInt8]) throws(Errno) {
+        emptyLinks[path] = nil
+        try manifest?.remove(path)
+    }
 }
 
 /// Hashes of the files made last, by inode number.
@@ -120,9 +123,18 @@ struct RecentHashes {
     private var order: [UInt64] = []
     private var next = 0
 
-    func hash(ofInode inode: UInt64) -> [UInt8]? { hashes[inode] }
+    func hash(ofInode inode: UInt64) -> [UInt8]? {
+        guard let hash = hashes[inode], !hash.isEmpty else { return nil }
+        return hash
+    }
 
-    mutating func insert(_ hash: [UInt8], inode: UInt64) {
+    /// - Parameter hash: nil if it is not known: what another file of that number had does not hold any more.
+    mutating func set(_ hash: [UInt8]?, inode: UInt64) {
+        guard let hash else {
+            // Its place in the order stays, and goes with it.
+            if hashes[inode] != nil { hashes[inode] = [] }
+            return
+        }
         guard hashes.updateValue(hash, forKey: inode) == nil else { return }
         if order.count < Self.count {
             order.append(inode)

@@ -162,7 +162,10 @@ final class TreeExtraction {
         guard !path.isRoot else {
             rootOwner = entry.owner
             rootPermissions = entry.permissions
-            try system { () throws(Errno) in try setAttributes(of: tree.root.raw, from: entry) }
+            try system { () throws(Errno) in
+                try removeAttributes(of: tree.root.raw)
+                try setAttributes(of: tree.root.raw, from: entry)
+            }
             if let time = entry.modificationTime { directories.setRootTime(time) }
             return
         }
@@ -182,10 +185,7 @@ final class TreeExtraction {
             do throws(Errno) {
                 let change = OwnerAndMode(uid: owner.uid, gid: owner.gid, permissions: entry.permissions)
                 try tree.change(existing.raw, change)
-                // The later entry's are all that it has.
-                for name in try tree.attributeNames(of: existing.raw).split(separator: 0) {
-                    try tree.removeAttribute(Array(name).span.bytes, of: existing.raw)
-                }
+                try removeAttributes(of: existing.raw)
             } catch {
                 throw .system(error)
             }
@@ -196,6 +196,13 @@ final class TreeExtraction {
         }
         summary.directories += 1
         return try open(path)
+    }
+
+    /// The later entry's are all that a directory has.
+    private func removeAttributes(of directory: CInt) throws(Errno) {
+        for name in try tree.attributeNames(of: directory).split(separator: 0) {
+            try tree.removeAttribute(Array(name).span.bytes, of: directory)
+        }
     }
 
     private func makeSymlink(_ path: EntryPath, _ entry: ImageEntry, _ target: [UInt8]) throws(Failure) {

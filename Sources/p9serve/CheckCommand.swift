@@ -55,13 +55,11 @@ struct CheckCommand: ParsableCommand {
         } catch {
             line.clear()
             if json {
-                JSONValue.printDocument(
-                    version: 1,
-                    [
-                        ("directory", .string(directory)), ("error", .string(error.message)),
-                        ("hint", JSONValue(error.hint)),
-                    ]
-                )
+                let members: [(key: String, value: JSONValue)] = [
+                    ("directory", .string(directory)), ("error", .string(error.message)),
+                    ("hint", JSONValue(error.hint)),
+                ]
+                JSONValue.printDocument(version: 1, members)
             }
             throw CommandFailure(error.exitCause, error.message, advice: error.hint)
         }

@@ -74,6 +74,8 @@ check "what has another content goes without its setuid bit" "$(user "$p9serve" 
     "mode    0755 -rwxr-xr-x"
 check "what has the same gets it back" "$(user "$p9serve" stat tree/bin/su | grep -o 'mode .*')" "mode    4755 -rwsr-xr-x"
 check "a device is one again" "$(user "$p9serve" stat tree/dev/null | grep -o 'device 1, 3')" "device 1, 3"
+check "which is said until somebody decides" "$(findings)" "privileges_lost bin/sudo 1"
+user "$p9serve" chmod u-s tree/bin/sudo
 check "the tree is clean then" "$(findings)" "nothing 0"
 
 import

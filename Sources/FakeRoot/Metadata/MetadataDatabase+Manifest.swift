@@ -56,6 +56,17 @@ extension MetadataDatabase {
         }
     }
 
+    /// Notes which file is at a row's path now, unless somebody else has changed the row meanwhile.
+    func setFile(_ file: FileHandle, of row: Manifest.Row) throws(MetadataError) {
+        try lock.withLock { _ throws(MetadataError) in
+            let statement = try connection.prepare("UPDATE manifest SET handle = ?2 WHERE path = ?1 AND handle IS ?3")
+            statement.bind(1, row.entry.path)
+            statement.bind(2, file)
+            if let old = row.file { statement.bind(3, old) } else { statement.bindNull(3) }
+            try statement.run(connection)
+        }
+    }
+
     func entry(_ path: [UInt8]) throws(MetadataError) -> Manifest.Row? {
         try lock.withLock { _ throws(MetadataError) in
             defer { statements.readEntry.reset() }
@@ -91,17 +102,18 @@ extension MetadataDatabase {
     /// - Parameter top: only this path and those beneath it.
     func pathsOfExpectations(beneath top: [UInt8]? = nil) throws(MetadataError) -> [[UInt8]] {
         try lock.withLock { _ throws(MetadataError) in
+            // Without the range of paths for all: the planner would scan the table for a single path, too.
+            let range = top == nil ? "" : "(path = ?1 OR path > ?2 AND path < ?3) AND"
             let statement = try connection.prepare(
                 """
-                SELECT path FROM manifest WHERE (capability IS NOT NULL OR uid <> 0 OR gid <> 0
+                SELECT path FROM manifest WHERE \(range) (capability IS NOT NULL OR uid <> 0 OR gid <> 0
                 OR kind NOT IN ('file', 'dir', 'symlink')
                 OR kind = 'file' AND (mode > 511 OR mode & 384 <> 384)
                 OR kind = 'dir' AND (mode > 511 OR mode & 448 <> 448))
-                AND (?1 IS NULL OR path = ?1 OR path > ?2 AND path < ?3)
                 """
             )
-            statement.bind(1, top)
             if let top {
+                statement.bind(1, top)
                 statement.bind(2, top + [UInt8(ascii: "/")])
                 statement.bind(3, top + [UInt8(ascii: "/") + 1])
             }

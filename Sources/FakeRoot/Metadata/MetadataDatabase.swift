@@ -102,6 +102,8 @@ final class MetadataDatabase: @unchecked Sendable {  // the connection and its s
         guard try !isBlank(connection) else { throw MetadataError(.blank, "\(path) is empty", errno: .EIO) }
         try check(connection, path)
         try connection.execute("PRAGMA synchronous = NORMAL")
+        // A schema that somebody else has made must not run anything.
+        try connection.execute("PRAGMA trusted_schema = OFF")
         return connection
     }
 

@@ -38,6 +38,8 @@ final class MetadataStore: Sendable {
     private let content = Atomic<UInt8>(0)
     /// In milliseconds, by the monotonic clock.
     private let lastLook = Atomic<UInt64>(0)
+    /// Odd while another process' changes are being taken in.
+    private let lookSequence = Atomic<UInt32>(0)
     /// What the last link of was removed while it may still be open.
     private let orphans = Mutex(Orphans())
 
@@ -70,7 +72,9 @@ final class MetadataStore: Sendable {
             let status = try System.status(of: root)
             rootDevice = status.device
             rootOwner = status.uid
-            rootHandle = try System.fileHandle(of: root, status)
+            // The root of one file system has the same handle as that of the next.
+            let fileSystem = System.isMountRoot(root) ? try System.fileSystemStatus(of: root).id : nil
+            rootHandle = try System.fileHandle(of: root, status, fileSystem: fileSystem)
         } catch {
             throw MetadataError(.system, "can't identify the tree's directory: \(error.text)", errno: error)
         }
@@ -280,7 +284,8 @@ final class MetadataStore: Sendable {
     private func load(_ state: inout State) throws(MetadataError) {
         var new = Filters()
         if let database = state.database {
-            state.dataVersion = try database.dataVersion
+            // Before the rows: what comes while they are read is seen at the next look. And it counts only if all were.
+            let version = try database.dataVersion
             try database.forEachHandle(
                 label: { fingerprint, isSymlink in
                     if isSymlink { new.symlinks.insert(fingerprint) } else { new.nodes.insert(fingerprint) }
@@ -291,6 +296,7 @@ final class MetadataStore: Sendable {
                 new.hasManifest = true
                 for path in try database.pathsOfExpectations() { new.expect(path) }
             }
+            state.dataVersion = version
         }
         filters.withLock { filters in
             filters = new
@@ -320,7 +326,21 @@ final class MetadataStore: Sendable {
         return Content(rawValue: content.load(ordering: .acquiring))
     }
 
+    /// To be asked for before the rows of a file are, and given to `isUndisturbed` afterwards.
+    var look: UInt32 { lookSequence.load(ordering: .acquiring) }
+
+    /// Whether what was read since then is what a later reading gives as well, as far as other processes' changes go.
+    func isUndisturbed(since look: UInt32) -> Bool { look & 1 == 0 && look == self.look }
+
+    /// Takes in other processes' changes now, for whoever is about to change what it has read.
+    func refreshNow() {
+        guard database != nil else { return }
+        refresh()
+    }
+
     private func refresh() {
+        lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        defer { lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing) }
         _ = try? reporting { () throws(MetadataError) in
             try state.withLock { state throws(MetadataError) in
                 if let database = state.database {

@@ -163,6 +163,7 @@ struct ConversionInPlace {
             let temporary = try ImageError.attempt(action) { () throws(Errno) in
                 try FileName("\(Self.temporaryPrefix)new")
             }
+            try removeLeftover(temporary, in: directory.raw, action)
             try make(file, as: temporary, in: directory.raw, writer)
             try ImageError.attempt(action) { () throws(Errno) in
                 try temporary.withCString { (temporary) throws(Errno) in
@@ -177,6 +178,19 @@ struct ConversionInPlace {
         }
         try ImageError.attempt(action) { () throws(Errno) in
             try System.setTimes(of: directory.raw, access: .keep, modification: .to(before.modificationTime))
+        }
+    }
+
+    /// Of a conversion that was killed before the rename; the walk may come to it only later.
+    private func removeLeftover(
+        _ temporary: borrowing FileName,
+        in directory: CInt,
+        _ action: String
+    ) throws(ImageError) {
+        try ImageError.attempt(action) { () throws(Errno) in
+            do throws(Errno) {
+                try System.removeTree(at: directory, temporary)
+            } catch .ENOENT {}
         }
     }
 

@@ -25,7 +25,8 @@ final class LayerSource: EntrySource {
                     "\(printable(layer.path.utf8)) has \(size) bytes and not \(layer.size ?? 0)"
                 )
             }
-            total += size
+            let (sum, overflow) = total.addingReportingOverflow(size)
+            total = overflow ? UInt64.max : sum
         }
         bytesTotal = total
     }

@@ -4,13 +4,18 @@
 struct OCILayout {
     private static let maxNesting = 4
     private static let maxManifests = 1000
+    /// Of all indexes together, also those that are passed over.
+    private static let maxDescriptors = 10_000
+    private static let maxLayers = 4096
 
     private let files: any LayoutFiles
     private let options: ImportOptions
+    private let cancellation: Cancellation
 
-    init(_ files: any LayoutFiles, _ options: ImportOptions) {
+    init(_ files: any LayoutFiles, _ options: ImportOptions, _ cancellation: Cancellation) {
         self.files = files
         self.options = options
+        self.cancellation = cancellation
     }
 
     private struct Candidate {
@@ -20,17 +25,24 @@ struct OCILayout {
         var name: String?
     }
 
+    /// What an index and those in it have told so far.
+    private struct Collected {
+        var candidates: [Candidate] = []
+        var digests: Set<String> = []
+        var descriptors = 0
+    }
+
     /// The layers of the one image that is asked for, the lowest first.
     func layers() throws(ImageError) -> [ImageLayer] {
         let layout = try files.document("oci-layout")
         guard layout["imageLayoutVersion"]?.string?.hasPrefix("1.") == true else {
             throw .badImage(files.name, "oci-layout has another version than 1")
         }
-        var candidates: [Candidate] = []
+        var collected = Collected()
         for descriptor in try named(descriptors(files.document("index.json"), "manifests")) {
-            try collect(descriptor, name: descriptor.names.first, nesting: 0, into: &candidates)
+            try collect(descriptor, name: descriptor.names.first, nesting: 0, into: &collected)
         }
-        return try layers(of: choose(candidates).descriptor)
+        return try layers(of: choose(collected.candidates).descriptor)
     }
 
     private func descriptors(_ document: JSONDocument, _ member: String) throws(ImageError) -> [ImageDescriptor] {
@@ -56,22 +68,27 @@ struct OCILayout {
         _ descriptor: ImageDescriptor,
         name: String?,
         nesting: Int,
-        into candidates: inout [Candidate]
+        into collected: inout Collected
     ) throws(ImageError) {
-        guard !descriptor.isAttestation else { return }
-        guard candidates.count < Self.maxManifests, nesting < Self.maxNesting else {
+        guard !cancellation.isRequested else { throw ImageError(.cancelled, "the import was cancelled") }
+        collected.descriptors += 1
+        guard collected.descriptors <= Self.maxDescriptors, collected.candidates.count < Self.maxManifests,
+            nesting < Self.maxNesting
+        else {
             throw .badImage(files.name, "it has too many manifests, or they are nested too deep")
         }
+        // What an index names a second time has nothing new in it.
+        guard !descriptor.isAttestation, collected.digests.insert(descriptor.digest).inserted else { return }
         if descriptor.isIndex {
             for inner in try descriptors(document(descriptor), "manifests") {
-                try collect(inner, name: name, nesting: nesting + 1, into: &candidates)
+                try collect(inner, name: name, nesting: nesting + 1, into: &collected)
             }
-        } else if !candidates.contains(where: { $0.descriptor.digest == descriptor.digest }) {
+        } else {
             // Without a media type it can be nothing else.
             guard descriptor.isManifest || descriptor.mediaType.isEmpty else { return }
             var platform = descriptor.platform
             if platform == nil { platform = try self.platform(of: descriptor) }
-            candidates.append(Candidate(descriptor: descriptor, platform: platform, name: name))
+            collected.candidates.append(Candidate(descriptor: descriptor, platform: platform, name: name))
         }
     }
 
@@ -117,7 +134,11 @@ struct OCILayout {
                 type
             )
         else { throw .badImage(files.name, "its manifest is not an image's") }
-        return try descriptors(manifest, "layers").map { (layer) throws(ImageError) in
+        let layers = try descriptors(manifest, "layers")
+        guard layers.count <= Self.maxLayers else {
+            throw .badImage(files.name, "its image has more than \(Self.maxLayers) layers")
+        }
+        return try layers.map { (layer) throws(ImageError) in
             guard Self.isTar(layer.mediaType) else {
                 let type = printable(layer.mediaType.utf8)
                 throw .badImage(files.name, "a layer has the type \(type), which can't be read")
