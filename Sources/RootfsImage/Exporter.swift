@@ -22,6 +22,8 @@ public struct Exporter {
         public var replacesTarget = false
         /// Whether it is an error that the format can't hold something of the tree.
         public var isStrict = false
+        /// Whether a directory with another tool's metadata is taken for what the host's files say.
+        public var acceptsForeignDirectory = false
         /// See `Exclusions`.
         public var exclusions: [String] = []
         /// Seconds since 1970: no file's modification time is later, and it is the time of making where a format has
@@ -67,6 +69,7 @@ public struct Exporter {
         let start = ContinuousClock.now
         let kind = try targetKind()
         let mask = System.currentUmask
+        try TreeArgument.verify(directory, isForeignAccepted: options.acceptsForeignDirectory)
         let tree = try openTree()
         let walk = walk(tree)
         try walk.survey()

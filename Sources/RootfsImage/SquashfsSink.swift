@@ -127,7 +127,7 @@ final class SquashfsSink: EntrySink {
             _ = try System.write(file, bytes.span.bytes, at: end + Int64(count))
             return nil
         } catch {
-            return [.ENOSPC, .EDQUOT, .EFBIG].contains(error) ? error : nil
+            return [.ENOSPC, .EDQUOT].contains(error) ? error : nil
         }
     }
 }

@@ -113,7 +113,6 @@ struct ExportCommand: ParsableCommand {
         let events = EventStream(isEnabled: json, onStandardError: target == "-")
         events.send("start", [("command", "export"), ("directory", .string(directory)), ("target", .string(target))])
         do throws(ImageError) {
-            try TreeArgument.verify(directory, isForeignAccepted: asIs)
             let summary = try exporter.run { progress in
                 line.show { progress.state(seconds: line.seconds) }
                 events.sendProgress { progress.members }
@@ -141,6 +140,7 @@ struct ExportCommand: ParsableCommand {
         options.level = level
         options.replacesTarget = force
         options.isStrict = strict
+        options.acceptsForeignDirectory = asIs
         options.exclusions = exclude
         options.sourceDateEpoch = try SourceDateEpoch.fromEnvironment()
         options.platform = platform
