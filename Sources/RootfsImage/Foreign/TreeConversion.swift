@@ -189,6 +189,8 @@ public struct TreeConversion {
         to output: String
     ) throws(ImageError) -> ConversionSummary {
         let source = try ForeignDirectorySource(directory, from, metadata: metadata)
+        let file = newMetadataFile(output)
+        let hadFile = file.map(Self.exists) ?? false
         let staging = try StagingDirectory.make(for: output)
         do throws(ImageError) {
             var summary = try fill(staging.directory.raw, source, from)
@@ -210,8 +212,25 @@ public struct TreeConversion {
             return summary
         } catch {
             staging.discard()
+            if let file, !hadFile { removeMetadata(file) }
             throw error
         }
+    }
+
+    private static func exists(_ path: String) -> Bool { (try? System.open(path, [.path, .noFollow])) != nil }
+
+    /// Removes what a copy that came to nothing has left beside it, and the directory made for it if that is empty.
+    private func removeMetadata(_ file: String) {
+        func remove(_ path: String, isDirectory: Bool) {
+            let path = Array(path.utf8CString)
+            path.withUnsafeBufferPointer { path in
+                guard let path = path.baseAddress else { return }
+                try? System.unlink(at: System.atCurrentDirectory, path, isDirectory: isDirectory)
+            }
+        }
+        for suffix in ["", "-journal", "-wal", "-shm", ".converting"] { remove(file + suffix, isDirectory: false) }
+        guard options.to == .pseudo, options.newMetadata == nil, let slash = file.lastIndex(of: "/") else { return }
+        remove(String(file[..<slash]), isDirectory: true)
     }
 
     private func fill(

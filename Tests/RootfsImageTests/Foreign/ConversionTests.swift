@@ -294,6 +294,34 @@ import Testing
     }
 
     /// Stopped after each number of steps, and taken up again: the end is always the same.
+    @Test(arguments: [MetadataKind.pseudo, .deviceTable]) func interruptedCopyLeavesNothing(_ kind: MetadataKind) throws
+    {
+        let fixture = try ForeignFixture()
+        try make(fixture)
+        let before = try fixture.host.names()
+        var limit = 1
+        while true {
+            let cancellation = Cancellation()
+            var options = TreeConversion.Options(to: kind)
+            options.output = fixture.host.file("copy")
+            var steps = 0
+            let conversion = TreeConversion(fixture.host.file("root"), options, cancellation: cancellation) { _, _ in
+                steps += 1
+                if steps == limit { cancellation.request() }
+            }
+            do throws(ImageError) {
+                _ = try conversion.run()
+                break
+            } catch {
+                #expect(error.code == .cancelled, "\(error)")
+                #expect(try fixture.host.names() == before, "\(limit)")
+            }
+            limit += 2
+        }
+        #expect(limit > 10)
+        #expect(try fixture.host.names().contains("copy"))
+    }
+
     @Test(arguments: [MetadataKind.rsync, .pseudo, .overrideStat]) func interruptedAnywhereIsFinished(
         _ kind: MetadataKind
     ) throws {
