@@ -34,6 +34,10 @@ extension TreeExtraction {
                     + "    --strip-absolute"
             )
         }
+        // chown(2) takes this number for "leave it".
+        guard entry.owner.uid != UInt32.max, entry.owner.gid != UInt32.max else {
+            throw .refused(printable(entry.path), "its owner or group is no number that Linux has")
+        }
         guard !path.isRoot || entry.body == .directory else {
             throw .refused(printable(entry.path), "the root must be a directory")
         }
