@@ -1,7 +1,7 @@
 """What import and labels cost, in pairs: import_speed.py P9SERVE DIRECTORY DEBIAN.tar.
 
 Works in DIRECTORY, as the user who runs it. Both sides of a pair run one after the other, in changing order, and medians are
-compared; one that is over its limit is measured once more, since other programs run too.
+compared; one that is over its limit is measured up to twice more, since other programs run too.
 """
 
 import os
@@ -43,7 +43,7 @@ def compare(pairs, first, second):
 
 def judge(name, limit, pairs, first, second, unit, factor):
     ratios = []
-    for _ in range(2):
+    for _ in range(3):
         one, other = compare(pairs, first, second)
         ratios.append(one / other)
         print(f"    # {name}: {one * factor:.2f} {unit} against {other * factor:.2f} {unit}, medians of {pairs} pairs")
