@@ -1,5 +1,6 @@
 import CommandSupport
 import LinuxFiles
+import RootfsImage
 
 /// The events of `--json`: one object in a line each, as they happen; the keys "version" and "event" first.
 final class EventStream {
@@ -23,6 +24,20 @@ final class EventStream {
         text.withUTF8 { text in
             try? System.send(onStandardError ? 2 : 1, UnsafeRawBufferPointer(text))
         }
+    }
+
+    /// Sends the last event of work that failed.
+    /// - Returns: what the command ends with.
+    func failure(_ error: ImageError) -> CommandFailure {
+        let cause = error.exitCause
+        send(
+            "error",
+            [
+                ("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)),
+                ("hint", JSONValue(error.hint)),
+            ]
+        )
+        return CommandFailure(cause, error.message, advice: error.hint)
     }
 
     /// At most one a second.

@@ -121,15 +121,7 @@ struct ExportCommand: ParsableCommand {
             report(summary, events)
         } catch {
             line.clear()
-            let cause = error.exitCause
-            events.send(
-                "error",
-                [
-                    ("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)),
-                    ("hint", .init(error.hint)),
-                ]
-            )
-            throw CommandFailure(cause, error.message, advice: error.hint)
+            throw events.failure(error)
         }
     }
 

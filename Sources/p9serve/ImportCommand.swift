@@ -107,15 +107,7 @@ struct ImportCommand: ParsableCommand {
             ImportReport(summary, source: source, directory: directory).write(isQuiet: quiet || json, events)
         } catch {
             line.clear()
-            let cause = error.exitCause
-            events.send(
-                "error",
-                [
-                    ("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)),
-                    ("hint", .init(error.hint)),
-                ]
-            )
-            throw CommandFailure(cause, error.message, advice: error.hint)
+            throw events.failure(error)
         }
     }
 
