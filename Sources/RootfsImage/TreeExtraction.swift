@@ -69,6 +69,7 @@ final class TreeExtraction {
         } catch {
             throw importError(error, path)
         }
+        try checkCount(path)
         onProgress(summary.contentBytes)
     }
 
@@ -100,6 +101,16 @@ final class TreeExtraction {
     }
 
     private func checkLimits(_ entry: ImageEntry, _ path: EntryPath) throws(ImageError) {
+        try checkCount(path)
+        var extra = entry.attributes.reduce(0) { $0 + UInt64($1.name.count + $1.value.count) }
+        if case .symlink(let target) = entry.body { extra += UInt64(target.count) }
+        totalSize = Self.saturatedSum(totalSize, extra)
+        totalSize = Self.saturatedSum(totalSize, entry.size)
+        if let limit = options.maxSize, totalSize > limit { throw .tooLarge(path.description, limit: limit) }
+    }
+
+    /// Entries, and the directories that they lie in without the source saying so.
+    private func checkCount(_ path: EntryPath) throws(ImageError) {
         if let limit = options.maxEntries, summary.entries + directories.impliedCount > limit {
             throw .refused(
                 path.description,
@@ -107,11 +118,6 @@ final class TreeExtraction {
                 hint: "If the source can be trusted, allow more with --max-entries."
             )
         }
-        var extra = entry.attributes.reduce(0) { $0 + UInt64($1.name.count + $1.value.count) }
-        if case .symlink(let target) = entry.body { extra += UInt64(target.count) }
-        totalSize = Self.saturatedSum(totalSize, extra)
-        totalSize = Self.saturatedSum(totalSize, entry.size)
-        if let limit = options.maxSize, totalSize > limit { throw .tooLarge(path.description, limit: limit) }
     }
 
     // MARK: Kinds of entries
@@ -126,7 +132,7 @@ final class TreeExtraction {
             try tree.createFile(name, in: directory, owner: entry.owner, permissions: entry.permissions)
         }
         let content = FileContent(file.raw, isHashed: true)
-        try fill(content, path, from: source, onProgress)
+        try fill(content, path, size: entry.size, from: source, onProgress)
         summary.files += 1
         let hash = try system { () throws(Errno) in
             let hash = try content.finish(size: Int64(clamping: entry.size))
@@ -143,11 +149,16 @@ final class TreeExtraction {
     private func fill(
         _ content: FileContent,
         _ path: EntryPath,
+        size: UInt64,
         from source: any EntrySource,
         _ onProgress: (UInt64) -> Void
     ) throws(Failure) {
         do throws(ImageError) {
             try source.forEachBlock { (block, offset) throws(ImageError) -> Void in
+                // The size is what the limit was compared with; a sparse archive's map may claim anything.
+                guard let start = UInt64(exactly: offset), start <= size, UInt64(block.count) <= size - start else {
+                    throw .refused(path.description, "its content goes beyond its size of \(size) bytes")
+                }
                 do throws(Errno) {
                     try content.write(block, at: offset)
                 } catch {
@@ -302,7 +313,7 @@ final class TreeExtraction {
             return try tree.open(file, .readWrite)
         }
         let content = FileContent(opened.raw, isHashed: true)
-        try fill(content, path, from: source, onProgress)
+        try fill(content, path, size: entry.size, from: source, onProgress)
         return try system { () throws(Errno) in
             let hash = try content.finish(size: Int64(clamping: entry.size))
             if let time = entry.modificationTime {

@@ -74,6 +74,31 @@ import Testing
         #expect(try fixture.importing(archive, to: "root", options).entries == 3)
     }
 
+    /// The header says 10 bytes, and a limit would let that pass; the map has its data a tebibyte further on.
+    @Test func sparseMapBeyondTheSize() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive(
+            "add('s', data=b'0123456789', pax={'GNU.sparse.major': '0', 'GNU.sparse.minor': '1', 'GNU.sparse.numblocks': "
+                + "'1', 'GNU.sparse.map': '1099511627776,10', 'GNU.sparse.size': '10', 'GNU.sparse.name': 'bomb'})"
+        )
+        var options = ImportOptions()
+        options.maxSize = 1 << 20
+        let error = try fixture.refusal(archive, options)
+        #expect(error.code == .refusedEntry && error.message.contains("bomb"), "\(error.message)")
+    }
+
+    /// Also those of the last entry.
+    @Test func impliedDirectoriesCount() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a'); add('d/e/f/g/h')")
+        var options = ImportOptions()
+        options.maxEntries = 5
+        let error = try fixture.refusal(archive, options)
+        #expect(error.code == .refusedEntry && error.message.contains("d/e/f/g/h"), "\(error.message)")
+        options.maxEntries = 6
+        _ = try fixture.importing(archive, to: "root", options)
+    }
+
     /// 8 EiB in a few hundred bytes.
     @Test(.enabled(if: isInstalled("bsdtar"))) func sparseBomb() throws {
         let fixture = try ImportFixture()
