@@ -2,8 +2,8 @@ internal import LinuxFiles
 
 /// A file or directory beside an export's target that becomes the target when all is done, or goes away.
 ///
-/// Its name is ".NAME.exporting-XXXXXX", so on the same file system: the move is one rename. While the export runs it is
-/// locked; an unlocked one was left by a process that was killed.
+/// Its name is ".NAME.exporting-" and six characters by chance, so on the same file system: the move is one rename.
+/// While the export runs it is locked; an unlocked one was left by a process that was killed.
 struct ExportTarget: ~Copyable {
     enum Shape {
         case file

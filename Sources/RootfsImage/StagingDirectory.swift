@@ -2,8 +2,8 @@ internal import LinuxFiles
 
 /// A directory beside the destination that becomes the destination when all is done, or goes away.
 ///
-/// Its name is ".NAME.importing-XXXXXX", so on the same file system: the move is one rename. While the import runs the
-/// directory is locked; an unlocked one was left by a process that was killed.
+/// Its name is ".NAME.importing-" and six characters by chance, so on the same file system: the move is one rename.
+/// While the import runs the directory is locked; an unlocked one was left by a process that was killed.
 struct StagingDirectory: ~Copyable {
     private let parent: OwnedDescriptor
     private let name: FileName
