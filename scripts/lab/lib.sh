@@ -25,6 +25,7 @@
 #   board_boot N DIR              starts DIR's /sbin/init as the board's process 1, in namespaces of its own; pid in $board_init
 #   in_board COMMAND...           runs a command of the booted board
 #   board_power_on                with run --initrd: starts the board's initramfs, as process 1 of the kernel
+#   board_reboots NAME S          ok if the board reboots within S seconds, and the end of the scenario
 #   console                       what the board's console has shown until now
 #   console_says PATTERN          true when that has a line that matches
 #   console_type LINE             types a line on the board's console
@@ -181,6 +182,16 @@ board_mount() {
 board_power_on() {
     echo on >&3
     exec 3>&-
+}
+
+# The second start of the kernel says ok (init.sh).
+board_reboots() {
+    local code=0
+    ! grep -qx 'not ok' "$lab_marks" || code=1
+    printf '%s\n' "$code" "$1" >"$LAB_DIR/reboots"
+    sleep "$2"
+    rm "$LAB_DIR/reboots"
+    not_ok "$1" "no reboot within $2 s"
 }
 
 # A new look at each call: while a file of hostfs is held open, what others append is not seen.
