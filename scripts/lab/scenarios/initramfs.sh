@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
 # lab: timeout=120
+# lab: packages=cpio
 # lab: initrd=scripts/boot/mkinitramfs --output
 # The three forms: rsinit's, barebox's and the kernel documentation's.
 # lab: boot=rsinit --image rootfs --timeout 300 -- rootfstype=9p rootflags=trans=usbg,cache=loose root=dummy_udc.0 rw
@@ -59,6 +60,41 @@ root_line() { grep ' / ' /proc/1/mounts; }
 
 # The small root has busybox alone, whose shell has the rest in itself.
 in_board_sh() { nsenter -t 1 --mount --root --wd /bin/busybox sh -c "$1"; }
+
+# The host's end of the cable's network is made by the kernel where the board is; it moves to the host's namespace.
+host_interface() {
+    local ours
+    ours=$(cat /sys/kernel/config/usb_gadget/dummy_udc.0/functions/*/ifname) || return
+    interface=$(nsenter -t 1 --net ip -o link | sed -n 's/^[0-9]*: \(usb[0-9]\|eth[0-9]\|enx[0-9a-f]*\):.*/\1/p' | grep -vx "$ours") &&
+        nsenter -t 1 --net ip link set "$interface" netns $$ &&
+        ip addr add 172.31.0.1/24 dev "$interface" && ip link set "$interface" up
+}
+
+network_up() {
+    image_mount /run/image
+    as_user tee /run/image/etc/resolv.conf >/dev/null <<<"# the host's"
+    board_power_on
+    wait_for 60 host_interface || fail "the host's network interface"
+}
+
+network_works() {
+    check "the board's address" grep -q "inet $1/24" <(nsenter -t 1 --net ip -o -4 addr)
+    check "the board's route" grep -q '^default via 172.31.0.1 ' <(nsenter -t 1 --net ip route)
+    check "the host reaches the board" busybox ping -c 1 -W 20 "$1"
+    check_equal "the board's resolv.conf" "nameserver 172.31.0.1" "$(in_board_sh 'cat /etc/resolv.conf')"
+    check_equal "the host's is as it was" "# the host's" "$(cat /run/image/etc/resolv.conf)"
+}
+
+# The same initramfs for a second board: a kernel has one process 1, so in namespaces, with a command line of its own.
+second_board() {
+    mkdir /run/second && mount -t tmpfs tmpfs /run/second && (cd /run/second && zcat "$LAB_INITRD" | cpio --quiet -idm) || return
+    echo "root=dummy_udc.1 rootfstype=9p rootflags=trans=usbg rw usb9pfs.serial=second" >/run/second.cmdline
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    setsid unshare --mount --pid --uts --ipc --fork --propagation private sh -c '
+        cd /run/second && mount -t proc proc proc && mount --bind /run/second.cmdline proc/cmdline && pivot_root . . && umount -l . &&
+            exec /init' </dev/null >/run/lab/board-1.log 2>&1 &
+    second=$!
+}
 
 debian() {
     image_mount /run/image
@@ -188,6 +224,38 @@ case $1 in
         says 60 "error: the root is mounted, but its /sbin/init can not be started"
         console_type "echo process \$(cat /proc/1/comm), \$(ls / | wc -l) directories"
         says 10 "process busybox, 7 directories"
+        ;;
+    two)
+        image_mount /run/image
+        board_power_on
+        check "the second board" second_board
+        says 60 "this machine has no serial number"
+        serve /run/image
+        "${as_user[@]}" "$P9FWD" serve --path 2-1 /run/image </dev/null >>/run/lab/host-1.log 2>&1 &
+        boots_now "the first boots"
+        second_started() { [ -s "/proc/$(pgrep -P "$second")/root/run/lab-reached" ]; }
+        check "the second boots" wait_for 60 second_started
+        check_equal "the host tells them apart" "0 second" "$(cat /sys/bus/usb/devices/[12]-1/serial | paste -s -d ' ')"
+        check_equal "each has its own" "dummy_udc.0 dummy_udc.1" "$(for pid in 1 "$(pgrep -P "$second")"; do
+            awk '$2 == "/" { print $1 }' "/proc/$pid/mounts"
+        done | paste -s -d ' ')"
+        ;;
+    static-ip)
+        network_up
+        serve /run/image
+        boots_now "with a network beside it"
+        network_works 172.31.0.2
+        check_equal "the board's name" lab-board "$(nsenter -t 1 --uts hostname)"
+        ;;
+    dhcp)
+        network_up
+        printf '%s\n' 'start 172.31.0.10' 'end 172.31.0.10' "interface $interface" 'option subnet 255.255.255.0' \
+            'option router 172.31.0.1' 'option dns 172.31.0.1' 'lease_file /run/lab/leases' 'pidfile /run/lab/udhcpd.pid' >/run/lab/udhcpd.conf
+        : >/run/lab/leases
+        busybox udhcpd -f /run/lab/udhcpd.conf </dev/null >/run/lab/udhcpd.log 2>&1 &
+        serve /run/image
+        boots_now "with a network beside it"
+        network_works 172.31.0.10
         ;;
 esac
 check "no panic" eval '! console_says "Kernel panic|Oops|BUG:"'

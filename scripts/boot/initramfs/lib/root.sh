@@ -16,8 +16,8 @@ waits_for() {
         return
     fi
     controller=$(cat "$state_dir/udc" 2>/dev/null)
-    if [ ! -e "/sys/class/udc/$controller" ]; then
-        echo "the USB device controller '$udc'; there are: $(controllers)"
+    if [ -z "$controller" ] || [ ! -e "/sys/class/udc/$controller" ]; then
+        echo "the USB device controller${udc:+ "'$udc'"}; there are: $(controllers)"
         return
     fi
     state=$(cat "/sys/class/udc/$controller/state")
