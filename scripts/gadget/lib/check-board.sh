@@ -70,7 +70,7 @@ check_controllers() {
             # Two dwc2 wires lead out of a BCM2712; those behind the RP1 are host controllers.
             case " $(printf '%s' "$present" | tr '\n' ' ') " in
                 *" 1000480000.usb "*) check_result ok "USB-C of BCM2712" "1000480000.usb: it needs neither the RP1 nor its network" ;;
-                *) check_result fail "USB-C of BCM2712" "1000480000.usb is not there as a device controller. It is part of the processor, not of the RP1" \
+                *) check_result fail "USB-C of BCM2712" "1000480000.usb is not there, which is part of the processor, not of the RP1" \
                     "$check_overlay_hint; and a device tree of Raspberry Pi's kernel, Linux's own of 6.12 lacks it" controller ;;
             esac
             ;;

@@ -109,7 +109,7 @@ run 0 "device tree: device mode"
 said '^ok    device tree: .*/axi/usb@480000 is in device mode'
 device_tree "Raspberry Pi 5 Model B Rev 1.0" peripheral okay
 run 4 "Raspberry Pi 5 without its USB-C controller"
-said '^fail  USB-C of BCM2712: 1000480000.usb is not there.*not of the RP1'
+said '^fail  USB-C of BCM2712: 1000480000.usb is not there, .*not of the RP1'
 mount -t tmpfs tmpfs /sys/class/udc
 mkdir /sys/class/udc/1000480000.usb
 run 0 "Raspberry Pi 5 with it, and no network of its own"
