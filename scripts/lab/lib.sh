@@ -323,8 +323,9 @@ host_counters() {
 
 # Lines that look like errors and are none here, with the reason:
 # - SerialNumber and so on: what a gadget calls itself, such as "lab-0"
+# - a network interface's registration, which ends with the USB path and more
 # - systemd: a booted board's init writes to this log too; its troubles are for systemctl --failed
-lab_harmless='(SerialNumber|Product|Manufacturer): |systemd(-[a-z]+)?\['
+lab_harmless="register '[a-z_]+' at usb-|unregister '[a-z_]+' usb-|(SerialNumber|Product|Manufacturer): |systemd(-[a-z]+)?\["
 
 dmesg_clean() {
     local since bad
