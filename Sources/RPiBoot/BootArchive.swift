@@ -76,7 +76,9 @@ struct BootArchive {
     }
 
     private static func hasChecksum(_ header: [UInt8]) -> Bool {
-        let sum = header.enumerated().reduce(UInt64(0)) { $0 + ((148..<156).contains($1.offset) ? 0x20 : UInt64($1.element)) }
+        let sum = header.enumerated().reduce(UInt64(0)) {
+            $0 + ((148..<156).contains($1.offset) ? 0x20 : UInt64($1.element))
+        }
         return octal(header[148..<156]) == sum
     }
 

@@ -101,7 +101,9 @@ public final class BootDirectory: Sendable {
             do throws(BootArchive.Damage) {
                 let range = try BootArchive(descriptor: archive.raw, size: status.size).member(name)
                 guard let range else { return nil }
-                guard range.upperBound - range.lowerBound <= BootFile.maximumSize else { return .refused(.tooLarge(text)) }
+                guard range.upperBound - range.lowerBound <= BootFile.maximumSize else {
+                    return .refused(.tooLarge(text))
+                }
                 return .found(BootFile(archive, range, origin: "\(text) in \(Self.archiveName)"))
             } catch {
                 return .refused(.damagedArchive)

@@ -11,13 +11,22 @@ public final class BootLink {
     private let context: USBContext
     private let claimed: ClaimedInterface
 
-    /// Claims the interface, and takes usb-storage off the other one: its error recovery resets the device.
+    /// Claims the interface.
+    ///
+    /// The disk that some show beside it is left to usb-storage. That resets the device, but not before 30 seconds, when
+    /// the board is on to other things; and detaching a driver that waits for an answer takes as long.
     /// - Parameter patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
     public init(_ device: BootDevice, patience: Double) throws(USBError) {
         self.device = device
         context = try USBContext()
-        claimed = try ClaimedInterface(device, interface: device.interface, in: context, patience: patience)
+        claimed = try ClaimedInterface(
+            device,
+            interface: device.interface,
+            storageStays: true,
+            in: context,
+            patience: patience
+        )
     }
 
     /// Sends the boot ROM its file: header, file, status back.
@@ -87,7 +96,8 @@ public final class BootLink {
     }
 
     /// Waits for the next question as long as it takes.
-    private func nextMessage(_ transfer: BootTransfer, _ notify: (BootEvent) -> Void) throws(BootFailure) -> FileMessage {
+    private func nextMessage(_ transfer: BootTransfer, _ notify: (BootEvent) -> Void) throws(BootFailure) -> FileMessage
+    {
         let start = ContinuousClock.now
         var isSilent = false
         var refusedSince: ContinuousClock.Instant?

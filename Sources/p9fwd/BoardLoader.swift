@@ -47,8 +47,11 @@ final class BoardLoader {
         do throws(USBError) {
             link = try BootLink(device, patience: hasJustCome ? 10 : 1)
         } catch {
-            // It has gone again.
-            if error == .noDevice { return .vanished }
+            if error == .noDevice {
+                // It has gone again, or its device node is yet to come.
+                pause(milliseconds: 250)
+                return .vanished
+            }
             throw BootFailure.opening(device, error)
         }
         handled[device.path] = device.address
@@ -112,10 +115,17 @@ extension BootFailure {
         case .noBootcode(let chip):
             return Self.noBootcode(chip, directory)
         case .badBootcode(let refusal):
-            return CommandFailure(.badInput, "\(device.title): can't send \(device.chip.bootcode): "
-                + refusal.reason(directory.path))
+            return CommandFailure(
+                .badInput,
+                "\(device.title): can't send \(device.chip.bootcode): "
+                    + refusal.reason(directory.path)
+            )
         case .unreadable(let name, let error):
-            return CommandFailure(.failure, "can't read \(directory.path)/\(name.printable): \(error.text)", advice: again)
+            return CommandFailure(
+                .failure,
+                "can't read \(directory.path)/\(name.printable): \(error.text)",
+                advice: again
+            )
         case .changed(let name):
             return CommandFailure(
                 .failure,

@@ -4,7 +4,7 @@ import P9Wire
 import RPiBoot
 import USBLink
 
-/// Serves one board: waits for it, carries its requests to a responder, says what happened, and waits again.
+/// Serves one board: waits for it, loads it if it needs that, carries its requests to a responder, says what happened, and waits again.
 ///
 /// The board has a thread of its own; the main thread waits for signals.
 struct BoardService: Sendable {

@@ -64,7 +64,10 @@ final class BootReport {
         case .bootcodeSent(let file):
             events.send(
                 "bootcode_sent",
-                [path, ("name", .string(device.chip.bootcode)), ("size", .integer(file.size)), ("origin", .string(file.origin))]
+                [
+                    path, ("name", .string(device.chip.bootcode)), ("size", .integer(file.size)),
+                    ("origin", .string(file.origin)),
+                ]
             )
         case .sizeAsked: break  // the file itself follows, or "missing"
         case .fileSent(let name, let file):
@@ -75,7 +78,10 @@ final class BootReport {
         case .missing(let name):
             events.send("missing", [path, ("name", .string(name))])
         case .refused(let name, let refusal):
-            events.send("refused", [path, ("name", .string(name)), ("reason", .string(refusal.reason(directory.path)))])
+            events.send(
+                "refused",
+                [path, ("name", .string(name)), ("reason", .string(refusal.reason(directory.path)))]
+            )
         case .metadata(let property, let value):
             events.send("metadata", [path, ("property", .string(property)), ("value", .string(value))])
         case .silence(let seconds):
@@ -103,7 +109,8 @@ final class BootReport {
 
     private func advice(_ server: FileServer) -> String {
         if server.missing.contains("config.txt") {
-            return "Without config.txt a board starts nothing from here: put one into \(directory.path), with boot_ramdisk=1,\n"
+            return
+                "Without config.txt a board starts nothing from here: put one into \(directory.path), with boot_ramdisk=1,\n"
                 + "and boot.img beside it."
         }
         if server.missing.contains("boot.img") {

@@ -114,8 +114,9 @@ struct BootService: Sendable {
             // All get the same, one after the other: there is nothing to choose.
             try context.bootDevices().first { selector.matches($0) && loader.isNew($0) }
         }
+        if stop.isRequested { return nil }
         do throws(USBError) {
-            if let found = try look(USBContext()) { return stop.isRequested ? nil : (found, false) }
+            if let found = try look(USBContext()) { return (found, false) }
             report.say("waiting for a Raspberry Pi in boot mode\(selector.phrase)")
             let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
             if let found = try PortWatch.wait(until: deadline, stop: stop, look: look) { return (found, true) }
@@ -126,13 +127,9 @@ struct BootService: Sendable {
         throw CommandFailure(
             .timeout,
             "no Raspberry Pi in boot mode\(selector.phrase) appeared within \((timeout ?? 0).formattedSeconds)",
-            advice: "Raspberry Pi 5: hold the power button while you plug it in. Compute Modules: the nRPIBOOT jumper.\n"
-                + "lsusb -d \(GadgetSelector.ID(vendor: BootChip.vendorID, product: 0).vendorPrefix) shows what is there."
+            advice:
+                "Raspberry Pi 5: hold the power button while you plug it in. Compute Modules: the nRPIBOOT jumper.\n"
+                + "lsusb -d 0a5c: shows what is there."
         )
     }
-}
-
-extension GadgetSelector.ID {
-    /// What `lsusb -d` takes for all products of a vendor.
-    fileprivate var vendorPrefix: String { "\(self)".split(separator: ":")[0] + ":" }
 }

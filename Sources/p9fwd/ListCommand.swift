@@ -12,7 +12,10 @@ struct ListCommand: ParsableCommand {
 
     @OptionGroup var options: GadgetOptions
 
-    @Flag(help: "Print JSON: {\"version\": 1, \"gadgets\": [...], \"loadable\": [...]}; the latter wait for p9fwd rpiboot.")
+    @Flag(
+        help:
+            "Print JSON: {\"version\": 1, \"gadgets\": [...], \"loadable\": [...]}; the latter wait for p9fwd rpiboot."
+    )
     var json = false
 
     func run() throws {

@@ -25,7 +25,10 @@ struct RpibootCommand: ParsableCommand {
 
     @OptionGroup var options: GadgetOptions
 
-    @Argument(help: ArgumentHelp("The directory that boards are loaded from.", valueName: "dir"), completion: .directory)
+    @Argument(
+        help: ArgumentHelp("The directory that boards are loaded from.", valueName: "dir"),
+        completion: .directory
+    )
     var directory: String
 
     @Option(help: ArgumentHelp("Give up if no board has appeared after so long.", valueName: "seconds"))

@@ -16,7 +16,11 @@ struct DeviceTests {
     }
 
     @Test func stagesBySerialNumberIndex() {
-        #expect((UInt8(0)...4).map(BootDevice.Stage.init(serialNumberIndex:)) == [.rom, .fileServer, .fileServer, .rom, .fileServer])
+        #expect(
+            (UInt8(0)...4).map(BootDevice.Stage.init(serialNumberIndex:)) == [
+                .rom, .fileServer, .fileServer, .rom, .fileServer,
+            ]
+        )
     }
 
     private func device(serial: String?) throws -> BootDevice {

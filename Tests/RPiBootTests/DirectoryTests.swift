@@ -129,7 +129,13 @@ struct DirectoryTests {
         if format == "gnu" || format == "posix" { try files.write("2712/\(long)", "the long name's") }
         for prefix in ["", "./"] {
             let archived = try run(
-                "tar", "--format=\(format)", "-C", files.path, "-cf", files.file("bootfiles.bin"), "\(prefix)2712",
+                "tar",
+                "--format=\(format)",
+                "-C",
+                files.path,
+                "-cf",
+                files.file("bootfiles.bin"),
+                "\(prefix)2712",
                 "\(prefix)2711"
             )
             #expect(archived.status == 0, "\(archived.output)")

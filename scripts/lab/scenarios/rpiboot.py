@@ -9,17 +9,17 @@ stage is over, which is when the device leaves the bus. DIRECTORY gets what came
 under numbers ("0001"), and "answers", a line for each question. Fails if the host does anything that a board does not
 expect.
 
-Options: status=N (of the ROM), serial=TEXT, pull=BYTES (leaves in the middle of a file), linger=FILE (stays until that
-file exists). Commands: size, read, done, both (size, then read), stall (refuses the next question once), or a number; a
+Options: status=N (of the ROM), serial=TEXT, pull=BYTES (leaves in the middle of a file), linger=yes (stays, and has
+no more questions). Commands: size, read, end, both (size, then read), stall (refuses the next question once), or a number; a
 name may have escapes such as \\x00, and is padded to 256 bytes with NULs ("raw" as a name: 256 letters without one).
 """
 
 import codecs
 import fcntl
 import os
+import signal
 import struct
 import sys
-import time
 
 # linux/usb/raw_gadget.h
 INIT = 0x41015500  # _IOW('U', 0, struct usb_raw_init): 257 bytes
@@ -210,7 +210,7 @@ def files(device, directory, questions):
         commands = ["size", "read"] if command == "both" else [command]
         raw = b"n" * 256 if name == "raw" else codecs.escape_decode(name.encode())[0]
         for command in commands:
-            code = {"size": 0, "read": 1, "done": 2}.get(command)
+            code = {"size": 0, "read": 1, "end": 2}.get(command)
             code = int(command) if code is None else code
             device.question(struct.pack("<i256s", code, raw))
             if code == 2:
@@ -249,8 +249,8 @@ def main():
         rom(device, directory, int(options["status"]))
     else:
         files(device, directory, questions)
-    while options["linger"] and not os.path.exists(options["linger"]):
-        time.sleep(0.05)
+    if options["linger"]:
+        signal.pause()
 
 
 if __name__ == "__main__":
