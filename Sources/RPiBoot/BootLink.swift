@@ -11,22 +11,17 @@ public final class BootLink {
     private let context: USBContext
     private let claimed: ClaimedInterface
 
-    /// Claims the interface.
+    /// Claims the interface, and takes usb-storage off the disk that some boards show beside it and nobody answers for: it
+    /// would reset the device within seconds.
     ///
-    /// The disk that some show beside it is left to usb-storage. That resets the device, but not before 30 seconds, when
-    /// the board is on to other things; and detaching a driver that waits for an answer takes as long.
+    /// That is done at once within the second that usb-storage leaves a new disk alone; later it waits for an answer, and
+    /// so must this, for up to 30 seconds. The udev rules keep usb-storage off such a disk to begin with.
     /// - Parameter patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
     public init(_ device: BootDevice, patience: Double) throws(USBError) {
         self.device = device
         context = try USBContext()
-        claimed = try ClaimedInterface(
-            device,
-            interface: device.interface,
-            storageStays: true,
-            in: context,
-            patience: patience
-        )
+        claimed = try ClaimedInterface(device, interface: device.interface, in: context, patience: patience)
     }
 
     /// Sends the boot ROM its file: header, file, status back.

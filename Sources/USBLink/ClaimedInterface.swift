@@ -12,15 +12,12 @@ package final class ClaimedInterface {
     /// The interfaces that lost their kernel driver so that the board stays well.
     package private(set) var detachedInterfaces: [Int] = []
 
-    /// - Parameters:
-    ///   - storageStays: whether usb-storage keeps the device's other interfaces; if not, see `detachStorage`.
-    ///   - patience: seconds to wait for permission.
+    /// - Parameter patience: seconds to wait for permission.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
     package init(
         _ device: some AttachedDevice,
         interface: Int,
         alternateSetting: Int = 0,
-        storageStays: Bool = false,
         in context: USBContext,
         patience: Double
     ) throws(USBError) {
@@ -28,7 +25,7 @@ package final class ClaimedInterface {
         handle = try Self.open(device, in: context, patience: patience)
         self.interface = CInt(interface)
         // From here on the object is complete: an error runs deinit.
-        if !storageStays { try detachStorage(of: device) }
+        try detachStorage(of: device)
         try checked(libusb_claim_interface(handle, self.interface))
         if alternateSetting != 0 {
             try checked(libusb_set_interface_alt_setting(handle, self.interface, CInt(alternateSetting)))

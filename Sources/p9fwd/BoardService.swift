@@ -4,7 +4,8 @@ import P9Wire
 import RPiBoot
 import USBLink
 
-/// Serves one board: waits for it, loads it if it needs that, carries its requests to a responder, says what happened, and waits again.
+/// Serves one board: waits for it, loads it if it needs that, carries its requests to a responder, says what happened,
+/// and waits again.
 ///
 /// The board has a thread of its own; the main thread waits for signals.
 struct BoardService: Sendable {
@@ -48,6 +49,7 @@ struct BoardService: Sendable {
                 guard let loader else { continue }
                 // What is loaded comes back at the same port, with another id and perhaps another serial number.
                 selector = GadgetSelector(path: device.path)
+                msize = 0
                 try load(device, loader, hasJustCome, stop)
                 continue
             }

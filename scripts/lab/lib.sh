@@ -132,14 +132,17 @@ export_directory() {
 # What the project's udev rules do on a host: the ordinary user may open devices with interface ff/ff/09, and Raspberry
 # Pis in USB boot mode. Kept up in the background, since devices come back under new names.
 usb_permissions() {
-    local interface device
+    local interface device class='' subclass='' protocol='' vendor='' product=''
+    # Builtins: this is run twice a second, and to fork takes long here.
     for interface in /sys/bus/usb/devices/*:*; do
-        [ "$(cat "$interface"/bInterface{Class,SubClass,Protocol} 2>/dev/null | tr -d '\n')" = ffff09 ] || continue
-        usb_permit "${interface%:*}"
+        { read -r class <"$interface/bInterfaceClass" && read -r subclass <"$interface/bInterfaceSubClass" &&
+            read -r protocol <"$interface/bInterfaceProtocol"; } 2>/dev/null || continue
+        [ "$class$subclass$protocol" = ffff09 ] && usb_permit "${interface%:*}"
     done
     for device in /sys/bus/usb/devices/*-*; do
-        case $(cat "$device"/id{Vendor,Product} 2>/dev/null | tr -d '\n') in
-            0a5c2711 | 0a5c2712 | 0a5c2763 | 0a5c2764) usb_permit "$device" ;;
+        { read -r vendor <"$device/idVendor" && read -r product <"$device/idProduct"; } 2>/dev/null || continue
+        case $vendor:$product in
+            0a5c:2711 | 0a5c:2712 | 0a5c:2763 | 0a5c:2764) usb_permit "$device" ;;
         esac
     done
 }
