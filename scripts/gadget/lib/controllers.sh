@@ -1,0 +1,73 @@
+# USB device controllers: which there are, who holds them, what the host has done.
+# shellcheck shell=sh disable=SC2154,SC2034 # the settings are set in one file and read in others
+
+controllers() {
+    for entry in "$udc_class"/*; do
+        [ -e "$entry" ] && printf '%s\n' "${entry##*/}"
+    done
+}
+
+# Which gadget driver holds a controller; configfs gadgets answer with their directory's name.
+holder_of() {
+    read_line "$udc_class/$1/function"
+}
+
+choose_controller() {
+    all=$(controllers)
+    if [ -n "$udc" ]; then
+        [ -e "$udc_class/$udc" ] || die 4 "there is no controller '$udc'; there are: ${all:-none}"
+    else
+        if [ -z "$all" ]; then
+            die 4 "this board has no USB device controller (nothing in $udc_class). Its driver must be in the kernel and" \
+                "in device mode: CONFIG_USB_DWC2 with USB_DWC2_PERIPHERAL or DUAL_ROLE and, on a Raspberry Pi," \
+                "'dtoverlay=dwc2,dr_mode=peripheral' in config.txt; CONFIG_USB_DWC3, USB_MUSB_HDRC, USB_CHIPIDEA_UDC elsewhere"
+        fi
+        for candidate in $all; do
+            [ -n "$(holder_of "$candidate")" ] || udc="$udc $candidate"
+        done
+        # shellcheck disable=SC2086 # to count the words
+        set -- $udc
+        [ $# -gt 0 ] || die 5 "every USB device controller is in use: $(for c in $all; do printf '%s by %s; ' "$c" "$(holder_of "$c")"; done)"
+        [ $# -eq 1 ] || die 2 "there are several controllers, name one with --udc:$udc"
+        udc=$1
+    fi
+    holder=$(holder_of "$udc")
+    [ -z "$holder" ] || die 5 "controller '$udc' is in use by gadget '$holder'; take that down first"
+}
+
+bound_controller() { read_line "$gadget/UDC"; }
+
+# What the kernel says, or "not attached" as long as that is a left-over, see the top of this file. No process is started:
+# between the host's reset and its configuration lie some 50 ms, and a poll must not miss them.
+host_state() {
+    state_now=
+    { read -r state_now <"$udc_class/$1/state"; } 2>/dev/null
+    if [ -e "$run_dir/$tag.stale" ]; then
+        if [ "$state_now" = configured ]; then
+            state_now='not attached'
+        else
+            rm -f "$run_dir/$tag.stale"
+        fi
+    fi
+    printf '%s\n' "$state_now"
+}
+
+wait_for_host() {
+    state=$(host_state "$udc")
+    [ "$state" != configured ] || return 0
+    say "waiting for a host to configure the gadget on '$udc'${timeout:+, at most $timeout s} (now: $state)." \
+        "Is the cable in the device port, and is the other end a computer?"
+    read -r now rest </proc/uptime
+    : "$rest"
+    deadline=${timeout:+$((${now%.*} + timeout))}
+    while state=$(host_state "$udc") && [ "$state" != configured ]; do
+        read -r now rest </proc/uptime
+        if [ -n "$deadline" ] && [ "${now%.*}" -ge "$deadline" ]; then
+            die 6 "no host has configured the gadget within $timeout s (state: $state). It stays up; run 'up' again to wait" \
+                "longer. 'not attached': no cable, or a cable without data lines. 'addressed': the host refused the device"
+        fi
+        # While the state is stale the first change must not be missed: no pause.
+        [ -e "$run_dir/$tag.stale" ] || pause
+    done
+    say "the host has configured the gadget"
+}

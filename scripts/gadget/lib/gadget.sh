@@ -1,0 +1,181 @@
+# Making and removing the gadget. The program sources this file, and this file the others; so may an initramfs hook:
+#
+#   USB9PFS_GADGET_LIB=/usr/lib/usb9pfs-gadget
+#   . "$USB9PFS_GADGET_LIB/gadget.sh"
+#   gadget_defaults
+#   tag=root timeout=30 mount_point=/newroot options=ro      all that can be set: settings.sh
+#   (check_settings && do_up) || code=$?                     in a subshell: on an error they exit, with the program's codes
+#
+# shellcheck shell=sh disable=SC2154,SC2034 # the settings are set in one file and read in others
+#
+# What the kernel (Linux 6.12 net/9p/trans_usbg.c) forces on the order of things, each seen in the lab:
+#
+# - Mounting before the host has configured the gadget dereferences a request that does not exist yet: the kernel
+#   panics. So `up --mount` mounts only once /sys/class/udc/UDC/state reads "configured".
+# - That state is never reset when a gadget goes: "configured" may be a left-over of the gadget before. Only a bus
+#   reset by the host changes it. So when it reads "configured" while binding, another state must be seen first; the
+#   file TAG.stale in /run/usb9pfs-gadget remembers that it has not been.
+# - Between that moment and the first answered 9P message the request carries a pointer that is no 9P request. A
+#   disconnect then panics, and writing "" to the gadget's UDC file is one. Once a mount has succeeded the pointer is
+#   cleared and taking the gadget down is safe, as it is when no host has configured it. Nothing in sysfs tells
+#   which of the two it is, so this script notes every mount it makes or sees in /run/usb9pfs-gadget, and `down`
+#   refuses when the gadget is configured and no mount was noted.
+# - Taking it down while mounted frees what the mount uses: refused, always.
+# - An unanswered mount must not be killed: its message stays queued on the endpoint after its memory was freed.
+#   So no timeout applies to the mount itself; `--timeout` is for the wait for the host.
+# - buflen takes any number; the buffer is allocated (physically contiguous, atomically) when the host configures
+#   the gadget, and a failure then is a fault the driver does not survive. So the size is chosen beforehand, by what
+#   /proc/buddyinfo says is free.
+# - Each mount adds one more "may send" permit to the function and unmounting takes none away, so from the second
+#   mount on two messages may be sent at once, which the driver can't do: EIO and EINVAL on the board, or a hang, as
+#   soon as two programs use the mount. So `up --mount` after an unmount makes the gadget anew; the host sees it go
+#   and come back.
+
+: "${progname:=usb9pfs-gadget}"
+configfs=/sys/kernel/config
+udc_class=/sys/class/udc
+run_dir=/run/usb9pfs-gadget
+
+# shellcheck source=common.sh
+. "$USB9PFS_GADGET_LIB/common.sh"
+# shellcheck source=settings.sh
+. "$USB9PFS_GADGET_LIB/settings.sh"
+# shellcheck source=controllers.sh
+. "$USB9PFS_GADGET_LIB/controllers.sh"
+# shellcheck source=identity.sh
+. "$USB9PFS_GADGET_LIB/identity.sh"
+# shellcheck source=usb9pfs.sh
+. "$USB9PFS_GADGET_LIB/usb9pfs.sh"
+# shellcheck source=status.sh
+. "$USB9PFS_GADGET_LIB/status.sh"
+
+# Removes an unbound gadget, in the order configfs asks for. Harmless on half of one.
+remove_gadget() {
+    [ -d "$gadget" ] || return 0
+    for link in "$gadget"/configs/*/*; do
+        [ ! -L "$link" ] || rm "$link" || return 1
+    done
+    for directory in "$gadget"/configs/*/strings/* "$gadget"/configs/* "$gadget"/functions/* "$gadget"/strings/*; do
+        [ ! -d "$directory" ] || rmdir "$directory" || return 1
+    done
+    rmdir "$gadget"
+}
+
+give_up() {
+    remove_gadget
+    die "$@"
+}
+
+build_gadget() {
+    for function in "$configfs"/usb_gadget/*/functions/usb9pfs.*; do
+        [ -d "$function" ] || continue
+        other=${function##*/usb9pfs.}
+        case $other in
+            "$tag"*) die 5 "the tag '$tag' is a prefix of '$other', which exists; the kernel would mount that one" ;;
+        esac
+    done
+    rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.stale"
+    mkdir "$gadget" || die 1 "can't make $gadget"
+    {
+        echo "0x${id%:*}" >"$gadget/idVendor" &&
+            echo "0x${id#*:}" >"$gadget/idProduct" &&
+            mkdir "$gadget/strings/0x409" &&
+            printf '%s\n' "$serial" >"$gadget/strings/0x409/serialnumber" &&
+            printf '%s\n' "$manufacturer" >"$gadget/strings/0x409/manufacturer" &&
+            printf '%s\n' "$product" >"$gadget/strings/0x409/product" &&
+            mkdir "$gadget/configs/c.1"
+    } || give_up 1 "the kernel refused the gadget's description"
+    if ! mkdir "$gadget/functions/usb9pfs.$tag"; then
+        remove_gadget
+        lacks NET_9P_USBG "the kernel can't make the function 'usb9pfs.$tag'" \
+            "with CONFIG_NET_9P=m it is left out without a word: CONFIG_NET_9P must be y as well"
+    fi
+    # Before linking: afterwards the kernel answers EBUSY.
+    echo "$buflen" >"$gadget/functions/usb9pfs.$tag/buflen" || give_up 1 "the kernel refused a buflen of $buflen"
+    ln -s "$gadget/functions/usb9pfs.$tag" "$gadget/configs/c.1/" || give_up 1 "can't link the function into the configuration"
+    [ "$(host_state "$udc")" != configured ] || { mkdir -p "$run_dir" && : >"$run_dir/$tag.stale"; }
+    if ! echo "$udc" >"$gadget/UDC"; then
+        give_up 5 "controller '$udc' refused the gadget. ENODEV or ENOTSUPP: too few free endpoints; EBUSY: it is in use." \
+            "The kernel's log (dmesg) says more"
+    fi
+}
+
+# For a gadget made anew: what the options do not say stays as it was.
+keep_description() {
+    [ -n "$udc" ] || udc=$bound
+    [ -n "$serial" ] || serial=$(read_line "$gadget/strings/0x409/serialnumber")
+    [ -n "$manufacturer" ] || manufacturer=$(read_line "$gadget/strings/0x409/manufacturer")
+    [ -n "$product" ] || product=$(read_line "$gadget/strings/0x409/product")
+    [ -n "$buflen" ] || buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
+    if [ -z "$id" ]; then
+        id=$(read_line "$gadget/idVendor"):$(read_line "$gadget/idProduct")
+        id=$(printf '%s' "$id" | sed 's/0x//g')
+    fi
+}
+
+do_up() {
+    require_root
+    require_configfs
+    [ -z "$(mounts_of_tag)" ] || note_mount
+    bound=
+    [ ! -d "$gadget" ] || bound=$(bound_controller)
+    if [ -n "$bound" ] && [ -n "$mount_point" ] && [ -e "$run_dir/$tag.mounted" ] && [ -z "$(mounts_of_tag)" ]; then
+        say "'$tag' was mounted before: making it anew, this kernel can't mount a gadget twice"
+        keep_description
+        do_down
+        bound=
+    fi
+    if [ -n "$bound" ]; then
+        [ -z "$udc" ] || [ "$udc" = "$bound" ] || die 5 "'$tag' is up already, but on controller '$bound'; take it down first"
+        udc=$bound
+        say "'$tag' is already up on '$udc'"
+    else
+        remove_gadget || die 1 "a half-made gadget '$tag' is in the way: $gadget"
+        choose_controller
+        [ -n "$buflen" ] || buflen=$(default_buflen)
+        [ -n "$serial" ] || serial=$(machine_serial)
+        : "${id:=1d6b:0109}" "${manufacturer:=Linux}" "${product:=usb9pfs gadget}"
+        build_gadget
+        say "'$tag' is up on '$udc' (serial $serial, buflen $buflen)"
+    fi
+    [ "$wait" = no ] || wait_for_host
+    [ -z "$mount_point" ] || do_mount
+}
+
+# Says whether taking the gadget down is known not to panic the kernel, see the top of this file.
+down_is_safe() {
+    [ -n "$1" ] || return 0
+    case $(host_state "$1") in
+        configured | suspended) [ -e "$run_dir/$tag.mounted" ] ;;
+        *) ;;
+    esac
+}
+
+do_down() {
+    require_root
+    if [ ! -d "$gadget" ]; then
+        say "'$tag' is not up"
+        return
+    fi
+    mounted=$(mounts_of_tag)
+    if [ -n "$mounted" ]; then
+        note_mount
+        die 8 "still mounted, unmount first: umount $mounted"
+    fi
+    bound=$(bound_controller)
+    if ! down_is_safe "$bound"; then
+        if [ "$force" = yes ]; then
+            say "the gadget is configured and was never mounted; going on as told"
+        else
+            die 9 "not taking '$tag' down: the host has configured it and no mount was seen, and in this state the driver" \
+                "of Linux 6.12 panics when the gadget goes. Serve it from the host and mount and unmount it once" \
+                "('$progname up --tag $tag --mount DIR; umount DIR'), pull no cable, or reboot. --force overrides"
+        fi
+    fi
+    if [ -n "$bound" ]; then
+        echo "" >"$gadget/UDC" || die 1 "the kernel did not release the controller '$bound'"
+    fi
+    remove_gadget || die 1 "could not remove all of $gadget"
+    rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.stale"
+    say "'$tag' is down"
+}
