@@ -35,6 +35,7 @@
 configfs=/sys/kernel/config
 udc_class=/sys/class/udc
 run_dir=/run/usb9pfs-gadget
+default_config=/etc/usb9pfs-gadget.conf
 
 # shellcheck source=common.sh
 . "$USB9PFS_GADGET_LIB/common.sh"
@@ -42,6 +43,10 @@ run_dir=/run/usb9pfs-gadget
 . "$USB9PFS_GADGET_LIB/settings.sh"
 # shellcheck source=controllers.sh
 . "$USB9PFS_GADGET_LIB/controllers.sh"
+# shellcheck source=functions.sh
+. "$USB9PFS_GADGET_LIB/functions.sh"
+# shellcheck source=budget.sh
+. "$USB9PFS_GADGET_LIB/budget.sh"
 # shellcheck source=identity.sh
 . "$USB9PFS_GADGET_LIB/identity.sh"
 # shellcheck source=usb9pfs.sh
@@ -52,7 +57,7 @@ run_dir=/run/usb9pfs-gadget
 # Removes an unbound gadget, in the order configfs asks for. Harmless on half of one.
 remove_gadget() {
     [ -d "$gadget" ] || return 0
-    for link in "$gadget"/configs/*/*; do
+    for link in "$gadget"/os_desc/* "$gadget"/configs/*/*; do
         [ ! -L "$link" ] || rm "$link" || return 1
     done
     for directory in "$gadget"/configs/*/strings/* "$gadget"/configs/* "$gadget"/functions/* "$gadget"/strings/*; do
@@ -66,7 +71,8 @@ give_up() {
     die "$@"
 }
 
-build_gadget() {
+# The kernel takes the first tag that begins with the mount's source.
+check_tag_is_free() {
     for function in "$configfs"/usb_gadget/*/functions/usb9pfs.*; do
         [ -d "$function" ] || continue
         other=${function##*/usb9pfs.}
@@ -74,6 +80,10 @@ build_gadget() {
             "$tag"*) die 5 "the tag '$tag' is a prefix of '$other', which exists; the kernel would mount that one" ;;
         esac
     done
+}
+
+build_gadget() {
+    ! has_function usb9pfs || check_tag_is_free
     rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.stale"
     mkdir "$gadget" || die 1 "can't make $gadget"
     {
@@ -83,33 +93,79 @@ build_gadget() {
             printf '%s\n' "$serial" >"$gadget/strings/0x409/serialnumber" &&
             printf '%s\n' "$manufacturer" >"$gadget/strings/0x409/manufacturer" &&
             printf '%s\n' "$product" >"$gadget/strings/0x409/product" &&
-            mkdir "$gadget/configs/c.1"
+            mkdir "$gadget/configs/c.1" &&
+            describe_device
     } || give_up 1 "the kernel refused the gadget's description"
-    if ! mkdir "$gadget/functions/usb9pfs.$tag"; then
-        remove_gadget
-        lacks NET_9P_USBG "the kernel can't make the function 'usb9pfs.$tag'" \
-            "with CONFIG_NET_9P=m it is left out without a word: CONFIG_NET_9P must be y as well"
-    fi
-    # Before linking: afterwards the kernel answers EBUSY.
-    echo "$buflen" >"$gadget/functions/usb9pfs.$tag/buflen" || give_up 1 "the kernel refused a buflen of $buflen"
-    ln -s "$gadget/functions/usb9pfs.$tag" "$gadget/configs/c.1/" || give_up 1 "can't link the function into the configuration"
+    network_number=0
+    # shellcheck disable=SC2086 # a list of words
+    set -- $functions
+    for instance in $(instances); do
+        make_function "$1" "$instance"
+        ln -s "$gadget/functions/$instance" "$gadget/configs/c.1/" || give_up 1 "can't link '$instance' into the configuration"
+        shift
+    done
+    bind_controller
+}
+
+# Binding is where the kernel hands out endpoints and registers network interfaces.
+bind_controller() {
     [ "$(host_state "$udc")" != configured ] || { mkdir -p "$run_dir" && : >"$run_dir/$tag.stale"; }
-    if ! echo "$udc" >"$gadget/UDC"; then
-        give_up 5 "controller '$udc' refused the gadget. ENODEV or ENOTSUPP: too few free endpoints; EBUSY: it is in use." \
-            "The kernel's log (dmesg) says more"
+    # By cat, which says which errno it was; some shells' own echo says "I/O error" for all.
+    if ! refusal=$(printf '%s\n' "$udc" | LC_ALL=C cat 2>&1 >"$gadget/UDC"); then
+        failed_to_start=$(dmesg 2>/dev/null | sed -n 's/.*failed to start .*: \(-[0-9]*\)$/\1/p' | tail -n 1)
+        case $refusal:$failed_to_start in
+            *"No such device"* | *:-19) refusal="19 ENODEV" ;;
+            *524*) refusal="524 ENOTSUPP" ;; # not an errno of user space: libraries have no text for it
+            *"annot allocate memory"* | *"ut of memory"* | *:-12) refusal="12 ENOMEM" ;;
+            *busy* | *:-16) refusal="16 EBUSY" ;;
+        esac
+        case $refusal in
+            19* | 524*)
+                # shellcheck disable=SC2086 # a list of words
+                sum_endpoints $functions
+                give_up 12 "controller '$udc' refused the gadget: errno $refusal, by which usb9pfs, the network functions, acm" \
+                    "and hid (19) and mass_storage (524) say that no endpoint is left for them. Asked for: $functions, which take" \
+                    "$sum_in IN + $sum_out OUT. Give fewer; --endpoints IN+OUT lets '$progname' say beforehand what fits"
+                ;;
+            12*) give_up 1 "controller '$udc' refused the gadget: errno $refusal, too little contiguous memory: try a smaller --buflen" ;;
+            16*) give_up 5 "controller '$udc' refused the gadget: errno $refusal, it is in use" ;;
+            *) give_up 1 "controller '$udc' refused the gadget: $refusal. The kernel's log (dmesg) may say more" ;;
+        esac
     fi
 }
 
-# For a gadget made anew: what the options do not say stays as it was.
-keep_description() {
-    [ -n "$udc" ] || udc=$bound
-    [ -n "$serial" ] || serial=$(read_line "$gadget/strings/0x409/serialnumber")
-    [ -n "$manufacturer" ] || manufacturer=$(read_line "$gadget/strings/0x409/manufacturer")
-    [ -n "$product" ] || product=$(read_line "$gadget/strings/0x409/product")
-    [ -n "$buflen" ] || buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
-    if [ -z "$id" ]; then
-        id=$(read_line "$gadget/idVendor"):$(read_line "$gadget/idProduct")
-        id=$(printf '%s' "$id" | sed 's/0x//g')
+# The function usb9pfs anew, see the top of this file; everything else of the gadget stays, network interfaces with
+# their addresses too, but the host sees it all go and come back.
+renew_usb9pfs() {
+    echo "" >"$gadget/UDC" || die 1 "the kernel did not release the controller '$bound'"
+    functions=$(present_functions)
+    buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
+    for instance in $(present_instances); do
+        rm "$gadget/configs/c.1/$instance" || die 1 "can't unlink '$instance'"
+    done
+    rmdir "$gadget/functions/usb9pfs.$tag" || die 1 "can't remove 'usb9pfs.$tag'"
+    rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.stale"
+    make_function usb9pfs "usb9pfs.$tag"
+    for instance in $(present_instances); do
+        ln -s "$gadget/functions/$instance" "$gadget/configs/c.1/" || give_up 1 "can't link '$instance' into the configuration"
+    done
+    bind_controller
+}
+
+# For a gadget that is up: what was asked for must be what there is. Nothing asked for is content with anything.
+check_same() {
+    [ -z "$udc" ] || [ "$udc" = "$bound" ] || die 5 "'$tag' is up already, but on controller '$bound'; take it down first"
+    udc=$bound
+    if [ -n "$functions$for_host" ]; then
+        settle_functions
+        present=$(present_functions)
+        # What a hid was made of can't be read back as a file's name.
+        asked=$(printf '%s\n' "$functions" | sed 's/hid:[^ ]*/hid/g')
+        [ "$asked" = "$present" ] ||
+            die 5 "'$tag' is up already, but with other functions: it has $present, asked for is $asked. Take it down first:" \
+                "$progname down --tag $tag"
+    elif [ -n "$mount_point" ] && ! gadget_has usb9pfs; then
+        die 5 "'$tag' is up already, but without usb9pfs: it has $(present_functions). Take it down first: $progname down --tag $tag"
     fi
 }
 
@@ -119,24 +175,28 @@ do_up() {
     [ -z "$(mounts_of_tag)" ] || note_mount
     bound=
     [ ! -d "$gadget" ] || bound=$(bound_controller)
-    if [ -n "$bound" ] && [ -n "$mount_point" ] && [ -e "$run_dir/$tag.mounted" ] && [ -z "$(mounts_of_tag)" ]; then
-        say "'$tag' was mounted before: making it anew, this kernel can't mount a gadget twice"
-        keep_description
-        do_down
-        bound=
-    fi
     if [ -n "$bound" ]; then
-        [ -z "$udc" ] || [ "$udc" = "$bound" ] || die 5 "'$tag' is up already, but on controller '$bound'; take it down first"
-        udc=$bound
-        say "'$tag' is already up on '$udc'"
+        check_same
+        if [ -n "$mount_point" ] && [ -e "$run_dir/$tag.mounted" ] && [ -z "$(mounts_of_tag)" ]; then
+            say "'$tag' was mounted before: making it anew, this kernel can't mount a gadget twice"
+            renew_usb9pfs
+        else
+            say "'$tag' is already up on '$udc'"
+        fi
     else
+        settle_functions
+        check_files
         remove_gadget || die 1 "a half-made gadget '$tag' is in the way: $gadget"
         choose_controller
+        check_budget
         [ -n "$buflen" ] || buflen=$(default_buflen)
-        [ -n "$serial" ] || serial=$(machine_serial)
+        identify
         : "${id:=1d6b:0109}" "${manufacturer:=Linux}" "${product:=usb9pfs gadget}"
         build_gadget
-        say "'$tag' is up on '$udc' (serial $serial, buflen $buflen)"
+        about="serial $serial"
+        ! has_function usb9pfs || about="$about, buflen $buflen"
+        say "'$tag' is up on '$udc' ($about): $functions"
+        list_networks "$progname: %s is interface %s, MAC %s; the host's end has MAC %s\n" | sed "s/; the host's end has MAC $//" >&2
     fi
     [ "$wait" = no ] || wait_for_host
     [ -z "$mount_point" ] || do_mount
@@ -145,6 +205,7 @@ do_up() {
 # Says whether taking the gadget down is known not to panic the kernel, see the top of this file.
 down_is_safe() {
     [ -n "$1" ] || return 0
+    gadget_has usb9pfs || return 0
     case $(host_state "$1") in
         configured | suspended) [ -e "$run_dir/$tag.mounted" ] ;;
         *) ;;

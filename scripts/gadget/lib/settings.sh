@@ -3,12 +3,75 @@
 
 # The program's options set these and everything here reads them.
 gadget_defaults() {
-    tag=usb9pfs udc='' id='' serial='' manufacturer='' product='' buflen=''
-    mount_point='' options='' aname='' timeout='' wait=yes force=no json=no
+    tag='' udc='' id='' serial='' manufacturer='' product='' buflen=''
+    functions='' for_host='' host_mac='' dev_mac='' interface='' endpoints=''
+    mount_point='' options='' aname='' timeout='' wait=yes force=no json=no config=''
 }
+
+# The variable of an option with a value, of the command line or the configuration file.
+variable_of() {
+    case $1 in
+        tag | udc | id | serial | manufacturer | product | buflen | interface | endpoints | aname | timeout) variable=$1 ;;
+        host-mac) variable=host_mac ;;
+        dev-mac) variable=dev_mac ;;
+        for) variable=for_host ;;
+        function) variable=functions ;;
+        mount) variable=mount_point ;;
+        options) variable=options ;;
+        *) return 1 ;;
+    esac
+}
+
+# set_setting NAME VALUE; a function is added to those before.
+set_setting() {
+    variable_of "$1" || return 1
+    if [ "$1" = function ]; then
+        check_function "$2"
+        functions="$functions${functions:+ }$2"
+    else
+        eval "$variable=\$2"
+    fi
+}
+
+# Reads "NAME = VALUE" lines; never runs them. What is set already, by the command line, wins.
+load_config() {
+    [ -r "$1" ] || bad_arguments "the configuration file '$1' can't be read"
+    given_functions=$functions line_number=0
+    while IFS= read -r line || [ -n "$line" ]; do
+        line_number=$((line_number + 1))
+        line=$(printf '%s' "$line" | sed 's/^[[:space:]]*//;s/[[:space:]]*$//')
+        case $line in
+            "" | "#"*) continue ;;
+            *=*) ;;
+            *) die 2 "$1, line $line_number: '$line' is not of the form name = value" ;;
+        esac
+        name=$(printf '%s' "${line%%=*}" | sed 's/[[:space:]]*$//')
+        value=$(printf '%s' "${line#*=}" | sed 's/^[[:space:]]*//')
+        variable_of "$name" || die 2 "$1, line $line_number: unknown name '$name'; names are the options of 'up', without --"
+        if [ "$name" = function ]; then
+            [ -z "$given_functions" ] || continue
+        else
+            eval "current=\$$variable"
+            [ -z "$current" ] || continue
+        fi
+        set_setting "$name" "$value"
+    done <"$1"
+}
+
+check_mac() {
+    hex='[0-9a-fA-F]'
+    # shellcheck disable=SC2254 # patterns
+    case $2 in
+        "" | ${hex}[02468aceACE]:$hex$hex:$hex$hex:$hex$hex:$hex$hex:$hex$hex) ;;
+        *) bad_arguments "$1 '$2' is not the MAC address of one interface, such as 02:12:34:56:78:9a" ;;
+    esac
+}
+
+interface_is_bad() { bad_arguments "--interface '$interface' must be a name of at most 15 characters with %d in it, such as usb%d"; }
 
 # Ends with exit code 2 when one is not possible; call it before anything but gadget_defaults.
 check_settings() {
+    : "${tag:=usb9pfs}"
     case $tag in
         "" | . | .. | -* | *[!A-Za-z0-9._-]*) bad_arguments "the tag '$tag' may only have A-Z a-z 0-9 . _ and -" ;;
     esac
@@ -30,6 +93,22 @@ check_settings() {
     case $aname in
         *,*) bad_arguments "a comma can't be part of --aname: it separates mount options" ;;
     esac
+    check_mac --host-mac "$host_mac"
+    check_mac --dev-mac "$dev_mac"
+    if [ -n "$host_mac" ] && [ "$host_mac" = "$dev_mac" ]; then
+        bad_arguments "--host-mac and --dev-mac must differ: they are the two ends of one link"
+    fi
+    case $interface in
+        "") ;;
+        *[!A-Za-z0-9._%-]* | *%*%* | ????????????????*) interface_is_bad ;;
+        *%d*) ;;
+        *) interface_is_bad ;;
+    esac
+    case $endpoints in
+        "" | [0-9]+[0-9] | [0-9][0-9]+[0-9] | [0-9]+[0-9][0-9] | [0-9][0-9]+[0-9][0-9]) ;;
+        *) bad_arguments "--endpoints '$endpoints' is not of the form IN+OUT, such as 7+7" ;;
+    esac
+    [ -z "$for_host" ] || network_function_for "$for_host" >/dev/null
     for text in "$serial" "$manufacturer" "$product"; do
         # The kernel's USB_MAX_STRING_LEN.
         [ ${#text} -le 126 ] || bad_arguments "'$text' is longer than 126 characters"

@@ -15,7 +15,7 @@ json_list() {
 }
 
 do_status() {
-    up=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true
+    up=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true present='' limit=''
     mounted=$(mounts_of_tag)
     [ -z "$mounted" ] || note_mount
     if [ -d "$gadget" ]; then
@@ -24,27 +24,47 @@ do_status() {
         id="$(read_line "$gadget/idVendor"):$(read_line "$gadget/idProduct")"
         id=$(printf '%s' "$id" | sed 's/0x//g')
         buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
+        present=$(present_functions)
         if [ -n "$udc" ]; then
             up=true
             state=$(host_state "$udc")
             speed=$(read_line "$udc_class/$udc/current_speed")
+            limit=$(endpoint_limit "$udc")
         fi
     fi
+    limit_in=${limit%+*} limit_out=${limit#*+}
+    # shellcheck disable=SC2086 # a list of words
+    sum_endpoints $present
     if [ -n "$mounted" ] || ! down_is_safe "$udc"; then safe=false; fi
     if [ "$json" = yes ]; then
         printf '{"version": 1, "tag": %s, "up": %s, "udc": %s, "state": %s, "speed": %s, ' "$(json_string "$tag")" \
             "$up" "$(json_string "$udc")" "$(json_string "$state")" "$(json_string "$speed")"
-        printf '"id": %s, "serial": %s, "buflen": %s, "mounts": %s, "down_is_safe": %s}\n' "$(json_string "$id")" \
+        printf '"id": %s, "serial": %s, "buflen": %s, "mounts": %s, "down_is_safe": %s, ' "$(json_string "$id")" \
             "$(json_string "$serial")" "${buflen:-0}" "$(mounts_of_tag | json_list)" "$safe"
+        printf '"functions": %s, "network": [%s], "terminals": %s, ' \
+            "$(for function in $present; do echo "${function%%:*}"; done | json_list)" \
+            "$(list_networks '{"function": "%s", "interface": "%s", "device_mac": "%s", "host_mac": "%s"}, ' | sed 's/"host_mac": ""/"host_mac": null/g;s/, $//')" \
+            "$(terminals | json_list)"
+        printf '"endpoints": {"in": %s, "out": %s, "in_limit": %s, "out_limit": %s}}\n' "$sum_in" "$sum_out" \
+            "${limit_in:-null}" "${limit_out:-null}"
     elif [ "$up" = false ]; then
         printf '%s: not up\n' "$tag"
     else
-        printf '%s: on %s, %s%s, id %s, serial %s, buflen %s\n' "$tag" "$udc" "$state" \
-            "${speed:+ at $speed}" "$id" "$serial" "$buflen"
+        printf '%s: on %s, %s%s, id %s, serial %s%s\n' "$tag" "$udc" "$state" \
+            "${speed:+ at $speed}" "$id" "$serial" "${buflen:+, buflen $buflen}"
+        printf '%s: functions %s; endpoints %s IN + %s OUT%s\n' "$tag" "$present" "$sum_in" "$sum_out" "${limit:+ of $limit}"
+        list_networks "$tag: %s is interface %s, MAC %s; the host's end has MAC %s\n" | sed "s/; the host's end has MAC $//"
         for point in $mounted; do
             printf '%s: mounted on %s\n' "$tag" "$point"
         done
         [ "$safe" = true ] || [ -n "$mounted" ] || printf '%s: configured, never mounted: taking it down now would panic Linux 6.12\n' "$tag"
     fi
     [ "$state" = configured ] || exit 11
+}
+
+# The acm functions' terminals on the board.
+terminals() {
+    for part in "$gadget"/functions/acm.*; do
+        [ ! -d "$part" ] || echo "ttyGS$(read_line "$part/port_num")"
+    done
 }
