@@ -294,7 +294,8 @@ host_counters() {
 # Lines that look like errors and are none here, with the reason:
 # - SerialNumber and so on: what a gadget calls itself, such as "lab-0"
 # - systemd: a booted board's init writes to this log too; its troubles are for systemctl --failed
-lab_harmless='(SerialNumber|Product|Manufacturer): |systemd(-[a-z]+)?\['
+# - "register 'cdc_ether' at usb-dummy_hcd.0-1, CDC Ethernet Device": a host's network driver says where its device is
+lab_harmless='[0-9] (usb|eth)[0-9]+: (un)?register '"'"'|(SerialNumber|Product|Manufacturer): |systemd(-[a-z]+)?\['
 
 dmesg_clean() {
     local since bad

@@ -71,3 +71,13 @@ wait_for_host() {
     done
     say "the host has configured the gadget"
 }
+
+# Without waiting for a host, still its first sign, for two seconds at most: a host that is there shows by then, and what
+# the state says is worth something from then on. Returns at once where the state is not stale.
+watch_first_change() {
+    read -r now rest </proc/uptime
+    deadline=$((${now%.*} + 2))
+    while host_state "$udc" >/dev/null && [ -e "$run_dir/$tag.stale" ] && [ "${now%.*}" -lt "$deadline" ]; do
+        read -r now rest </proc/uptime
+    done
+}

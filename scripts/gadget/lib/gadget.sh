@@ -198,18 +198,19 @@ do_up() {
         say "'$tag' is up on '$udc' ($about): $functions"
         list_networks "$progname: %s is interface %s, MAC %s; the host's end has MAC %s\n" | sed "s/; the host's end has MAC $//" >&2
     fi
-    [ "$wait" = no ] || wait_for_host
+    if [ "$wait" = no ]; then watch_first_change; else wait_for_host; fi
     [ -z "$mount_point" ] || do_mount
 }
 
-# Says whether taking the gadget down is known not to panic the kernel, see the top of this file.
+# Says whether taking the gadget down is known not to panic the kernel, see the top of this file. As long as the state is
+# stale a host may have configured the gadget and nobody have seen it.
 down_is_safe() {
     [ -n "$1" ] || return 0
     gadget_has usb9pfs || return 0
-    case $(host_state "$1") in
-        configured | suspended) [ -e "$run_dir/$tag.mounted" ] ;;
-        *) ;;
-    esac
+    state=$(host_state "$1")
+    if [ "$state" = configured ] || [ "$state" = suspended ] || [ -e "$run_dir/$tag.stale" ]; then
+        [ -e "$run_dir/$tag.mounted" ]
+    fi
 }
 
 do_down() {
@@ -228,7 +229,7 @@ do_down() {
         if [ "$force" = yes ]; then
             say "the gadget is configured and was never mounted; going on as told"
         else
-            die 9 "not taking '$tag' down: the host has configured it and no mount was seen, and in this state the driver" \
+            die 9 "not taking '$tag' down: the host has configured it, or may have, and no mount was seen, and in this state the driver" \
                 "of Linux 6.12 panics when the gadget goes. Serve it from the host and mount and unmount it once" \
                 "('$progname up --tag $tag --mount DIR; umount DIR'), pull no cable, or reboot. --force overrides"
         fi

@@ -2,7 +2,7 @@
 # a Debian that boots from its own disk offers its gadget by the systemd units: start with the controller, network, stop, mount
 # lab: timeout=400
 # lab: image=blank
-# lab: packages=dnsmasq-base
+# lab: packages=dnsmasq-base iputils-ping
 # lab: debs=iputils-ping
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
