@@ -1,5 +1,5 @@
-# Process 1 of the lab's kernel: sets the machine up, runs the scenario as a child, leaves its exit code for
-# scripts/lab/run in $LAB_DIR/result, and powers off. Sourced by the script that `run` writes.
+# Process 1 of the lab's kernel, or with `run --initrd` the first of the host side: sets the machine up, runs the scenario
+# as a child, leaves its exit code for scripts/lab/run in $LAB_DIR/result, and powers off. Sourced by the script that `run` writes.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # lab_arguments comes from `run`
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home TMPDIR=/run/tmp LANG=C.UTF-8

@@ -24,6 +24,10 @@
 #   image_mount DIR               mounts run's --image on DIR
 #   board_boot N DIR              starts DIR's /sbin/init as the board's process 1, in namespaces of its own; pid in $board_init
 #   in_board COMMAND...           runs a command of the booted board
+#   board_power_on                with run --initrd: starts the board's initramfs, as process 1 of the kernel
+#   console                       what the board's console has shown until now
+#   console_says PATTERN          true when that has a line that matches
+#   console_type LINE             types a line on the board's console
 #   host_counters N               "REQUESTS BYTES" the forwarder counted, or "unknown unknown"
 #   uptime_seconds                seconds since the kernel started, two decimals
 set -uo pipefail
@@ -78,6 +82,7 @@ lab_finish() {
         bad=1
     fi
     if [ "$bad" != 0 ]; then
+        [ -z "$LAB_INITRD" ] || console >/run/lab/console.log
         for log in /run/lab/*.log; do
             [ ! -s "$log" ] || { echo "# the end of ${log##*/}:" && tail -n 15 "$log" | sed 's/^/#   /'; }
         done
@@ -170,6 +175,20 @@ board_mount() {
     "$gadget_script" up --tag "board-$board" --mount "$directory" -o "cache=none${3:+,$3}" ${aname[@]+"${aname[@]}"} \
         >>"/run/lab/gadget-$board.log" 2>&1
 }
+
+[ -z "$LAB_INITRD" ] || board_init=1 # the kernel's own process 1
+
+board_power_on() {
+    echo on >&3
+    exec 3>&-
+}
+
+# A new look at each call: while a file of hostfs is held open, what others append is not seen.
+console() { tr -d '\r' <"$LAB_DIR/console"; }
+
+console_says() { console | grep -qE -- "$1"; }
+
+console_type() { printf '%s\r' "$1" >/dev/tty7; }
 
 host_program() {
     [ -x "$1" ] || fail "there is no ${1##*/}" "no program $1: build it (swift build -c release), set ${1##*/}'s path in the
