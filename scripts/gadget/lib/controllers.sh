@@ -43,13 +43,22 @@ host_state() {
     state_now=
     { read -r state_now <"$udc_class/$1/state"; } 2>/dev/null
     if [ -e "$run_dir/$tag.stale" ]; then
-        if [ "$state_now" = configured ]; then
+        if [ "$state_now" = configured ] && ! host_talks; then
             state_now='not attached'
         else
             rm -f "$run_dir/$tag.stale"
         fi
     fi
     printf '%s\n' "$state_now"
+}
+
+# Whether the host uses a network function of the gadget, so has configured it.
+host_talks() {
+    for part in "$gadget"/functions/*/ifname; do
+        { read -r name <"$part" && read -r talks <"/sys/class/net/$name/carrier"; } 2>/dev/null || continue
+        [ "$talks" != 1 ] || return 0
+    done
+    return 1
 }
 
 wait_for_host() {
@@ -72,9 +81,10 @@ wait_for_host() {
     say "the host has configured the gadget"
 }
 
-# Without waiting for a host, still its first sign, for two seconds at most: a host that is there shows by then, and what
-# the state says is worth something from then on. Returns at once where the state is not stale.
+# Looks for the first sign of a host, for two seconds at most, where the state is stale: a host that is there shows within that
+# time. Before anything else after binding: while a few processes are started a host may have been through with it all.
 watch_first_change() {
+    [ -e "$run_dir/$tag.stale" ] || return 0
     read -r now rest </proc/uptime
     deadline=$((${now%.*} + 2))
     while host_state "$udc" >/dev/null && [ -e "$run_dir/$tag.stale" ] && [ "${now%.*}" -lt "$deadline" ]; do

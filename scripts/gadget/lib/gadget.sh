@@ -132,6 +132,7 @@ bind_controller() {
             *) give_up 1 "controller '$udc' refused the gadget: $refusal. The kernel's log (dmesg) may say more" ;;
         esac
     fi
+    watch_first_change
 }
 
 # The function usb9pfs anew, see the top of this file; everything else of the gadget stays, network interfaces with
@@ -198,7 +199,7 @@ do_up() {
         say "'$tag' is up on '$udc' ($about): $functions"
         list_networks "$progname: %s is interface %s, MAC %s; the host's end has MAC %s\n" | sed "s/; the host's end has MAC $//" >&2
     fi
-    if [ "$wait" = no ]; then watch_first_change; else wait_for_host; fi
+    [ "$wait" = no ] || wait_for_host
     [ -z "$mount_point" ] || do_mount
 }
 
