@@ -69,7 +69,7 @@ wait_for_host() {
     read -r now rest </proc/uptime
     : "$rest"
     deadline=${timeout:+$((${now%.*} + timeout))}
-    while state=$(host_state "$udc") && [ "$state" != configured ]; do
+    while host_state "$udc" >/dev/null && state=$state_now && [ "$state" != configured ]; do
         read -r now rest </proc/uptime
         if [ -n "$deadline" ] && [ "${now%.*}" -ge "$deadline" ]; then
             die 6 "no host has configured the gadget within $timeout s (state: $state). It stays up; run 'up' again to wait" \
@@ -81,10 +81,9 @@ wait_for_host() {
     say "the host has configured the gadget"
 }
 
-# Looks for the first sign of a host, for two seconds at most, where the state is stale: a host that is there shows within that
-# time. Before anything else after binding: while a few processes are started a host may have been through with it all.
+# Looks for the first sign of a host, for two seconds at most, where the state is stale: a host that is there shows within
+# that time.
 watch_first_change() {
-    [ -e "$run_dir/$tag.stale" ] || return 0
     read -r now rest </proc/uptime
     deadline=$((${now%.*} + 2))
     while host_state "$udc" >/dev/null && [ -e "$run_dir/$tag.stale" ] && [ "${now%.*}" -lt "$deadline" ]; do

@@ -53,6 +53,8 @@ default_config=/etc/usb9pfs-gadget.conf
 . "$USB9PFS_GADGET_LIB/usb9pfs.sh"
 # shellcheck source=status.sh
 . "$USB9PFS_GADGET_LIB/status.sh"
+# shellcheck source=scheme.sh
+. "$USB9PFS_GADGET_LIB/scheme.sh"
 
 # Removes an unbound gadget, in the order configfs asks for. Harmless on half of one.
 remove_gadget() {
@@ -109,9 +111,17 @@ build_gadget() {
 
 # Binding is where the kernel hands out endpoints and registers network interfaces.
 bind_controller() {
-    [ "$(host_state "$udc")" != configured ] || { mkdir -p "$run_dir" && : >"$run_dir/$tag.stale"; }
+    watcher=
+    if [ "$(host_state "$udc")" = configured ]; then
+        mkdir -p "$run_dir" && : >"$run_dir/$tag.stale"
+        # It looks already when the controller is told: on a busy machine a host may be through with it all before this
+        # shell gets to look.
+        while [ -e "$run_dir/$tag.stale" ]; do host_state "$udc"; done >/dev/null &
+        watcher=$!
+    fi
     # By cat, which says which errno it was; some shells' own echo says "I/O error" for all.
     if ! refusal=$(printf '%s\n' "$udc" | LC_ALL=C cat 2>&1 >"$gadget/UDC"); then
+        [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
         failed_to_start=$(dmesg 2>/dev/null | sed -n 's/.*failed to start .*: \(-[0-9]*\)$/\1/p' | tail -n 1)
         case $refusal:$failed_to_start in
             *"No such device"* | *:-19) refusal="19 ENODEV" ;;
@@ -132,7 +142,11 @@ bind_controller() {
             *) give_up 1 "controller '$udc' refused the gadget: $refusal. The kernel's log (dmesg) may say more" ;;
         esac
     fi
-    watch_first_change
+    if [ -n "$watcher" ]; then
+        watch_first_change
+        kill "$watcher" 2>/dev/null
+        wait "$watcher" 2>/dev/null
+    fi
 }
 
 # The function usb9pfs anew, see the top of this file; everything else of the gadget stays, network interfaces with
