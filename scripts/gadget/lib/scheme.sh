@@ -14,12 +14,9 @@ scheme_function() {
             network_number=$((network_number + 1))
             ;;
         mass_storage:*)
-            read_only=false
-            case $1 in *,ro) read_only=true ;; esac
             # The name is `file` to the libraries and `filename` in the documents; what is unknown is passed over.
             file=$(scheme_string "$(file_of "$1")")
-            printf '        attrs = {\n            stall = true\n            luns = ( { ro = %s, file = %s, filename = %s } )\n        }\n' \
-                $read_only "$file" "$file"
+            printf '        attrs = {\n            stall = 1\n            luns = ( { file = %s, filename = %s } )\n        }\n' "$file" "$file"
             ;;
     esac
     case $1 in
@@ -52,6 +49,10 @@ do_scheme() {
     if has_function hid; then
         bad_arguments "a scheme can't leave out hid's OUT endpoint, and so would be another gadget: leave out hid"
     fi
+    case " $functions" in
+        # Seen with 0.2.0, with `ro = true` as with `ro = 1`: the host gets a disk that it can write to.
+        *" mass_storage:"*,ro*) bad_arguments "libusbgx forgets that a disk is read-only: leave out the disk, or its ,ro" ;;
+    esac
     check_files
     identify
     : "${id:=1d6b:0109}" "${manufacturer:=Linux}" "${product:=usb9pfs gadget}"

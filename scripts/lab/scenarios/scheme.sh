@@ -42,7 +42,7 @@ compare rndis --function rndis --host-mac 06:00:00:00:00:01 --dev-mac 02:00:00:0
 compare eem --function eem --id 1d6b:0104
 compare "acm twice" --function acm --function acm
 compare "a disk" --function mass_storage:/run/tmp/disk
-compare "a read-only disk, ncm and acm" --function mass_storage:/run/tmp/disk,ro --function ncm --function acm
+compare "a disk, ncm and acm" --function mass_storage:/run/tmp/disk --function ncm --function acm
 
 "$gadget_script" scheme --function ncm >/run/tmp/ncm.scheme || fail "scheme with ncm"
 "$gadget_script" scheme --tag $scheme --function usb9pfs --function ecm --serial s-1 >/run/tmp/9p.scheme || fail "scheme with usb9pfs"
@@ -59,5 +59,6 @@ for shell in dash "busybox ash" bash; do
 done
 refused() { ! "$gadget_script" scheme "$@" >/run/tmp/refusal 2>&1; }
 check "hid is refused" refused --function hid:/run/tmp/disk
+check "a read-only disk is refused" refused --function mass_storage:/run/tmp/disk,ro --function ncm
 check "a mount is not for a scheme" refused --mount /mnt
 dmesg_clean
