@@ -25,6 +25,7 @@
 #   board_boot N DIR              starts DIR's /sbin/init as the board's process 1, in namespaces of its own; pid in $board_init
 #   in_board COMMAND...           runs a command of the booted board
 #   board_power_on                with run --initrd: starts the board's initramfs, as process 1 of the kernel
+#   board_reboots NAME S          ok if the board reboots within S seconds, and the end of the scenario
 #   console                       what the board's console has shown until now
 #   console_says PATTERN          true when that has a line that matches
 #   console_type LINE             types a line on the board's console
@@ -183,10 +184,20 @@ board_power_on() {
     exec 3>&-
 }
 
+# The second start of the kernel says ok (init.sh).
+board_reboots() {
+    local code=0
+    ! grep -qx 'not ok' "$lab_marks" || code=1
+    printf '%s\n' "$code" "$1" >"$LAB_DIR/reboots"
+    sleep "$2"
+    rm "$LAB_DIR/reboots"
+    not_ok "$1" "no reboot within $2 s"
+}
+
 # A new look at each call: while a file of hostfs is held open, what others append is not seen.
 console() { tr -d '\r' <"$LAB_DIR/console"; }
 
-console_says() { console | grep -qE -- "$1"; }
+console_says() { grep -qE -- "$1" "$LAB_DIR/console"; }
 
 console_type() { printf '%s\r' "$1" >/dev/tty7; }
 
@@ -312,9 +323,9 @@ host_counters() {
 
 # Lines that look like errors and are none here, with the reason:
 # - SerialNumber and so on: what a gadget calls itself, such as "lab-0"
+# - a network interface's registration, which ends with the USB path and more
 # - systemd: a booted board's init writes to this log too; its troubles are for systemctl --failed
-# - "register 'cdc_ether' at usb-dummy_hcd.0-1, CDC Ethernet Device": a host's network driver says where its device is
-lab_harmless='[0-9] (usb|eth)[0-9]+: (un)?register '"'"'|(SerialNumber|Product|Manufacturer): |systemd(-[a-z]+)?\['
+lab_harmless="register '[a-z_]+' at usb-|unregister '[a-z_]+' usb-|(SerialNumber|Product|Manufacturer): |systemd(-[a-z]+)?\["
 
 dmesg_clean() {
     local since bad

@@ -37,8 +37,30 @@ choose_controller() {
 
 bound_controller() { read_line "$gadget/UDC"; }
 
-# What the kernel says, or "not attached" as long as that is a left-over, see the top of this file. No process is started:
-# between the host's reset and its configuration lie some 50 ms, and a poll must not miss them.
+# Sets aside a "configured" that is a left-over, see the top of gadget.sh; called before binding. Between the host's reset
+# and its configuration lie some 50 ms, and missing them would be mistaking a configured gadget for an idle one, so a
+# process of its own watches from before the binding on, without starting others and without a pause.
+watch_for_reset() {
+    [ "$(host_state "$udc")" = configured ] || return 0
+    mkdir -p "$run_dir"
+    : >"$run_dir/$tag.stale"
+    (
+        trap '' HUP
+        while read -r state_now <"$udc_class/$udc/state" && [ "$state_now" = configured ]; do
+            [ -e "$run_dir/$tag.stale" ] || exit 0
+        done
+        rm -f "$run_dir/$tag.stale"
+    ) </dev/null >/dev/null 2>&1 &
+    echo $! >"$run_dir/$tag.stale"
+}
+
+# Whether a left-over is being watched; if not, a reset may have been missed.
+reset_is_watched() {
+    watcher=$(read_line "$run_dir/$tag.stale")
+    [ -z "$watcher" ] || kill -0 "$watcher" 2>/dev/null
+}
+
+# What the kernel says, or "not attached" as long as that is a left-over.
 host_state() {
     state_now=
     { read -r state_now <"$udc_class/$1/state"; } 2>/dev/null
@@ -68,25 +90,36 @@ wait_for_host() {
         "Is the cable in the device port, and is the other end a computer?"
     read -r now rest </proc/uptime
     : "$rest"
-    deadline=${timeout:+$((${now%.*} + timeout))}
-    while host_state "$udc" >/dev/null && state=$state_now && [ "$state" != configured ]; do
+    deadline=${timeout:+$((${now%.*} + timeout))} addressed='' explained=no
+    while state=$(host_state "$udc") && [ "$state" != configured ]; do
         read -r now rest </proc/uptime
-        if [ -n "$deadline" ] && [ "${now%.*}" -ge "$deadline" ]; then
+        now=${now%.*}
+        if [ -n "$deadline" ] && [ "$now" -ge "$deadline" ]; then
             die 6 "no host has configured the gadget within $timeout s (state: $state). It stays up; run 'up' again to wait" \
                 "longer. 'not attached': no cable, or a cable without data lines. 'addressed': the host refused the device"
         fi
-        # While the state is stale the first change must not be missed: no pause.
-        [ -e "$run_dir/$tag.stale" ] || pause
+        if [ "$state" = addressed ]; then
+            : "${addressed:=$now}"
+            if [ $explained = no ] && [ $((now - addressed)) -ge 5 ]; then
+                explained=yes
+                explain_addressed
+            fi
+        else
+            addressed=
+        fi
+        pause
     done
     say "the host has configured the gadget"
 }
 
-# Looks for the first sign of a host, for two seconds at most, where the state is stale: a host that is there shows within
-# that time.
-watch_first_change() {
-    read -r now rest </proc/uptime
-    deadline=$((${now%.*} + 2))
-    while host_state "$udc" >/dev/null && [ -e "$run_dir/$tag.stale" ] && [ "${now%.*}" -lt "$deadline" ]; do
-        read -r now rest </proc/uptime
-    done
+# A host that gives the device an address configures it within a second. One reason why it can't is on this side: dwc2
+# hands out its FIFOs only then, and answers ENOMEM.
+explain_addressed() {
+    if dmesg 2>/dev/null | grep -q "No suitable fifo found"; then
+        say "the controller has no FIFO large enough for one of the endpoints ('No suitable fifo found' in dmesg), so the host" \
+            "can't configure the gadget: give fewer functions, or larger g-tx-fifo-size values in the device tree"
+    else
+        say "the host has given the device an address, but does not configure it: its kernel log says why" \
+            "(not authorized? not enough power on that port?)"
+    fi
 }

@@ -3,8 +3,22 @@
 #   USB9PFS_GADGET_LIB=/usr/lib/usb9pfs-gadget
 #   . "$USB9PFS_GADGET_LIB/gadget.sh"
 #   gadget_defaults
-#   tag=root timeout=30 mount_point=/newroot options=ro      all that can be set: settings.sh
-#   (check_settings && do_up) || code=$?                     in a subshell: on an error they exit, with the program's codes
+#   set_setting tag root && set_setting function ncm && set_setting function usb9pfs && set_setting mount /newroot
+#   (check_settings && do_up) || code=$?
+#
+# Entry points. They end the shell with the program's exit codes on an error, hence the subshell:
+#
+#   gadget_defaults          all settings to their defaults; first
+#   set_setting NAME VALUE   NAME is an option of `up` that takes a value, without --; 1 for an unknown one. Further ones
+#                            are variables: wait=no, force=yes, json=yes
+#   load_config FILE         settings from a file, where they are not set yet
+#   check_settings           checks them all; before the following
+#   do_up  do_down  do_status   what the program's verbs do
+#   check_budget             `up`'s first part alone, after settle_functions and choose_controller: 12 for too many endpoints
+#   wait_for_host  do_mount  `up`'s last two parts, for a gadget that is up: after udc=$(bound_controller)
+#
+# Messages go to standard error. The names of functions and variables here may clash with a hook's own: another reason
+# for the subshell.
 #
 # shellcheck shell=sh disable=SC2154,SC2034 # the settings are set in one file and read in others
 #
@@ -14,7 +28,7 @@
 #   panics. So `up --mount` mounts only once /sys/class/udc/UDC/state reads "configured".
 # - That state is never reset when a gadget goes: "configured" may be a left-over of the gadget before. Only a bus
 #   reset by the host changes it. So when it reads "configured" while binding, another state must be seen first; the
-#   file TAG.stale in /run/usb9pfs-gadget remembers that it has not been.
+#   file TAG.stale in /run/usb9pfs-gadget remembers that it has not been, and names the process that looks out for it.
 # - Between that moment and the first answered 9P message the request carries a pointer that is no 9P request. A
 #   disconnect then panics, and writing "" to the gadget's UDC file is one. Once a mount has succeeded the pointer is
 #   cleared and taking the gadget down is safe, as it is when no host has configured it. Nothing in sysfs tells
@@ -111,17 +125,9 @@ build_gadget() {
 
 # Binding is where the kernel hands out endpoints and registers network interfaces.
 bind_controller() {
-    watcher=
-    if [ "$(host_state "$udc")" = configured ]; then
-        mkdir -p "$run_dir" && : >"$run_dir/$tag.stale"
-        # It looks already when the controller is told: on a busy machine a host may be through with it all before this
-        # shell gets to look.
-        while [ -e "$run_dir/$tag.stale" ]; do host_state "$udc"; done >/dev/null &
-        watcher=$!
-    fi
+    watch_for_reset
     # By cat, which says which errno it was; some shells' own echo says "I/O error" for all.
     if ! refusal=$(printf '%s\n' "$udc" | LC_ALL=C cat 2>&1 >"$gadget/UDC"); then
-        [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
         failed_to_start=$(dmesg 2>/dev/null | sed -n 's/.*failed to start .*: \(-[0-9]*\)$/\1/p' | tail -n 1)
         case $refusal:$failed_to_start in
             *"No such device"* | *:-19) refusal="19 ENODEV" ;;
@@ -141,11 +147,6 @@ bind_controller() {
             16*) give_up 5 "controller '$udc' refused the gadget: errno $refusal, it is in use" ;;
             *) give_up 1 "controller '$udc' refused the gadget: $refusal. The kernel's log (dmesg) may say more" ;;
         esac
-    fi
-    if [ -n "$watcher" ]; then
-        watch_first_change
-        kill "$watcher" 2>/dev/null
-        wait "$watcher" 2>/dev/null
     fi
 }
 
@@ -217,15 +218,15 @@ do_up() {
     [ -z "$mount_point" ] || do_mount
 }
 
-# Says whether taking the gadget down is known not to panic the kernel, see the top of this file. As long as the state is
-# stale a host may have configured the gadget and nobody have seen it.
+# Says whether taking the gadget down is known not to panic the kernel, see the top of this file.
 down_is_safe() {
     [ -n "$1" ] || return 0
     gadget_has usb9pfs || return 0
-    state=$(host_state "$1")
-    if [ "$state" = configured ] || [ "$state" = suspended ] || [ -e "$run_dir/$tag.stale" ]; then
-        [ -e "$run_dir/$tag.mounted" ]
-    fi
+    [ ! -e "$run_dir/$tag.mounted" ] || return 0
+    case $(host_state "$1") in
+        configured | suspended) return 1 ;;
+    esac
+    reset_is_watched
 }
 
 do_down() {
@@ -244,7 +245,7 @@ do_down() {
         if [ "$force" = yes ]; then
             say "the gadget is configured and was never mounted; going on as told"
         else
-            die 9 "not taking '$tag' down: the host has configured it, or may have, and no mount was seen, and in this state the driver" \
+            die 9 "not taking '$tag' down: the host has configured it (or may have) and no mount was seen. In this state the driver" \
                 "of Linux 6.12 panics when the gadget goes. Serve it from the host and mount and unmount it once" \
                 "('$progname up --tag $tag --mount DIR; umount DIR'), pull no cable, or reboot. --force overrides"
         fi

@@ -14,6 +14,8 @@ json_list() {
     printf ']'
 }
 
+newline='
+'
 do_status() {
     up=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true present='' limit=''
     mounted=$(mounts_of_tag)
@@ -40,7 +42,7 @@ do_status() {
         printf '{"version": 1, "tag": %s, "up": %s, "udc": %s, "state": %s, "speed": %s, ' "$(json_string "$tag")" \
             "$up" "$(json_string "$udc")" "$(json_string "$state")" "$(json_string "$speed")"
         printf '"id": %s, "serial": %s, "buflen": %s, "mounts": %s, "down_is_safe": %s, ' "$(json_string "$id")" \
-            "$(json_string "$serial")" "${buflen:-0}" "$(mounts_of_tag | json_list)" "$safe"
+            "$(json_string "$serial")" "${buflen:-0}" "$(printf '%s' "${mounted:+$mounted$newline}" | json_list)" "$safe"
         printf '"functions": %s, "network": [%s], "terminals": %s, ' \
             "$(for function in $present; do echo "${function%%:*}"; done | json_list)" \
             "$(list_networks '{"function": "%s", "interface": "%s", "device_mac": "%s", "host_mac": "%s"}, ' | sed 's/"host_mac": ""/"host_mac": null/g;s/, $//')" \
