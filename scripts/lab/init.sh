@@ -44,6 +44,16 @@ lab_power_off() {
     lab_power_off
 ) </dev/null >/dev/null 2>&1 &
 
+# A reboot starts this kernel again, and so this.
+if [ -e "$LAB_DIR/booted" ]; then
+    code=1 name="the board rebooted"
+    [ ! -e "$LAB_DIR/reboots" ] || { read -r code && read -r name; } <"$LAB_DIR/reboots"
+    if [ "$code" = 0 ]; then echo "ok $name"; else echo "not ok $name"; fi >/dev/tty0
+    lab_end "$code"
+    lab_power_off
+fi
+: >"$LAB_DIR/booted"
+
 echo "--lab--" >/dev/tty0
 bash "$LAB_SCENARIO" ${lab_arguments[@]+"${lab_arguments[@]}"} </dev/null >/dev/tty0 2>&1
 lab_end $?

@@ -1,0 +1,261 @@
+#!/usr/bin/env bash
+# the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
+# lab: timeout=120
+# lab: packages=cpio
+# lab: initrd=scripts/boot/mkinitramfs --output
+# The three forms: rsinit's, barebox's and the kernel documentation's.
+# lab: boot=rsinit --image rootfs --timeout 300 -- rootfstype=9p rootflags=trans=usbg,cache=loose root=dummy_udc.0 rw
+# lab: boot=barebox --image rootfs --timeout 300 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose,uname=board,dfltuid=0,dfltgid=0,aname=/ rw
+# lab: boot=kernel-doc --image rootfs --timeout 300 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image rw quiet
+# lab: boot=late --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg ro
+# lab: boot=wrong-root -- usb9pfs.udc=dummy_udc.0 root=board usb9pfs.retry=1
+# lab: boot=wrong-aname -- usb9pfs.udc=dummy_udc.0 root=board rootflags=trans=usbg,aname=other usb9pfs.retry=1 rw
+# lab: boot=wrong-tag -- root=/dev/mmcblk0p2 rootfstype=9p rootflags=trans=usbg rw panic=3
+# lab: boot=wrong-controller -- usb9pfs.udc=fe980000.usb usb9pfs.timeout=3 usb9pfs.shell panic=0
+# lab: boot=read-only -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
+# lab: boot=overlay -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.overlay=tmpfs
+# lab: boot=bad-loader -- root=dummy_udc.0 usb9pfs.shell panic=0
+# lab: boot=two --boards 2 --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
+# lab: boot=static-ip --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.function=ecm usb9pfs.ip=172.31.0.2::172.31.0.1:255.255.255.0:lab-board::off:172.31.0.1
+# lab: boot=dhcp --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.for=linux usb9pfs.ip=dhcp
+# shellcheck source=../lib.sh
+. "$LAB/lib.sh"
+
+host_program "$P9FWD"
+
+# serve DIRECTORY [OPTION...]: p9fwd for the port, board or no board.
+serve() {
+    "${as_user[@]}" "$P9FWD" serve --path 1-1 "$@" </dev/null >>"$LAB_DIR/out/host.log" 2>&1 &
+    echo $! >/run/lab/host-0.pids
+}
+
+board_root=/proc/1/root
+started() { [ -s "$board_root/run/lab-reached" ]; }
+
+# A small root: busybox, and an init that tells the lab when it runs and lives on.
+small_root() {
+    local tree
+    tree=$(export_directory "$1")
+    as_user mkdir "$tree"/{bin,sbin,dev,proc,sys,run,etc}
+    as_user cp /bin/busybox "$tree/bin/"
+    as_user ln -s busybox "$tree/bin/sh"
+    as_user tee "$tree/sbin/init" >/dev/null <<'INIT'
+#!/bin/busybox sh
+busybox cp /proc/uptime /run/lab-reached
+while :; do busybox sleep 3600; done
+INIT
+    as_user chmod 755 "$tree/sbin/init"
+    as_user tee "$tree/etc/resolv.conf" >/dev/null <<<"# the host's"
+    echo "$tree"
+}
+
+says() { # SECONDS PATTERN
+    check "the console says: $2" wait_for "$1" console_says "$2"
+}
+
+boots_now() { check "$1" wait_for 60 started; }
+
+# The mount of /, as the board sees it.
+root_line() { grep ' / ' /proc/1/mounts; }
+
+# The small root has busybox alone, whose shell has the rest in itself.
+in_board_sh() { nsenter -t 1 --mount --root --wd /bin/busybox sh -c "$1"; }
+
+# The host's end of the cable's network is made by the kernel where the board is; it moves to the host's namespace.
+host_interface() {
+    local ours
+    ours=$(cat /sys/kernel/config/usb_gadget/dummy_udc.0/functions/*/ifname) || return
+    interface=$(nsenter -t 1 --net ip -o link | sed -n 's/^[0-9]*: \(usb[0-9]\|eth[0-9]\|enx[0-9a-f]*\):.*/\1/p' | grep -vx "$ours") &&
+        nsenter -t 1 --net ip link set "$interface" netns $$ &&
+        ip addr add 172.31.0.1/24 dev "$interface" && ip link set "$interface" up
+}
+
+network_up() {
+    image_mount /run/image
+    as_user tee /run/image/etc/resolv.conf >/dev/null <<<"# the host's"
+    board_power_on
+    wait_for 60 host_interface || fail "the host's network interface"
+}
+
+network_works() {
+    check "the board's address" grep -q "inet $1/24" <(nsenter -t 1 --net ip -o -4 addr)
+    check "the board's route" grep -q '^default via 172.31.0.1 ' <(nsenter -t 1 --net ip route)
+    check "the host reaches the board" busybox ping -c 1 -W 20 "$1"
+    check_equal "the board's resolv.conf" "nameserver 172.31.0.1" "$(in_board_sh 'cat /etc/resolv.conf')"
+    check_equal "the host's is as it was" "# the host's" "$(cat /run/image/etc/resolv.conf)"
+}
+
+# The same initramfs for a second board: a kernel has one process 1, so in namespaces, with a command line of its own.
+second_board() {
+    mkdir /run/second && mount -t tmpfs tmpfs /run/second && (cd /run/second && zcat "$LAB_INITRD" | cpio --quiet -idm) || return
+    echo "root=dummy_udc.1 rootfstype=9p rootflags=trans=usbg rw usb9pfs.serial=second" >/run/second.cmdline
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    setsid unshare --mount --pid --uts --ipc --fork --propagation private sh -c '
+        cd /run/second && mount -t proc proc proc && mount --bind /run/second.cmdline proc/cmdline && pivot_root . . && umount -l . &&
+            exec /init' </dev/null >/run/lab/board-1.log 2>&1 &
+    second=$!
+}
+
+debian() {
+    image_mount /run/image
+    serve /run/image
+    board_power_on
+    multi_user() { in_board systemctl is-active multi-user.target >/dev/null 2>&1; }
+    check "multi-user" wait_for $((LAB_TIMEOUT - 60)) multi_user
+    check_equal "systemctl is-system-running" running "$(in_board systemctl is-system-running --wait)"
+    check_equal "systemctl --failed" "" "$(in_board systemctl --failed --no-legend --plain)"
+    check_equal "process 1" systemd "$(cat /proc/1/comm)"
+    root_line | sed 's/^/# /'
+}
+
+case $1 in
+    rsinit)
+        debian
+        check "the tag is the controller's name, the root may be written" grep -qE '^dummy_udc.0 / 9p rw,.*cache=0xf' <(root_line)
+        check "nothing of the initramfs is left but two files" test "$(find $board_root/run/usb9pfs | wc -l)" -le 3
+        ;;
+    barebox)
+        debian
+        check "tag, msize and uname" grep -qE '^board / 9p rw,.*uname=board,.*msize=65536' <(root_line)
+        ;;
+    kernel-doc)
+        debian
+        check "tag and aname" grep -qE '^board / 9p rw,.*aname=/run/image' <(root_line)
+        says 1 'access=0 in rootflags would let no user but root read the root'
+        check "quiet: nothing but that" test "$(console | grep -c '^usb9pfs')" = 1
+        ;;
+    late)
+        port=/sys/bus/usb/devices/1-0:1.0/usb1-port1/disable
+        echo 1 >$port
+        image_mount /run/image
+        board_power_on
+        says 60 "waiting for a host on 'dummy_udc.0' .now: .*cable"
+        echo 0 >$port
+        says 60 "the host has configured the gadget"
+        plugged=$SECONDS
+        says 60 "waiting for a program on the host that serves the root: p9fwd serve ROOTFS"
+        ready() { [ $((SECONDS - plugged)) -ge 30 ]; }
+        wait_for 60 ready
+        serve /run/image
+        boots_now "a cable that comes late and a host that comes 30 s after it"
+        check "mounted read-only" grep -q '^dummy_udc.0 / 9p ro,' <(root_line)
+        ;;
+    wrong-root)
+        tree=$(export_directory root)
+        serve "$tree"
+        board_power_on
+        says 60 'error: the directory that the host serves is empty'
+        check "nothing stays mounted" wait_for 10 eval "! grep -q ' 9p ' /proc/1/mounts"
+        as_user touch "$tree/holiday.jpg"
+        says 60 "can't be started: there is no /sbin/init. At its top: holiday.jpg"
+        as_user mkdir "$tree/sbin"
+        as_user ln -s /lib/systemd/systemd "$tree/sbin/init"
+        as_user mkdir -p "$tree/lib/systemd"
+        as_user touch "$tree/lib/systemd/systemd"
+        says 60 "/sbin/init is not executable"
+        as_user chmod 755 "$tree/lib/systemd/systemd"
+        says 60 "/sbin/init is neither a program nor a script"
+        # The head of an arm64 program.
+        printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\267\0\1\0\0\0' | as_user tee "$tree/lib/systemd/systemd" >/dev/null
+        says 60 "/sbin/init is for another processor"
+        as_user tee "$tree/lib/systemd/systemd" >/dev/null <<<'#!/bin/bash'
+        says 60 "/sbin/init is a script for /bin/bash, which is not there"
+        good=$(small_root good)
+        as_user rm "$good/sbin/init" && as_user ln -s /bin/busybox "$good/sbin/init" && as_user rmdir "$good/run"
+        host_stop 0
+        serve "$good"
+        says 60 "has no directory /run"
+        as_user mkdir "$good/run"
+        as_user tee "$good/etc/inittab" >/dev/null <<<'::sysinit:/bin/busybox cp /proc/uptime /run/lab-reached'
+        boots_now "and with the right root it boots"
+        ;;
+    wrong-aname)
+        tree=$(small_root root)
+        serve "$tree"
+        board_power_on
+        says 60 "error: the root could not be mounted. 'No such file or directory'"
+        host_stop 0
+        serve "$tree" --export "other=$tree"
+        boots_now "when the host has that export it boots"
+        says 1 "making it anew"
+        # What a second mount of one function can't stand.
+        check "parallel use" timeout 60 in_board_sh \
+            'for i in 1 2 3 4 5 6 7 8; do busybox cat /bin/busybox >/dev/null & done; wait'
+        ;;
+    wrong-tag)
+        board_power_on
+        says 60 "root=/dev/mmcblk0p2 is no tag"
+        says 10 "rebooting in 3 s .panic=3"
+        board_reboots "and it reboots, as panic= says" 30
+        ;;
+    wrong-controller)
+        board_power_on
+        says 60 "error: no root within 3 s .usb9pfs.timeout.; waited for the USB device controller 'fe980000.usb'; there are: dummy_udc.0 usbip-vudc.0"
+        says 10 "a shell; 'exit' leaves it"
+        console_type "echo I am \$\$, \$(ls /sys/class/udc | wc -l) controllers"
+        says 10 "I am [0-9]*, 2 controllers"
+        console_type "exit"
+        says 10 "going on"
+        ;;
+    read-only)
+        tree=$(small_root root)
+        serve "$tree" --read-only
+        board_power_on
+        boots_now "a read-only export, rw asked for"
+        check "writing is refused" in_board_sh 'touch /file 2>&1 | grep -q "Read-only file system"'
+        ;;
+    overlay)
+        tree=$(small_root root)
+        serve "$tree" --read-only
+        board_power_on
+        boots_now "a read-only export with an overlay"
+        check "the root is an overlay" grep -q ' / overlay ' <(in_board_sh 'cat /proc/mounts')
+        check "it can be written" in_board_sh 'echo new >/file && echo changed >/etc/resolv.conf && rm /bin/sh && mkdir /dir'
+        check_equal "and read" "new changed" "$(in_board_sh 'cat /file /etc/resolv.conf | xargs echo')"
+        check "the host's tree is as it was" test ! -e "$tree/file" -a ! -e "$tree/dir" -a -L "$tree/bin/sh"
+        check_equal "the host's file, too" "# the host's" "$(cat "$tree/etc/resolv.conf")"
+        ;;
+    bad-loader)
+        tree=$(small_root root)
+        as_user rm "$tree/sbin/init"
+        as_user cp /bin/true "$tree/sbin/init" # its loader and libraries are not there
+        serve "$tree"
+        board_power_on
+        says 60 "error: the root is mounted, but its /sbin/init can not be started"
+        console_type "echo process \$(cat /proc/1/comm), \$(ls / | wc -l) directories"
+        says 10 "process busybox, 7 directories"
+        ;;
+    two)
+        image_mount /run/image
+        board_power_on
+        check "the second board" second_board
+        says 60 "this machine has no serial number"
+        serve /run/image
+        "${as_user[@]}" "$P9FWD" serve --path 2-1 /run/image </dev/null >>/run/lab/host-1.log 2>&1 &
+        boots_now "the first boots"
+        second_started() { [ -s "/proc/$(pgrep -P "$second")/root/run/lab-reached" ]; }
+        check "the second boots" wait_for 60 second_started
+        check_equal "the host tells them apart" "0 second" "$(cat /sys/bus/usb/devices/[12]-1/serial | paste -s -d ' ')"
+        check_equal "each has its own" "dummy_udc.0 dummy_udc.1" "$(for pid in 1 "$(pgrep -P "$second")"; do
+            awk '$2 == "/" { print $1 }' "/proc/$pid/mounts"
+        done | paste -s -d ' ')"
+        ;;
+    static-ip)
+        network_up
+        serve /run/image
+        boots_now "with a network beside it"
+        network_works 172.31.0.2
+        check_equal "the board's name" lab-board "$(nsenter -t 1 --uts hostname)"
+        ;;
+    dhcp)
+        network_up
+        printf '%s\n' 'start 172.31.0.10' 'end 172.31.0.10' "interface $interface" 'option subnet 255.255.255.0' \
+            'option router 172.31.0.1' 'option dns 172.31.0.1' 'lease_file /run/lab/leases' 'pidfile /run/lab/udhcpd.pid' >/run/lab/udhcpd.conf
+        : >/run/lab/leases
+        busybox udhcpd -f /run/lab/udhcpd.conf </dev/null >/run/lab/udhcpd.log 2>&1 &
+        serve /run/image
+        boots_now "with a network beside it"
+        network_works 172.31.0.10
+        ;;
+esac
+check "no panic" eval '! console_says "Kernel panic|Oops|BUG:"'

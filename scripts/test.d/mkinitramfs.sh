@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# scripts/boot/mkinitramfs: as an ordinary user, the same bytes each time, what it refuses; and how its init reads the
+# command line, under each shell. What the initramfs does is in the lab (scenarios/initramfs.sh).
+set -euo pipefail
+. "$(dirname "$0")/../lib/common.sh"
+need_packages busybox-static dash cpio xz-utils zstd libarchive-tools binutils python3
+make=$usb9pfs_root/scripts/boot/mkinitramfs
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 777 "$work"
+cd "$work"
+
+# Where the ordinary user keeps what is downloaded.
+[ "$(id -u)" != 0 ] || install -d -o "$developer_uid" -g "$developer_gid" "$usb9pfs_cache/home"
+
+check() { # NAME GOT WANTED
+    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
+}
+# refused CODE NAME PATTERN [ARG...]
+refused() {
+    local code=0 name=$2 pattern=$3 want=$1
+    shift 3
+    as_developer "$make" "$@" >output 2>&1 || code=$?
+    check "$name: exit code" "$code" "$want"
+    if grep -q -- "$pattern" output; then echo "ok $name: says why"; else echo "not ok $name: says '$(cat output)'"; fi
+}
+
+install -d -o "$developer_uid" -g "$developer_gid" made "made/with space"
+as_developer "$make" --output made/one --json >made.json
+TMPDIR=/var/tmp as_developer "$make" --output "made/with space/two" 2>/dev/null
+check "an ordinary user's, and the same bytes each time" "$(cmp made/one "made/with space/two" 2>&1)" ""
+check "--json" "$(python3 -c 'import json; o = json.load(open("made.json")); print(o["version"], o["sha256"], o["bytes"], o["compress"])')" \
+    "1 $(sha256sum made/one | cut -d ' ' -f 1) $(stat -c %s made/one) gzip"
+for how in none xz zstd; do
+    as_developer "$make" --compress $how made/$how 2>/dev/null
+    case $how in none) cat made/none ;; *) $how -dc made/$how ;; esac >plain
+    check "--compress $how: the same archive" "$(cmp plain <(zcat made/one) 2>&1)" ""
+done
+check "the console" "$(zcat made/one | cpio -tv --quiet './dev/console' 2>/dev/null | awk '{ print $1, $3, $5 $6 }')" "crw------- root 5,1"
+touch first.ko second.ko
+as_developer "$make" --module second.ko --module first.ko --function ecm --function acm made/more 2>/dev/null
+check "modules in the order given" "$(zcat made/more | cpio -t --quiet 2>/dev/null | grep ko | xargs echo)" \
+    "./lib/usb9pfs/modules/10-second.ko ./lib/usb9pfs/modules/11-first.ko"
+check "functions" "$(zcat made/more | cpio -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf 2>/dev/null | paste -s -d ,)" \
+    "function = usb9pfs,function = ecm,function = acm"
+
+refused 2 "no file" "name the file" --arch amd64
+refused 2 "unknown option" "unknown option '--frobnicate'" --frobnicate x
+refused 2 "unknown architecture" "amd64, arm64 or armhf" --arch mips made/x
+refused 2 "unknown compression" "gzip, xz, zstd or none" --compress rar made/x
+refused 2 "a module that is not there" "there is no 'nothing.ko'" --module nothing.ko made/x
+refused 3 "a dynamic busybox" "not static" --busybox /bin/true made/x
+refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox /bin/busybox made/x
+refused 3 "no program" "no ELF program" --busybox first.ko made/x
+check "nothing is left of what was refused" "$(ls made)" "$(printf '%s\n' more none one 'with space' xz zstd)"
+
+# Another machine's busybox, from Debian.
+for arch in arm64 armhf; do
+    as_developer "$make" --arch $arch made/$arch 2>/dev/null
+    zcat made/$arch | cpio --quiet -i --to-stdout ./bin/busybox >busybox 2>/dev/null
+    check "--arch $arch" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')" "$([ $arch = arm64 ] && echo AArch64 || echo ARM)"
+done
+
+# reads COMMAND-LINE VARIABLES...: what init makes of it
+cat >reader <<'END'
+. "$1/command-line.sh"
+echo "$2" >line
+read_command_line line
+shift 2
+for name; do
+    eval "printf '%s=%s;' $name \"\$$name\""
+done
+END
+for shell in dash "busybox ash" bash; do
+    reads() { # NAME WANTED LINE VARIABLE...
+        # shellcheck disable=SC2086 # "busybox ash" is two words
+        check "$shell: $1" "$($shell reader "$usb9pfs_root/scripts/boot/initramfs/lib" "${@:3}")" "$2"
+    }
+    reads "rsinit's form" "root=;mount_options=;access=ro;problem=;" "rootfstype=9p rootflags=trans=usbg" root mount_options access problem
+    reads "barebox's form" "root=tag;mount_options=msize=65536,cache=loose,uname=tag,dfltuid=0,dfltgid=0,aname=/;access=rw;" \
+        "root=tag rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose,uname=tag,dfltuid=0,dfltgid=0,aname=/ rw" root mount_options access
+    reads "the kernel documentation's form" "mount_options=cache=loose,uname=root,access=client,aname=/a/b;replaced=access=0;" \
+        "root=x rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,aname=/a/b" mount_options replaced
+    reads "the last of ro and rw" "access=ro;" "rw ro" access
+    reads "what follows -- is not ours" "access=ro;init=/a;" "init=/a -- rw init=/b" access init
+    reads "functions" "functions= ecm acm ncm;for_host=linux;" "usb9pfs.function=ecm,acm usb9pfs.function=ncm usb9pfs.for=linux" functions for_host
+    reads "names like patterns are left alone" "root=*;" "root=* *" root
+    reads "a disk" "problem=the kernel's command line: root=/dev/sda1 is no tag of a USB gadget: those are of A-Z a-z 0-9 . _ and -. Leave root= out, or give the board a name;" \
+        "root=/dev/sda1" problem
+    reads "a tag of 31 characters" "problem=;" "root=1234567890123456789012345678901" problem
+    reads "a tag of 32" "problem=the kernel's command line: root=12345678901234567890123456789012 is longer than 31 characters, the most a tag may have;" \
+        "root=12345678901234567890123456789012" problem
+    reads "another transport" "problem=the kernel's command line: rootflags=...trans=virtio, but this initramfs mounts its root by 9P over USB: it must be trans=usbg;" \
+        "rootflags=trans=virtio" problem
+    reads "another file system" "problem=the kernel's command line: rootfstype=ext4, but this initramfs mounts its root by 9P over USB: it must be 9p;" \
+        "rootfstype=ext4" problem
+    reads "a number that is none" "problem=the kernel's command line: usb9pfs.timeout=soon is not a number of seconds;timeout=;" "usb9pfs.timeout=soon" problem timeout
+    reads "unknown words" "ignored= usb9pfs.colour=red;" "usb9pfs.colour=red" ignored
+done
