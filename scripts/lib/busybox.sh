@@ -8,8 +8,8 @@
 #
 # $USB9PFS_MIRROR and $USB9PFS_SUITE choose another mirror (default http://deb.debian.org/debian) or release (bookworm).
 
-# elf_machine ARCHITECTURE: what readelf calls its machine, and the class, for the architectures that Debian 12 or 13 has.
-elf_machine() {
+# debian_elf_machine ARCHITECTURE: what readelf calls its machine, and the class, for the architectures that Debian 12 or 13 has.
+debian_elf_machine() {
     case $1 in
         amd64) echo 'ELF64 Advanced Micro Devices X86-64' ;;
         arm64) echo 'ELF64 AArch64' ;;
@@ -26,7 +26,7 @@ elf_machine() {
 
 check_busybox() {
     local want have
-    want=$(elf_machine "$2") || exit # die's message is out already
+    want=$(debian_elf_machine "$2") || exit # die's message is out already
     need_packages binutils
     have=$(LC_ALL=C readelf -h "$1" 2>/dev/null | sed -n 's/^ *\(Class\|Machine\): *//p' | paste -s -d ' ')
     [ -n "$have" ] || die "$1 is no ELF program: name a busybox for $2"
@@ -38,7 +38,7 @@ check_busybox() {
 fetch_busybox() {
     local architecture=$1 suite=${USB9PFS_SUITE:-bookworm} mirror=${USB9PFS_MIRROR:-http://deb.debian.org/debian}
     local keyring=/usr/share/keyrings/debian-archive-keyring.gpg folder work package options
-    elf_machine "$architecture" >/dev/null || exit
+    debian_elf_machine "$architecture" >/dev/null || exit
     folder=$usb9pfs_cache/busybox/$suite-$architecture
     if [ ! -x "$folder/busybox" ]; then
         need_packages apt gpgv debian-archive-keyring binutils
