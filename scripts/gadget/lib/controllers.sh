@@ -65,13 +65,22 @@ host_state() {
     state_now=
     { read -r state_now <"$udc_class/$1/state"; } 2>/dev/null
     if [ -e "$run_dir/$tag.stale" ]; then
-        if [ "$state_now" = configured ]; then
+        if [ "$state_now" = configured ] && ! host_talks; then
             state_now='not attached'
         else
             rm -f "$run_dir/$tag.stale"
         fi
     fi
     printf '%s\n' "$state_now"
+}
+
+# Whether the host uses a network function of the gadget, so has configured it.
+host_talks() {
+    for part in "$gadget"/functions/*/ifname; do
+        { read -r name <"$part" && read -r talks <"/sys/class/net/$name/carrier"; } 2>/dev/null || continue
+        [ "$talks" != 1 ] || return 0
+    done
+    return 1
 }
 
 wait_for_host() {

@@ -172,23 +172,31 @@ describe_network() {
     esac || give_up 1 "the kernel refused the compatible ID for Windows"
 }
 
-# What belongs to the device as a whole.
-describe_device() {
+# What belongs to the device as a whole: sets bcd_device, associated and windows.
+settle_device() {
     # Windows keeps by vendor, product and bcdDevice what it once learnt of a device: another network function, another
     # number. Without a network it stays the kernel's version.
-    release=0
+    release=0 bcd_device=''
     ! has_function ecm || release=$((release + 1))
     ! has_function ncm || release=$((release + 2))
     ! has_function rndis || release=$((release + 4))
     ! has_function eem || release=$((release + 8))
-    [ $release = 0 ] || printf '0x01%02d\n' $release >"$gadget/bcdDevice" || return 1
-    # A function of several interfaces comes with an interface association; the class that announces such.
-    if has_function ecm || has_function ncm || has_function rndis || has_function acm; then
+    [ $release = 0 ] || bcd_device=$(printf '0x01%02d' $release)
+    # A function of several interfaces comes with an interface association; a device class announces such.
+    associated=no windows=no
+    if has_function ecm || has_function ncm || has_function rndis || has_function acm; then associated=yes; fi
+    # Microsoft's OS 1.0 descriptors: string 0xEE says MSFT100 and the vendor request by which the rest is read.
+    if has_function ncm || has_function rndis; then windows=yes; fi
+}
+
+describe_device() {
+    settle_device
+    [ -z "$bcd_device" ] || echo "$bcd_device" >"$gadget/bcdDevice" || return 1
+    if [ $associated = yes ]; then
         echo 0xEF >"$gadget/bDeviceClass" && echo 0x02 >"$gadget/bDeviceSubClass" &&
             echo 0x01 >"$gadget/bDeviceProtocol" || return 1
     fi
-    if has_function ncm || has_function rndis; then
-        # Microsoft's OS 1.0 descriptors: string 0xEE says MSFT100 and the vendor request by which the rest is read.
+    if [ $windows = yes ]; then
         echo 0xcd >"$gadget/os_desc/b_vendor_code" && echo MSFT100 >"$gadget/os_desc/qw_sign" &&
             echo 1 >"$gadget/os_desc/use" && ln -s "$gadget/configs/c.1" "$gadget/os_desc/" || return 1
     fi

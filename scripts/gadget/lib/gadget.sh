@@ -67,6 +67,8 @@ default_config=/etc/usb9pfs-gadget.conf
 . "$USB9PFS_GADGET_LIB/usb9pfs.sh"
 # shellcheck source=status.sh
 . "$USB9PFS_GADGET_LIB/status.sh"
+# shellcheck source=scheme.sh
+. "$USB9PFS_GADGET_LIB/scheme.sh"
 
 # Removes an unbound gadget, in the order configfs asks for. Harmless on half of one.
 remove_gadget() {

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# "configured" left over from the gadget before: a host that is quicker than the script is noticed, and down does not panic
+# lab: timeout=90
+#
+# Each tool the script starts takes a second here, as on a small board with slow storage; the host takes a quarter of one.
+# shellcheck source=../lib.sh
+. "$LAB/lib.sh"
+udc=dummy_udc.0
+tree=$(export_directory root)
+echo content >"$tree/file"
+mkdir -p /run/tmp/slow /run/board
+for tool in sed head tail tr awk cut sort; do
+    printf '#!/bin/sh\nsleep 0.3\nexec %s "$@"\n' "$(command -v $tool)" >/run/tmp/slow/$tool
+    chmod 755 /run/tmp/slow/$tool
+done
+gadget() { PATH=/run/tmp/slow:$PATH "$gadget_script" "$@" >>/run/lab/gadget.log 2>&1; }
+code_of() {
+    "$@"
+    echo $?
+}
+state() { PATH=/run/tmp/slow:$PATH "$gadget_script" status --json --tag "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["state"])'; }
+
+check "a gadget" "$gadget_script" up --tag first --udc $udc --function ecm --timeout 20
+check "and down" "$gadget_script" down --tag first
+check_equal "its state is left over" configured "$(cat /sys/class/udc/$udc/state)"
+check_equal "the next, not waiting for the host" 0 "$(code_of gadget up --tag second --udc $udc --no-wait)"
+check "the host sees it" wait_for 20 board_device 0
+configured() { [ "$(state second)" = configured ]; }
+check "its state is known to be no left-over" wait_for 20 configured
+check_equal "down is refused: it would panic the kernel" 9 "$(code_of gadget down --tag second)"
+usb_permissions
+host_serve 0 "$tree" || fail "serve"
+check_equal "mount" 0 "$(code_of gadget up --tag second --mount /run/board --timeout 20 -o "$([ "$LAB_HOST" = p9fwd ] || echo "aname=$tree")")"
+check_equal "the file" content "$(cat /run/board/file)"
+umount /run/board
+check_equal "down" 0 "$(code_of gadget down --tag second)"
+
+# Without a host that says anything, the left-over may be true for all that is known.
+echo 1 | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null
+check_equal "up without a cable" 0 "$(code_of gadget up --tag third --udc $udc --no-wait)"
+check_equal "its state" "not attached" "$(state third)"
+check_equal "down is refused: who knows" 9 "$(code_of gadget down --tag third)"
+check_equal "down --force" 0 "$(code_of gadget down --tag third --force)"
+host_stop 0
+dmesg_clean
