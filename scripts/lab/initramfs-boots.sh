@@ -7,7 +7,11 @@ tree=/run/image
 
 # The host's end of the cable has no power until host_plug.
 host_unplug() { echo 0 >/sys/bus/usb/devices/usb1/authorized_default; }
-host_plug() { echo 1 >"/sys/bus/usb/devices/$(board_path 0)/authorized"; }
+host_plug() {
+    wait_for 30 board_device 0 >/dev/null || fail "no board" "$(show_console)"
+    echo 1 >/sys/bus/usb/devices/usb1/authorized_default
+    echo 1 >"$(board_device 0)/authorized"
+}
 
 show_console() { console | tail -n 25; }
 

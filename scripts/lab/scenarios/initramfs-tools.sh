@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # boots by the initramfs of Debian's initramfs-tools with this project's hooks: three forms of the command line, and mistakes
-# lab: timeout=160
+# lab: timeout=240
 # lab: initrd=scripts/lab/build-initramfs initramfs-tools
 # lab: boot=rsinit --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose
-# lab: boot=barebox --image rootfs --timeout 400 -- usb9pfs.udc=dummy_udc.0 root=board-7 rootfstype=9p rootflags=trans=usbg,msize=65536 rw
+# lab: boot=barebox --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board-7 rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose rw
 # lab: boot=kernel --image busybox -- usb9pfs.udc=dummy_udc.0 root=usb rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image usb9pfs.overlay=tmpfs
 # lab: boot=wrong-root --image busybox -- usb9pfs.udc=dummy_udc.0 root=usb rootfstype=9p rootflags=trans=usbg,aname=/nowhere usb9pfs.shell panic=
 # lab: boot=wrong-tag --image busybox -- usb9pfs.udc=dummy_udc.0 root=/dev/mmcblk0p2 rootfstype=9p rootflags=trans=usbg panic=
