@@ -26,7 +26,7 @@ case $1 in
         usb_permissions
         host_serve 0 $tree || fail "serve"
         console_type exit
-        board_reaches busybox_runs
+        board_starts "the root's init runs"
         ;;
     wrong-tag) boot_wrong_tag 'Dropping to debug shell' ;;
 esac
