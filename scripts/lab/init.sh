@@ -3,6 +3,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # lab_arguments comes from `run`
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home TMPDIR=/run/tmp LANG=C.UTF-8
+# systemd as a board's process 1 sends SIGTERM to all there is when it leaves its initramfs.
+[ -z "$LAB_INITRD" ] || trap '' TERM
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=755 tmpfs /run

@@ -1,0 +1,40 @@
+# What an initramfs needs so that root can be mounted over USB: read by the hooks of initramfs-tools and dracut when an
+# image is built, not by the image.
+# shellcheck shell=sh disable=SC2034 # for the hooks
+
+# image_files [ROOT]: the files of this project, and the gadget's configuration if there is one.
+image_files() {
+    for file in usr/sbin/usb9pfs-gadget etc/usb9pfs-gadget.conf usr/lib/usb9pfs-boot/usb9pfs-root; do
+        [ ! -e "${1:-}/$file" ] || echo "/$file"
+    done
+    for file in console command-line root wait; do echo "/usr/lib/usb9pfs-boot/$file.sh"; done
+    (cd "${1:-}/" && printf '/%s\n' usr/lib/usb9pfs-gadget/*.sh)
+}
+
+# The programs they use, beside what either tool puts into every image.
+image_programs="awk cat chroot cut dirname grep head id ln ls mkdir mount mv od printf readlink rm rmdir sed setsid sha256sum sleep tail
+    tr umount"
+# To read /proc/config.gz, for better messages.
+image_programs_if_there="gzip zcat modprobe"
+
+# What NET_9P_USBG, which is never a module, does not bring along, under the names modprobe knows.
+image_modules="9p overlay configfs libcomposite u_ether usb_f_ecm usb_f_ncm usb_f_rndis usb_f_eem usb_f_acm usb_f_mass_storage"
+# USB device controllers and what they stand on, as directories of the kernel's modules: which of these drivers a board
+# has is for its device tree to say, and udev loads it.
+image_module_directories="drivers/usb/dwc2 drivers/usb/dwc3 drivers/usb/musb drivers/usb/chipidea drivers/usb/cdns3
+    drivers/usb/mtu3 drivers/usb/renesas_usbhs drivers/usb/isp1760 drivers/usb/gadget/udc drivers/usb/phy drivers/usb/roles
+    drivers/usb/common drivers/phy drivers/extcon"
+
+# Prints what in the kernel's configuration FILE makes a root over USB impossible, one a line; nothing if it is possible.
+# In a subshell: the check has names of its own, and so has the tool that calls.
+kernel_lacks() {
+    (
+        # shellcheck source=../gadget/lib/check.sh
+        . /usr/lib/usb9pfs-gadget/check.sh
+        json=no
+        check_defaults
+        check_modules=yes
+        check_begin "$1" || { echo "fail  it is no kernel configuration" && exit; }
+        check_configuration
+    ) | sed -n 's/^fail  //p'
+}

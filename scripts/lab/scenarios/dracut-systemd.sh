@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# boots by the initramfs of Debian's dracut with systemd in it, with this project's hooks: three forms of the command line, and a mistake
+# lab: timeout=240
+# lab: initrd=scripts/lab/build-initramfs dracut-systemd
+# lab: boot=rsinit --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose
+# lab: boot=barebox --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board-7 rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose rw
+# lab: boot=kernel --image busybox -- usb9pfs.udc=dummy_udc.0 root=usb rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image usb9pfs.overlay=tmpfs
+# lab: boot=wrong-root --image busybox -- usb9pfs.udc=dummy_udc.0 root=usb rootfstype=9p rootflags=trans=usbg,aname=/nowhere usb9pfs.shell
+# shellcheck source=../lib.sh
+. "$LAB/lib.sh"
+# shellcheck source=../initramfs-boots.sh
+. "$LAB/initramfs-boots.sh"
+
+# When systemd leaves the initramfs it ends every process but root's whose name begins with @. In the lab the host's
+# are among them.
+# shellcheck disable=SC2016,SC2034 # for the inner shell; lib.sh's
+as_user=(bash -c 'exec -a "@${1##*/}" "$@"' bash)
+# It switches to nothing else.
+[ -e $tree/etc/os-release ] || echo ID=busybox >$tree/etc/os-release
+
+case $1 in
+    rsinit) boot_rsinit ;;
+    barebox) boot_barebox ;;
+    kernel) boot_kernel ;;
+    wrong-root)
+        boot_wrong_root 'Entering emergency mode'
+        check "systemd's own mount of root= was not tried" test -z "$(in_board systemctl show -P ActiveEnterTimestamp sysroot.mount)"
+        check_equal "it waits for the service" "usb9pfs-root.service" \
+            "$(in_board systemctl show -P Requires sysroot.mount | grep -o 'usb9pfs-root.service')"
+        ;;
+esac
+dmesg_clean
