@@ -41,15 +41,15 @@ dtc -q -@ -I dts -O dtb -o overlays/dwc2.dtbo - <<'DTS'
     compatible = "brcm,bcm2835";
     fragment@0 {
         target = <&usb>;
-        stand_in: __overlay__ { compatible = "brcm,bcm2835-usb"; dr_mode = "otg"; status = "okay"; };
+        __overlay__ { compatible = "brcm,bcm2835-usb"; dr_mode = "peripheral"; status = "okay"; };
     };
-    __overrides__ { dr_mode = <&stand_in>, "dr_mode"; };
 };
 DTS
 # Stand-in for the Raspberry Pi 5's device tree of Raspberry Pi's kernel: Linux's own with the controller it lacks.
 mkdir own
 cp "$sources/dtbs/bcm2712-rpi-5-b.dtb" own/
 fdtput -p -t s own/bcm2712-rpi-5-b.dtb /axi/usb@480000 compatible brcm,bcm2835-usb
+fdtput -t x own/bcm2712-rpi-5-b.dtb /axi/usb@480000 phandle fff
 fdtput -p -t s own/bcm2712-rpi-5-b.dtb /__symbols__ usb /axi/usb@480000
 firmware=(--firmware usbboot --firmware "$debian/usr/lib/raspi-firmware")
 usual=(--kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" --initramfs initramfs --overlays overlays)
@@ -111,6 +111,7 @@ check "zero2w: the same beside the image, for older boot code" sh -c 'cd image &
 # The overlay does apply to the trees that were let through.
 for tree in "$sources/dtbs/bcm2711-rpi-cm4-io.dtb" "$sources/dtbs/bcm2837-rpi-zero-2-w.dtb" own/bcm2712-rpi-5-b.dtb; do
     check "the overlay applies to ${tree##*/}" fdtoverlay -i "$tree" -o applied.dtb overlays/dwc2.dtbo
+    check "... which is in device mode then" "$usb9pfs_root/scripts/boot/check-kernel" --dtb applied.dtb
 done
 
 run 4 "rpi5: Linux 6.12's own device tree has no USB controller" --model rpi5 "${usual[@]}" --dtbs "$sources/dtbs" boot
@@ -142,7 +143,7 @@ run 5 "a kernel without its configuration" --model rpi4 --kernel Image.gz "${fir
 said 'CONFIG_IKCONFIG'
 run 0 "the initramfs made by mkinitramfs" --model rpi4 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" \
     --dtbs "$sources/dtbs" boot-made
-check "... which is one" sh -c 'mtype -i boot-made/boot.img ::initramfs.img | gunzip | cpio -t 2>/dev/null | grep -x init'
+check "... which is one" sh -c 'mtype -i boot-made/boot.img ::initramfs.img | gunzip | cpio -t 2>/dev/null | grep -xE "(./)?init"'
 
 truncate -s 32M middling
 run 0 "rpi5: an image above 30 MiB" --model rpi5 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" --initramfs middling \
