@@ -37,6 +37,9 @@ let package = Package(
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "LinuxFiles"], swiftSettings: strict),
 
+        // Raspberry Pis that wait to be loaded over USB.
+        .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBLink"], swiftSettings: strict),
+
         // Import of root filesystem images.
         .target(
             name: "RootfsImage",
@@ -56,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBLink", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
+                "USBLink", "RPiBoot", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -90,6 +93,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
+        .testTarget(
+            name: "RPiBootTests",
+            dependencies: ["RPiBoot", "USBLink", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "RootfsImageTests",
             dependencies: ["RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],

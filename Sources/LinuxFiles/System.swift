@@ -51,6 +51,18 @@ public enum System {
         return try open(directory, path, flags, resolve)
     }
 
+    /// Opens a path of several components that must stay beneath the directory, whatever symbolic links it goes through.
+    ///
+    /// The corresponding C function is `openat2` with RESOLVE_BENEATH and NO_MAGICLINKS.
+    /// - Throws: `EXDEV` if "..", an absolute path or a link would lead out.
+    public static func open(
+        followingBeneath directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode
+    ) throws(Errno) -> OwnedDescriptor {
+        try open(directory, path, flags, clinux_RESOLVE_BENEATH | clinux_RESOLVE_NO_MAGICLINKS)
+    }
+
     /// Opens a path as a process would whose root directory this is: "..", absolute names and symbolic links stay
     /// within.
     ///

@@ -1,28 +1,34 @@
 internal import CLibUSB
 
-/// A gadget's open device with its 9P interface claimed; given back when its owner goes away.
+/// An open device with one interface claimed; given back when its owner goes away.
 ///
 /// Opening, claiming and giving back send nothing on the wire where the bulk pair is in alternate setting 0. Nothing
 /// here ever resets the device or sets its configuration: before the first mount, both panic the board's kernel.
-final class ClaimedInterface {
-    let handle: OpaquePointer
+package final class ClaimedInterface {
+    package let handle: OpaquePointer
     private let interface: CInt
     /// Keeps the session open for as long as the handle.
     private let context: USBContext
     /// The interfaces that lost their kernel driver so that the board stays well.
-    private(set) var detachedInterfaces: [Int] = []
+    package private(set) var detachedInterfaces: [Int] = []
 
     /// - Parameter patience: seconds to wait for permission.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
-    init(_ gadget: Gadget, in context: USBContext, patience: Double) throws(USBError) {
+    package init(
+        _ device: some AttachedDevice,
+        interface: Int,
+        alternateSetting: Int = 0,
+        in context: USBContext,
+        patience: Double
+    ) throws(USBError) {
         self.context = context
-        handle = try Self.open(gadget, in: context, patience: patience)
-        interface = CInt(gadget.bulk.interface)
+        handle = try Self.open(device, in: context, patience: patience)
+        self.interface = CInt(interface)
         // From here on the object is complete: an error runs deinit.
-        try detachStorage(of: gadget)
-        try checked(libusb_claim_interface(handle, interface))
-        if gadget.bulk.alternateSetting != 0 {
-            try checked(libusb_set_interface_alt_setting(handle, interface, CInt(gadget.bulk.alternateSetting)))
+        try detachStorage(of: device)
+        try checked(libusb_claim_interface(handle, self.interface))
+        if alternateSetting != 0 {
+            try checked(libusb_set_interface_alt_setting(handle, self.interface, CInt(alternateSetting)))
         }
     }
 
@@ -33,10 +39,10 @@ final class ClaimedInterface {
     }
 
     /// Whether the device has left the bus. Asks the kernel about a driver, which sends nothing on the wire.
-    var isGone: Bool { libusb_kernel_driver_active(handle, interface) == LIBUSB_ERROR_NO_DEVICE.rawValue }
+    package var isGone: Bool { libusb_kernel_driver_active(handle, interface) == LIBUSB_ERROR_NO_DEVICE.rawValue }
 
     private static func open(
-        _ gadget: Gadget,
+        _ device: some AttachedDevice,
         in context: USBContext,
         patience: Double
     ) throws(USBError) -> OpaquePointer {
@@ -44,7 +50,7 @@ final class ClaimedInterface {
         while true {
             let result = try context.devices { list -> Result<OpaquePointer, USBError> in
                 let device = list.first {
-                    Int(libusb_get_bus_number($0)) == gadget.bus && Int(libusb_get_device_address($0)) == gadget.address
+                    Int(libusb_get_bus_number($0)) == device.bus && Int(libusb_get_device_address($0)) == device.address
                 }
                 guard let device else { return .failure(.noDevice) }
                 var handle: OpaquePointer?
@@ -63,12 +69,12 @@ final class ClaimedInterface {
     /// Takes usb-storage and uas off the device's other interfaces: their error recovery resets the whole device.
     ///
     /// They stay off afterwards, for the board may still be mounted when this process ends.
-    private func detachStorage(of gadget: Gadget) throws(USBError) {
+    private func detachStorage(of device: some AttachedDevice) throws(USBError) {
         var descriptor: UnsafeMutablePointer<libusb_config_descriptor>?
         try checked(libusb_get_active_config_descriptor(libusb_get_device(handle), &descriptor))
         guard let descriptor else { return }
         defer { libusb_free_config_descriptor(descriptor) }
-        let sysfs = SysfsDevice(path: gadget.path)
+        let sysfs = SysfsDevice(path: device.path)
         for index in 0..<Int(descriptor.pointee.bNumInterfaces) {
             let setting = descriptor.pointee.interface[index].altsetting[0]
             guard setting.bInterfaceClass == UInt8(LIBUSB_CLASS_MASS_STORAGE.rawValue) else { continue }

@@ -1,5 +1,5 @@
 /// A usb9pfs gadget on a USB port: a board that wants its files from here.
-public struct Gadget: Hashable, Sendable {
+public struct Gadget: AttachedDevice, Hashable, Sendable {
     /// The bus number, such as 2.
     public var bus: Int
     /// The device's number on its bus; a new one at every enumeration.
@@ -19,14 +19,6 @@ public struct Gadget: Hashable, Sendable {
 
     /// Vendor and product, such as "1d6b:0109".
     public var id: String { "\(GadgetSelector.ID(vendor: vendorID, product: productID))" }
-
-    /// The device node, such as "/dev/bus/usb/002/067".
-    public var node: String { "/dev/bus/usb/\(Self.threeDigits(bus))/\(Self.threeDigits(address))" }
-
-    private static func threeDigits(_ value: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, 3 - digits.count)) + digits
-    }
 
     /// The link's speed as the host sees it; the raw value is the kernel's `speed` attribute, in Mbit/s.
     public enum Speed: Int, Sendable {

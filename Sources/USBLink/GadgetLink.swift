@@ -52,7 +52,13 @@ public final class GadgetLink {
     public init(_ gadget: Gadget, msize: Int = 0, patience: Double = 1) throws(USBError) {
         self.gadget = gadget
         context = try USBContext()
-        claimed = try ClaimedInterface(gadget, in: context, patience: patience)
+        claimed = try ClaimedInterface(
+            gadget,
+            interface: gadget.bulk.interface,
+            alternateSetting: gadget.bulk.alternateSetting,
+            in: context,
+            patience: patience
+        )
         let packet = gadget.bulk.maxPacketSize
         let size = RequestFraming.bufferSize(msize: Self.initialMsize, maxPacketSize: packet)
         exchange = Exchange(maxPacketSize: packet, msize: msize)
@@ -243,7 +249,7 @@ public final class GadgetLink {
             context.handleEvents(milliseconds: 50)
         } while !patience.isOver
         // No clear-halt: the gadget never halts its endpoints, so a stall says that it has shut them down.
-        return Ended(.failed(USBError(rawValue: LIBUSB_ERROR_IO.rawValue)))
+        return Ended(.failed(.inputOutput))
     }
 
     /// Waits for the transfers that are still submitted, so that libusb lets go of their buffers.

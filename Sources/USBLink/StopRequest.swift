@@ -27,7 +27,7 @@ public final class StopRequest: Sendable {
     }
 
     /// Runs `body` with the session's waits interrupted by `request`.
-    func interrupting<Result: ~Copyable, Failure: Error>(
+    package func interrupting<Result: ~Copyable, Failure: Error>(
         _ context: USBContext,
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -1,13 +1,17 @@
 internal import Glibc
 
 /// A USB device's directory in sysfs, which anybody may read.
-struct SysfsDevice {
+package struct SysfsDevice {
     /// The port path, which is also the directory's name.
-    let path: String
-    var root = "/sys/bus/usb/devices"
+    package let path: String
+    private let root = "/sys/bus/usb/devices"
+
+    package init(path: String) {
+        self.path = path
+    }
 
     /// A text attribute without its newline, such as "manufacturer"; nil if the device has none.
-    func attribute(_ name: String) -> String? {
+    package func attribute(_ name: String) -> String? {
         let descriptor = open("\(root)/\(path)/\(name)", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -18,7 +22,7 @@ struct SysfsDevice {
     }
 
     /// Whether sysfs knows the device; where it is not mounted, it knows none.
-    var exists: Bool { access("\(root)/\(path)", F_OK) == 0 }
+    package var exists: Bool { access("\(root)/\(path)", F_OK) == 0 }
 
     /// The kernel driver bound to an interface of a configuration, such as "usb-storage"; nil if there is none.
     func driver(configuration: Int, interface: Int) -> String? {

@@ -13,7 +13,7 @@ extension USBContext {
     }
 
     /// Calls `body` with the devices of this session. The corresponding C function is `libusb_get_device_list`.
-    func devices<Result>(_ body: ([OpaquePointer]) -> Result) throws(USBError) -> Result {
+    package func devices<Result>(_ body: ([OpaquePointer]) -> Result) throws(USBError) -> Result {
         var list: UnsafeMutablePointer<OpaquePointer?>?
         let count = libusb_get_device_list(raw, &list)
         guard count >= 0, let list else { throw USBError(rawValue: CInt(count)) }
@@ -59,7 +59,7 @@ extension USBContext {
     }
 
     /// The kernel's name of the port, such as "2-1.1.2"; "usb2" for a root hub.
-    static func path(of device: OpaquePointer) -> String {
+    package static func path(of device: OpaquePointer) -> String {
         let bus = libusb_get_bus_number(device)
         // A tree has 7 tiers at most, by the USB specification.
         let ports = [UInt8](unsafeUninitializedCapacity: 7) { buffer, count in

@@ -30,7 +30,7 @@ public final class USBContext {
 
     /// Runs the callbacks of what has happened, after waiting for at most `milliseconds`; returns early if something
     /// happens or `StopRequest.request` is called. The corresponding C function is `libusb_handle_events_timeout`.
-    func handleEvents(milliseconds: Int) {
+    package func handleEvents(milliseconds: Int) {
         var timeout = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
         // The only errors are an interrupted wait and ones that the transfers report as well.
         _ = libusb_handle_events_timeout_completed(raw, &timeout, nil)

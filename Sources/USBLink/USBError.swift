@@ -13,6 +13,7 @@ public struct USBError: RawRepresentable, Error, Hashable, Sendable {
     public static let notFound = USBError(rawValue: LIBUSB_ERROR_NOT_FOUND.rawValue)
     public static let busy = USBError(rawValue: LIBUSB_ERROR_BUSY.rawValue)
     public static let noMemory = USBError(rawValue: LIBUSB_ERROR_NO_MEM.rawValue)
+    public static let inputOutput = USBError(rawValue: LIBUSB_ERROR_IO.rawValue)
     public static let other = USBError(rawValue: LIBUSB_ERROR_OTHER.rawValue)
 }
 
@@ -23,7 +24,7 @@ extension USBError: CustomStringConvertible {
 
 /// Turns a libusb result below zero into an error.
 @discardableResult
-func checked(_ result: CInt) throws(USBError) -> CInt {
+package func checked(_ result: CInt) throws(USBError) -> CInt {
     guard result < 0 else { return result }
     throw USBError(rawValue: result)
 }

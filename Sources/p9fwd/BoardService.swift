@@ -1,11 +1,11 @@
 import CommandSupport
 import Glibc
-import LinuxFiles
 import P9Wire
-import Synchronization
+import RPiBoot
 import USBLink
 
-/// Serves one board: waits for it, carries its requests to a responder, says what happened, and waits again.
+/// Serves one board: waits for it, loads it if it needs that, carries its requests to a responder, says what happened,
+/// and waits again.
 ///
 /// The board has a thread of its own; the main thread waits for signals.
 struct BoardService: Sendable {
@@ -16,32 +16,18 @@ struct BoardService: Sendable {
     var timeout: Double?
     /// How much to tell: 0, or 1 for every message.
     var verbose: Int
+    /// What a Raspberry Pi in boot mode is loaded from before it can be served; nil leaves it alone.
+    var bootDirectory: BootDirectory?
 
     /// Runs until the board has gone (with `once`) or a signal asks for the end.
     ///
     /// At the first signal the request in hand is still answered; a second one ends the process at once.
     /// - Parameter makeResponder: called once, on the board's thread.
     /// - Throws: `CommandFailure`, and what `makeResponder` throws.
-    func run<Server: Responder>(makeResponder: @escaping @Sendable (StopRequest) throws -> Server) throws {
-        let signals = SignalWaiter()
-        let stop = StopRequest()
-        let outcome = Outcome()
-        do throws(Errno) {
-            try startThread {
-                outcome.result = Result { try serve(with: try makeResponder(stop), until: stop) }
-                signals.wake()
-            }
-        } catch {
-            throw CommandFailure(.failure, "can't start a thread: \(error.text)")
-        }
-        while true {
-            if let result = outcome.result { return try result.get() }
-            if case .end = signals.wait() {
-                // 130 is what shells report of a command that Ctrl-C ended.
-                if stop.isRequested { exit(130) }
-                stop.request()
-            }
-        }
+    func run<Server: Responder & SendableMetatype>(
+        makeResponder: @escaping @Sendable (StopRequest) throws -> Server
+    ) throws {
+        try BoardThread.run { stop in try serve(with: try makeResponder(stop), until: stop) }
     }
 
     private func serve(with responder: some Responder, until stop: StopRequest) throws {
@@ -49,9 +35,24 @@ struct BoardService: Sendable {
         var timeout = timeout
         var msize = 0
         var isFirst = true
-        while let (gadget, waited) = try find(selector, timeout, stop) {
+        let loader = bootDirectory.map { BoardLoader(BootReport($0, verbose: verbose > 0)) }
+        while let (board, waited) = try find(selector, loader, timeout, stop) {
             let hasJustCome = waited || !isFirst
             isFirst = false
+            let gadget: Gadget
+            switch board {
+            case .gadget(let found):
+                gadget = found
+            case .several(let gadgets, let loadable):
+                throw USBFailure.several(gadgets, loadable)
+            case .loadable(let device):
+                guard let loader else { continue }
+                // What is loaded comes back at the same port, with another id and perhaps another serial number.
+                selector = GadgetSelector(path: device.path)
+                msize = 0
+                try load(device, loader, hasJustCome, stop)
+                continue
+            }
             // The board that comes back is the one at this port; it may be another one's turn at any other.
             selector = GadgetSelector(path: gadget.path)
             timeout = nil
@@ -91,28 +92,48 @@ struct BoardService: Sendable {
         StandardError.write("\(direction == .fromBoard ? "<-" : "->") \(describe(frame))\n")
     }
 
+    /// Takes one stage of a board's loading; the next one, or the gadget, is found at the same port.
+    private func load(_ device: BootDevice, _ loader: BoardLoader, _ hasJustCome: Bool, _ stop: StopRequest) throws {
+        do throws(CommandFailure) {
+            switch try loader.load(device, hasJustCome: hasJustCome, until: stop) {
+            case .bootcodeTaken, .filesTaken, .stopped: break
+            case .vanished: StandardError.say("\(device.title) is gone before it had all")
+            }
+        } catch {
+            switch error.cause {
+            // What is wrong with the directory stays wrong.
+            case .notFound, .permission, .busy, .badInput: throw error
+            default: if once { throw error }
+            }
+            tell(error)
+        }
+    }
+
     /// Finds the board, or waits for it; nil if the service is to stop.
     /// - Returns: the board, and whether it came while this waited.
-    private func find(_ selector: GadgetSelector, _ timeout: Double?, _ stop: StopRequest) throws -> (Gadget, Bool)? {
+    private func find(
+        _ selector: GadgetSelector,
+        _ loader: BoardLoader?,
+        _ timeout: Double?,
+        _ stop: StopRequest
+    ) throws -> (BoardSearch.Board, Bool)? {
         if stop.isRequested { return nil }
-        let search = GadgetSearch(selector)
-        do {
-            var found = try search.look()
-            var hasJustCome = false
-            if case .none = found {
-                hasJustCome = true
-                StandardError.say("waiting for a board\(selector.phrase) to appear")
-                found = try search.wait(until: timeout.map { .now + .seconds($0) }, stop: stop)
-            }
-            switch found {
-            case .found(let gadget): return (gadget, hasJustCome)
-            case .several(let gadgets): throw USBFailure.several(gadgets)
-            case .none: throw USBFailure.timeout(selector, seconds: timeout ?? 0)
-            case .stopped: return nil
-            }
-        } catch let error as USBError {
+        let search = BoardSearch(selector: selector, loads: loader.map { loader in { loader.isNew($0) } })
+        do throws(USBError) {
+            if let board = try search.look(USBContext()) { return (board, false) }
+            StandardError.say("waiting for a board\(selector.phrase) to appear")
+            let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
+            if let board = try PortWatch.wait(until: deadline, stop: stop, look: search.look) { return (board, true) }
+        } catch {
             throw USBFailure.noUSB(error)
         }
+        if stop.isRequested { return nil }
+        throw USBFailure.timeout(selector, seconds: timeout ?? 0)
+    }
+
+    private func tell(_ failure: CommandFailure) {
+        StandardError.say(failure.message)
+        if let advice = failure.advice { StandardError.write(advice + "\n") }
     }
 
     /// Tells why a link has ended; returns if the next thing is to wait for the board.
@@ -152,22 +173,11 @@ struct BoardService: Sendable {
             )
         }
         if once { throw failure }
-        StandardError.say(failure.message)
-        if let advice = failure.advice { StandardError.write(advice + "\n") }
+        tell(failure)
         // A device that fails at once must not keep a processor busy.
         switch end {
         case .failed, .wedged: sleep(1)
         case .stopped, .gone: break
-        }
-    }
-
-    /// How a service ended, for the main thread.
-    private final class Outcome: Sendable {
-        private let state = Mutex<Result<Void, any Error>?>(nil)
-
-        var result: Result<Void, any Error>? {
-            get { state.withLock { $0 } }
-            set { state.withLock { $0 = newValue } }
         }
     }
 }

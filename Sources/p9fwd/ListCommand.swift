@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import RPiBoot
 import USBLink
 
 struct ListCommand: ParsableCommand {
@@ -11,22 +12,35 @@ struct ListCommand: ParsableCommand {
 
     @OptionGroup var options: GadgetOptions
 
-    @Flag(help: "Print JSON: {\"version\": 1, \"gadgets\": [...]}.")
+    @Flag(
+        help:
+            "Print JSON: {\"version\": 1, \"gadgets\": [...], \"loadable\": [...]}; the latter wait for p9fwd rpiboot."
+    )
     var json = false
 
     func run() throws {
         let all: [Gadget]
+        let loadable: [BootDevice]
         do throws(USBError) {
-            all = try USBContext().gadgets()
+            let context = try USBContext()
+            all = try context.gadgets()
+            loadable = try context.bootDevices().filter(options.selector.matches)
         } catch {
             throw USBFailure.noUSB(error)
         }
         let gadgets = all.filter(options.selector.matches)
         if json {
-            JSONValue.printDocument(version: 1, [("gadgets", .array(gadgets.map(\.json)))])
+            JSONValue.printDocument(
+                version: 1,
+                [
+                    ("gadgets", .array(gadgets.map(\.json))),
+                    ("loadable", .array(loadable.map { .object($0.members) })),
+                ]
+            )
             return
         }
         print(GadgetTable(gadgets).text, terminator: "")
+        for device in loadable { StandardError.say("\(device.title): waits to be loaded, by p9fwd rpiboot DIR") }
         if gadgets.isEmpty { StandardError.say(nothing(amongst: all.count)) }
         for gadget in gadgets where !gadget.isAccessible {
             let failure = USBFailure.permission(gadget)

@@ -8,7 +8,7 @@ struct P9fwd: ParsableCommand {
         abstract: "Serve files to boards over USB: the host's side of the kernel's usb9pfs gadget.",
         discussion: ExitCause.help,
         version: softwareVersion,
-        subcommands: [ListCommand.self, ServeCommand.self, ConnectCommand.self]
+        subcommands: [ListCommand.self, ServeCommand.self, ConnectCommand.self, RpibootCommand.self]
     )
 
     // Parsed here as well, so that the options may stand before the subcommand, as with the kernel tree's p9_fwd.py.

@@ -15,6 +15,11 @@ struct ServeCommand: ParsableCommand {
               p9fwd serve rootfs
               p9fwd serve rootfs --path 2-1.1.2 --export home=/srv/home
 
+              p9fwd serve rootfs --rpiboot boot
+
+            With --rpiboot a Raspberry Pi in USB boot mode is loaded from that directory first, each time it is powered \
+            on (see p9fwd rpiboot --help); what it then runs is served at the same port.
+
             Waits for the board if it is not there yet, and for its return after a reboot. Ctrl-C and SIGTERM answer the \
             request in hand and end.
             """
@@ -27,6 +32,12 @@ struct ServeCommand: ParsableCommand {
 
     @OptionGroup var exports: ExportOptions
 
+    @Option(
+        help: ArgumentHelp("Load a Raspberry Pi in USB boot mode from this directory first.", valueName: "dir"),
+        completion: .directory
+    )
+    var rpiboot: String?
+
     @OptionGroup var waiting: WaitingOptions
 
     func run() throws {
@@ -38,7 +49,8 @@ struct ServeCommand: ParsableCommand {
             selector: options.selector,
             once: waiting.once,
             timeout: waiting.timeout,
-            verbose: options.verbose
+            verbose: options.verbose,
+            bootDirectory: try rpiboot.map { try BoardLoader.open($0) }
         )
         try service.run { _ in ServerConnection(configuration) }
     }

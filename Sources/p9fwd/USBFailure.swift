@@ -1,4 +1,5 @@
 import CommandSupport
+import RPiBoot
 import USBLink
 
 /// What a user is told about failures of the USB link.
@@ -8,15 +9,24 @@ enum USBFailure {
         #"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:ffff09:*", "#
         + #"MODE="0660", GROUP="plugdev", TAG+="uaccess""#
 
+    /// The same for Raspberry Pis in USB boot mode.
+    static let udevBootRule =
+        #"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ATTR{idVendor}=="0a5c", "#
+        + #"ATTR{idProduct}=="2711|2712|2763|2764", MODE="0660", GROUP="plugdev", TAG+="uaccess""#
+
+    static func adviceForRule(_ rule: String) -> String {
+        """
+        To allow it for yourself from now on, put this line into /etc/udev/rules.d/70-usb9pfs.rules:
+          \(rule)
+        and run: sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=usb --action=add
+        """
+    }
+
     static func permission(_ gadget: Gadget) -> CommandFailure {
         CommandFailure(
             .permission,
             "no permission to open \(gadget.node), the board at port \(gadget.path)",
-            advice: """
-                To allow it for yourself from now on, put this line into /etc/udev/rules.d/70-usb9pfs.rules:
-                  \(udevRule)
-                and run: sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=usb --action=add
-                """
+            advice: adviceForRule(udevRule)
         )
     }
 
@@ -33,6 +43,16 @@ enum USBFailure {
             .badInput,
             "\(gadgets.count) boards are plugged in; choose one with --path or --serial",
             advice: GadgetTable(gadgets).text + "For example: --path \(gadgets[0].path)"
+        )
+    }
+
+    static func several(_ gadgets: [Gadget], _ loadable: [BootDevice]) -> CommandFailure {
+        guard !loadable.isEmpty else { return several(gadgets) }
+        let ports = gadgets.map { "\($0.path)  a board that wants its files" } + loadable.map(\.title)
+        return CommandFailure(
+            .badInput,
+            "\(ports.count) boards are plugged in; choose one with --path or --serial",
+            advice: ports.map { "  \($0)\n" }.joined() + "For example: --path \(loadable[0].path)"
         )
     }
 

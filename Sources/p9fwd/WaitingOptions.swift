@@ -9,6 +9,10 @@ struct WaitingOptions: ParsableArguments {
     var once = false
 
     func validate() throws {
+        try Self.check(timeout)
+    }
+
+    static func check(_ timeout: Double?) throws {
         if let timeout, !(timeout >= 0 && timeout < 1e9) {
             throw ValidationError("--timeout wants a number of seconds, 0 or more")
         }

@@ -129,17 +129,29 @@ export_directory() {
     echo "/run/export/$1"
 }
 
-# What the project's udev rule does on a host: the ordinary user may open devices with interface ff/ff/09. Kept up in
-# the background, since devices come back under new names.
+# What the project's udev rules do on a host: the ordinary user may open devices with interface ff/ff/09, and Raspberry
+# Pis in USB boot mode. Kept up in the background, since devices come back under new names.
 usb_permissions() {
-    local interface device node
+    local interface device class='' subclass='' protocol='' vendor='' product=''
+    # Builtins: this is run twice a second, and to fork takes long here.
     for interface in /sys/bus/usb/devices/*:*; do
-        [ "$(cat "$interface"/bInterface{Class,SubClass,Protocol} 2>/dev/null | tr -d '\n')" = ffff09 ] || continue
-        device=${interface%:*}
-        node=$(sed -n 's/^DEVNAME=//p' "$device/uevent")
-        # No name: the device has just gone. (/dev itself must not lose its x bits.)
-        [ -n "$node" ] && [ -e "/dev/$node" ] && chgrp "$LAB_GID" "/dev/$node" && chmod 660 "/dev/$node"
+        { read -r class <"$interface/bInterfaceClass" && read -r subclass <"$interface/bInterfaceSubClass" &&
+            read -r protocol <"$interface/bInterfaceProtocol"; } 2>/dev/null || continue
+        [ "$class$subclass$protocol" = ffff09 ] && usb_permit "${interface%:*}"
     done
+    for device in /sys/bus/usb/devices/*-*; do
+        { read -r vendor <"$device/idVendor" && read -r product <"$device/idProduct"; } 2>/dev/null || continue
+        case $vendor:$product in
+            0a5c:2711 | 0a5c:2712 | 0a5c:2763 | 0a5c:2764) usb_permit "$device" ;;
+        esac
+    done
+}
+
+usb_permit() {
+    local node
+    node=$(sed -n 's/^DEVNAME=//p' "$1/uevent")
+    # No name: the device has just gone. (/dev itself must not lose its x bits.)
+    [ -n "$node" ] && [ -e "/dev/$node" ] && chgrp "$LAB_GID" "/dev/$node" && chmod 660 "/dev/$node"
 }
 while :; do usb_permissions; sleep 0.5; done </dev/null >/dev/null 2>&1 &
 disown

@@ -1,21 +1,19 @@
-import CommandSupport
-import LinuxFiles
-import RootfsImage
+internal import LinuxFiles
 
 /// The events of `--json`: one object in a line each, as they happen; the keys "version" and "event" first.
-final class EventStream {
+public final class EventStream {
     private let isEnabled: Bool
     private let onStandardError: Bool
     private var nextProgress: ContinuousClock.Instant
 
     /// - Parameter onStandardError: where standard output is for something else.
-    init(isEnabled: Bool, onStandardError: Bool = false) {
+    public init(isEnabled: Bool, onStandardError: Bool = false) {
         self.isEnabled = isEnabled
         self.onStandardError = onStandardError
         nextProgress = .now + .seconds(1)
     }
 
-    func send(_ event: String, _ members: [(key: String, value: JSONValue)]) {
+    public func send(_ event: String, _ members: [(key: String, value: JSONValue)]) {
         guard isEnabled else { return }
         let own: [(key: String, value: JSONValue)] = [("version", .integer(1)), ("event", .string(event))]
         let line = JSONValue.object(own + members).line + "\n"
@@ -28,20 +26,19 @@ final class EventStream {
 
     /// Sends the last event of work that failed.
     /// - Returns: what the command ends with.
-    func failure(_ error: ImageError) -> CommandFailure {
-        let cause = error.exitCause
+    public func failure(_ failure: CommandFailure) -> CommandFailure {
         send(
             "error",
             [
-                ("exit_code", .integer(cause.rawValue)), ("message", .string(error.message)),
-                ("hint", JSONValue(error.hint)),
+                ("exit_code", .integer(failure.cause.rawValue)), ("message", .string(failure.message)),
+                ("hint", JSONValue(failure.advice)),
             ]
         )
-        return CommandFailure(cause, error.message, advice: error.hint)
+        return failure
     }
 
     /// At most one a second.
-    func sendProgress(_ members: () -> [(key: String, value: JSONValue)]) {
+    public func sendProgress(_ members: () -> [(key: String, value: JSONValue)]) {
         guard isEnabled, ContinuousClock.now >= nextProgress else { return }
         nextProgress = .now + .seconds(1)
         send("progress", members())

@@ -1,41 +1,24 @@
 internal import CLibUSB
 
-/// Finds the one gadget that a selector means, and waits for it if it is not there yet.
-public struct GadgetSearch {
-    public var selector: GadgetSelector
-
-    public init(_ selector: GadgetSelector) {
-        self.selector = selector
-    }
-
-    /// What a look at the ports found.
-    public enum Result: Sendable {
-        case found(Gadget)
-        case none
-        /// More than one matches; the caller must ask for a narrower selector.
-        case several([Gadget])
-        /// `StopRequest.request` was called while waiting.
-        case stopped
-    }
-
-    /// Looks once.
-    public func look() throws(USBError) -> Result {
-        result(of: try USBContext().gadgets())
-    }
-
-    /// Looks until a gadget matches, the time is over (`.none`) or somebody wants to stop (`.stopped`).
+/// Looks at the USB ports until something is there.
+public enum PortWatch {
+    /// Calls `look` at once and whenever something may have been plugged in, until it returns something.
     ///
     /// libusb tells of arrivals, but not everywhere (there is no udev in a container), and a session without udev never
     /// lists a device that came after it was opened. So a new session looks again twice a second.
     /// - Parameter deadline: nil waits for ever.
-    public func wait(until deadline: ContinuousClock.Instant?, stop: StopRequest) throws(USBError) -> Result {
+    /// - Returns: nil if the time is over or `StopRequest.request` was called.
+    public static func wait<Found>(
+        until deadline: ContinuousClock.Instant?,
+        stop: StopRequest,
+        look: (USBContext) throws(USBError) -> Found?
+    ) throws(USBError) -> Found? {
         while !stop.isRequested {
             let context = try USBContext()
             let arrivals = Arrivals(context)
-            let result = result(of: try context.gadgets())
-            if case .none = result {} else { return result }
+            if let found = try look(context) { return found }
             let now = ContinuousClock.now
-            if let deadline, now >= deadline { return .none }
+            if let deadline, now >= deadline { return nil }
             let rescan = min(now + .milliseconds(500), deadline ?? now + .milliseconds(500))
             try stop.interrupting(context) { () throws(USBError) in
                 while !arrivals.any, !stop.isRequested, ContinuousClock.now < rescan {
@@ -45,16 +28,7 @@ public struct GadgetSearch {
             }
             withExtendedLifetime(arrivals) {}
         }
-        return .stopped
-    }
-
-    private func result(of gadgets: [Gadget]) -> Result {
-        let matching = gadgets.filter(selector.matches)
-        return switch matching.count {
-        case 0: .none
-        case 1: .found(matching[0])
-        default: .several(matching)
-        }
+        return nil
     }
 
     /// Notes that something was plugged in; a hotplug callback may do no more than that.

@@ -1,0 +1,145 @@
+internal import CLibUSB
+internal import Glibc
+public import USBLink
+
+/// A Raspberry Pi that waits on a USB port for what it is to run.
+public struct BootDevice: AttachedDevice, Hashable, Sendable {
+    public var bus: Int
+    public var address: Int
+    public var path: String
+    public var chip: BootChip
+    public var productID: UInt16
+    public var stage: Stage
+    /// The interface that takes files, and the address of its bulk OUT endpoint.
+    public var interface: Int
+    public var endpoint: UInt8
+    /// What the board says its serial number is; nil if it says nothing, as the boot ROM of the oldest does.
+    public var serial: String?
+    /// Whether this user may open the device node.
+    public var isAccessible: Bool
+
+    /// The id, such as "0a5c:2711".
+    public var id: String { "\(GadgetSelector.ID(vendor: BootChip.vendorID, product: productID))" }
+
+    /// What runs on the board; each enumerates anew.
+    public enum Stage: Sendable {
+        /// The boot ROM: takes one file.
+        case rom
+        /// A bootloader: asks for files by name.
+        case fileServer
+
+        /// - Parameter serialNumberIndex: the device descriptor's iSerialNumber, which is how the stages are told apart:
+        ///   0 in the older ROMs, 3 in those of BCM2711 and BCM2712.
+        public init(serialNumberIndex: UInt8) {
+            self = serialNumberIndex == 0 || serialNumberIndex == 3 ? .rom : .fileServer
+        }
+    }
+
+    init(
+        bus: Int,
+        address: Int,
+        path: String,
+        chip: BootChip,
+        productID: UInt16,
+        stage: Stage,
+        target: BulkTarget,
+        serial: String?,
+        isAccessible: Bool
+    ) {
+        self.bus = bus
+        self.address = address
+        self.path = path
+        self.chip = chip
+        self.productID = productID
+        self.stage = stage
+        interface = target.interface
+        endpoint = target.endpoint
+        self.serial = serial
+        self.isAccessible = isAccessible
+    }
+}
+
+/// Where files travel to the board: interface 0 if it is the only one, else interface 1, since interface 0 of some
+/// BCM2837 is a mass storage; the interface's bulk OUT endpoint (1 in the former, 3 in the latter).
+struct BulkTarget: Hashable {
+    let interface: Int
+    let endpoint: UInt8
+
+    init(interface: Int, endpoint: UInt8) {
+        self.interface = interface
+        self.endpoint = endpoint
+    }
+
+    init?(in configuration: libusb_config_descriptor) {
+        let wanted = configuration.bNumInterfaces == 1 ? 0 : 1
+        for index in 0..<Int(configuration.bNumInterfaces) {
+            let interface = configuration.interface[index]
+            guard interface.num_altsetting > 0 else { continue }
+            let setting = interface.altsetting[0]
+            guard Int(setting.bInterfaceNumber) == wanted else { continue }
+            for index in 0..<Int(setting.bNumEndpoints) {
+                let endpoint = setting.endpoint[index]
+                let isBulk = endpoint.bmAttributes & 3 == UInt8(LIBUSB_ENDPOINT_TRANSFER_TYPE_BULK.rawValue)
+                guard isBulk, endpoint.bEndpointAddress & UInt8(LIBUSB_ENDPOINT_IN.rawValue) == 0 else { continue }
+                self.init(interface: wanted, endpoint: endpoint.bEndpointAddress)
+                return
+            }
+        }
+        return nil
+    }
+}
+
+extension USBContext {
+    /// The Raspberry Pis that wait to be loaded, by bus and port.
+    ///
+    /// Needs no permission on the device nodes and sends nothing on the wire.
+    public func bootDevices() throws(USBError) -> [BootDevice] {
+        try devices { list in
+            list.compactMap { bootDevice($0) }.sorted { ($0.bus, $0.path) < ($1.bus, $1.path) }
+        }
+    }
+
+    private func bootDevice(_ device: OpaquePointer) -> BootDevice? {
+        var descriptor = libusb_device_descriptor()
+        guard libusb_get_device_descriptor(device, &descriptor) == 0,
+            let chip = BootChip(vendorID: descriptor.idVendor, productID: descriptor.idProduct)
+        else { return nil }
+        var configuration: UnsafeMutablePointer<libusb_config_descriptor>?
+        // Fails for a moment after the device's arrival, until the kernel has configured it.
+        guard libusb_get_active_config_descriptor(device, &configuration) == 0, let configuration else { return nil }
+        defer { libusb_free_config_descriptor(configuration) }
+        guard let target = BulkTarget(in: configuration.pointee) else { return nil }
+        let path = Self.path(of: device)
+        var found = BootDevice(
+            bus: Int(libusb_get_bus_number(device)),
+            address: Int(libusb_get_device_address(device)),
+            path: path,
+            chip: chip,
+            productID: descriptor.idProduct,
+            stage: BootDevice.Stage(serialNumberIndex: descriptor.iSerialNumber),
+            target: target,
+            serial: SysfsDevice(path: path).attribute("serial"),
+            isAccessible: false
+        )
+        found.isAccessible = access(found.node, R_OK | W_OK) == 0
+        return found
+    }
+}
+
+extension GadgetSelector {
+    /// Whether the selector means this board.
+    ///
+    /// The boot ROM of BCM2711 knows the last eight digits of the serial number only, the stages after it sixteen: either
+    /// is good enough for the other.
+    public func matches(_ device: BootDevice) -> Bool {
+        (path == nil || path == device.path)
+            && (serial == nil || Self.isSame(serial ?? "", device.serial ?? ""))
+            && (id == nil || id == ID(vendor: BootChip.vendorID, product: device.productID))
+    }
+
+    private static func isSame(_ one: String, _ other: String) -> Bool {
+        let (one, other) = (one.lowercased(), other.lowercased())
+        let shorter = min(one.count, other.count)
+        return one == other || (shorter >= 8 && (one.hasSuffix(other) || other.hasSuffix(one)))
+    }
+}

@@ -1,0 +1,24 @@
+public import LinuxFiles
+public import USBLink
+
+/// Why a board could not be loaded.
+public enum BootFailure: Error, Hashable, Sendable {
+    /// Somebody asked for it; the board is left where it was.
+    case stopped
+    /// The board has gone while something was sent to it; the parameter names it.
+    case gone(during: String?)
+    /// The board did not take something within the time it has; the parameter names it.
+    case notTaken(String)
+    /// The boot ROM did not like its file: the status that it gave.
+    case refused(String, status: UInt32)
+    /// The directory has no boot code for this processor.
+    case noBootcode(BootChip)
+    /// The boot code is there, and can't be used.
+    case badBootcode(BootDirectory.Refusal)
+    case unreadable(String, Errno)
+    /// The file has become shorter while it was sent.
+    case changed(String)
+    /// The board sent something that is no request.
+    case malformed(FileMessage.Malformation)
+    case usb(USBError)
+}

@@ -1,0 +1,19 @@
+/// A device on a USB port.
+public protocol AttachedDevice {
+    /// The bus number, such as 2.
+    var bus: Int { get }
+    /// The device's number on its bus; a new one at every enumeration.
+    var address: Int { get }
+    /// The port, as the kernel names it, such as "2-1.1.2".
+    var path: String { get }
+}
+
+extension AttachedDevice {
+    /// The device node, such as "/dev/bus/usb/002/067".
+    public var node: String { "/dev/bus/usb/\(threeDigits(bus))/\(threeDigits(address))" }
+
+    private func threeDigits(_ value: Int) -> String {
+        let digits = String(value)
+        return String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+    }
+}

@@ -1,0 +1,135 @@
+import CommandSupport
+import RPiBoot
+import USBLink
+
+/// Loads boards: waits for one, takes it through its stages, and waits again.
+struct BootService: Sendable {
+    var selector: GadgetSelector
+    /// Whether to end when one board is loaded.
+    var once: Bool
+    /// How long to wait for the first board, in seconds; nil is for ever.
+    var timeout: Double?
+
+    /// How long a boot ROM may need to come back as the next stage, in seconds.
+    private static let bootcodePatience = 30.0
+    /// How long a board that has got its files may take to ask for more, in seconds: that of the oldest processors loads
+    /// its firmware in one stage and the kernel in the next.
+    private static let stagePatience = 5.0
+
+    /// Runs until one board is loaded (with `once`) or a signal asks for the end.
+    /// - Parameter makeReport: called once, on the board's thread.
+    func run(makeReport: @escaping @Sendable () -> BootReport) throws {
+        try BoardThread.run { stop in try serve(makeReport(), until: stop) }
+    }
+
+    private func serve(_ report: BootReport, until stop: StopRequest) throws {
+        let loader = BoardLoader(report)
+        var timeout = timeout
+        while let (device, waited) = try find(loader, report, timeout, stop) {
+            timeout = nil
+            do throws(CommandFailure) {
+                try take(device, waited, loader, stop)
+                if once { return }
+            } catch {
+                // What is wrong with the directory stays wrong.
+                switch error.cause {
+                case .notFound, .permission, .busy, .badInput: throw error
+                default: if once { throw error }
+                }
+                report.tell(error)
+            }
+        }
+    }
+
+    /// Takes one board through all its stages.
+    private func take(
+        _ first: BootDevice,
+        _ waited: Bool,
+        _ loader: BoardLoader,
+        _ stop: StopRequest
+    ) throws(CommandFailure) {
+        var device = first
+        var hasJustCome = waited
+        while true {
+            let progress = try loader.load(device, hasJustCome: hasJustCome, until: stop)
+            let patience = progress == .bootcodeTaken ? Self.bootcodePatience : Self.stagePatience
+            if progress == .stopped { return }
+            if let next = try nextStage(of: device, loader, patience, stop) {
+                device = next
+                hasJustCome = true
+                continue
+            }
+            if stop.isRequested { return }
+            switch progress {
+            case .filesTaken, .stopped: return
+            case .bootcodeTaken:
+                throw CommandFailure(
+                    .timeout,
+                    "\(device.title) has taken \(device.chip.bootcode), but has not come back within "
+                        + Self.bootcodePatience.formattedSeconds,
+                    advice: "Is the file for this board? Some of that name write the EEPROM and end there."
+                )
+            case .vanished:
+                throw CommandFailure(.deviceGone, "\(device.title) is gone before it had all")
+            }
+        }
+    }
+
+    /// Waits for a board's next stage.
+    /// - Returns: nil if it does not come, or something else is there already.
+    private func nextStage(
+        of device: BootDevice,
+        _ loader: BoardLoader,
+        _ patience: Double,
+        _ stop: StopRequest
+    ) throws(CommandFailure) -> BootDevice? {
+        enum Sight {
+            case stage(BootDevice)
+            case running
+        }
+        do throws(USBError) {
+            let sight = try PortWatch.wait(until: .now + .seconds(patience), stop: stop) {
+                (context) throws(USBError) -> Sight? in
+                let next = try context.bootDevices().first { $0.path == device.path && loader.isNew($0) }
+                if let next { return .stage(next) }
+                return loader.isRunning(at: device.path) ? .running : nil
+            }
+            if case .stage(let next) = sight { return next }
+            return nil
+        } catch {
+            throw USBFailure.noUSB(error)
+        }
+    }
+
+    /// Finds the next board, or waits for it; nil if the service is to stop.
+    /// - Returns: the board, and whether it came while this waited.
+    private func find(
+        _ loader: BoardLoader,
+        _ report: BootReport,
+        _ timeout: Double?,
+        _ stop: StopRequest
+    ) throws(CommandFailure) -> (BootDevice, Bool)? {
+        let selector = selector
+        func look(_ context: USBContext) throws(USBError) -> BootDevice? {
+            // All get the same, one after the other: there is nothing to choose.
+            try context.bootDevices().first { selector.matches($0) && loader.isNew($0) }
+        }
+        if stop.isRequested { return nil }
+        do throws(USBError) {
+            if let found = try look(USBContext()) { return (found, false) }
+            report.say("waiting for a Raspberry Pi in boot mode\(selector.phrase)")
+            let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
+            if let found = try PortWatch.wait(until: deadline, stop: stop, look: look) { return (found, true) }
+        } catch {
+            throw USBFailure.noUSB(error)
+        }
+        if stop.isRequested { return nil }
+        throw CommandFailure(
+            .timeout,
+            "no Raspberry Pi in boot mode\(selector.phrase) appeared within \((timeout ?? 0).formattedSeconds)",
+            advice:
+                "Raspberry Pi 5: hold the power button while you plug it in. Compute Modules: the nRPIBOOT jumper.\n"
+                + "lsusb -d 0a5c: shows what is there."
+        )
+    }
+}

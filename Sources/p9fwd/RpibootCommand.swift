@@ -1,0 +1,60 @@
+import ArgumentParser
+import CommandSupport
+import RPiBoot
+import USBLink
+
+struct RpibootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rpiboot",
+        abstract: "Load Raspberry Pis over USB with a directory's boot code, firmware and kernel.",
+        discussion: """
+            Answers the boot ROM and the bootloader of a Raspberry Pi in USB boot mode. The directory has bootcode.bin, \
+            bootcode4.bin or bootcode5.bin (or bootfiles.bin), config.txt and boot.img; subdirectories 2710, 2711 and \
+            2712 are for one family of processors, one named after a USB port (1-1.3) for one board.
+
+            To go on to the root filesystem: p9fwd serve ROOTFS --rpiboot DIR
+
+            Examples:
+              p9fwd rpiboot boot
+              p9fwd rpiboot boot --path 1-1.3 --once --timeout 60
+              p9fwd rpiboot boot --json
+
+            Takes a board that is there already as well as one that comes; one after the other until Ctrl-C or SIGTERM.
+            """
+    )
+
+    @OptionGroup var options: GadgetOptions
+
+    @Argument(
+        help: ArgumentHelp("The directory that boards are loaded from.", valueName: "dir"),
+        completion: .directory
+    )
+    var directory: String
+
+    @Option(help: ArgumentHelp("Give up if no board has appeared after so long.", valueName: "seconds"))
+    var timeout: Double?
+
+    @Flag(help: "End when one board is loaded.")
+    var once = false
+
+    @Flag(help: "Print events in JSON, one a line: found, bootcode_sent, file_sent, missing, loaded, error.")
+    var json = false
+
+    func validate() throws {
+        try WaitingOptions.check(timeout)
+    }
+
+    func run() throws {
+        let events = EventStream(isEnabled: json)
+        do {
+            let directory = try BoardLoader.open(directory)
+            let service = BootService(selector: options.selector, once: once, timeout: timeout)
+            let (json, isVerbose) = (json, options.verbose > 0)
+            try service.run {
+                BootReport(directory, verbose: isVerbose, events: json ? EventStream(isEnabled: true) : nil)
+            }
+        } catch let failure as CommandFailure {
+            throw events.failure(failure)
+        }
+    }
+}
