@@ -32,7 +32,8 @@ check_busybox() {
     [ -n "$have" ] || die "$1 is no ELF program: name a busybox for $2"
     [ "$have" = "$want" ] || die "$1 is a program for '$have', and $2 is '$want'"
     # A program interpreter is a dynamic linker, which the board's small file system has not.
-    ! LC_ALL=C readelf -lW "$1" | grep -q '^ *INTERP ' || die "$1 is linked dynamically: take a static busybox"
+    # Not grep -q: it would end before readelf, whose failure then hid what was found.
+    ! LC_ALL=C readelf -lW "$1" | grep '^ *INTERP ' >/dev/null || die "$1 is linked dynamically: take a static busybox"
 }
 
 fetch_busybox() {
