@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # schemes for libusbgx: loaded by Debian's library they make the gadget that up makes; usb9pfs is refused by 0.2.0
-# lab: timeout=200
+# lab: timeout=240
 # lab: packages=libusbgx2 dash
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -39,10 +39,7 @@ compare() { # compare NAME OPTION...: up and the scheme's gadget side by side
 compare ncm --function ncm
 compare ecm --function ecm --product 'A "quoted" \product'
 compare rndis --function rndis --host-mac 06:00:00:00:00:01 --dev-mac 02:00:00:00:00:01
-compare eem --function eem --id 1d6b:0104
-compare "acm twice" --function acm --function acm
-compare "a disk" --function mass_storage:/run/tmp/disk
-compare "a disk, ncm and acm" --function mass_storage:/run/tmp/disk --function ncm --function acm
+compare "eem, two terminals and a disk" --id 1d6b:0104 --function eem --function acm --function acm --function mass_storage:/run/tmp/disk
 
 "$gadget_script" scheme --function ncm >/run/tmp/ncm.scheme || fail "scheme with ncm"
 "$gadget_script" scheme --tag $scheme --function usb9pfs --function ecm --serial s-1 >/run/tmp/9p.scheme || fail "scheme with usb9pfs"
