@@ -15,6 +15,9 @@ CONFIGFS = pathlib.Path("/sys/kernel/config/usb_gadget")
 HOST = pathlib.Path("/sys/devices/platform")
 PATIENCE = 60  # seconds, for a busy machine
 MINORS = {"hid": 4, "acm": 8}  # the kernel's, for all gadgets together
+# One at a time makes and removes: the kernel frees an acm's port before the terminal of that number is gone, and another acm
+# that gets the number in between fails with EEXIST.
+MAKING = threading.Lock()
 
 
 def wait_for(condition):
@@ -85,7 +88,8 @@ class Board:
 
     def attempt(self, want, functions):
         try:
-            self.make(functions)
+            with MAKING:
+                self.make(functions)
             try:
                 (self.gadget / "UDC").write_text(self.udc)
             except OSError as error:
@@ -105,7 +109,8 @@ class Board:
         finally:
             if (self.gadget / "UDC").read_text().strip():
                 (self.gadget / "UDC").write_text("\n")
-            self.remove()
+            with MAKING:
+                self.remove()
 
 
 def main():

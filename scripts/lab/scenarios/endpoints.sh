@@ -65,7 +65,7 @@ check_equal "all with usb9pfs are bound, with the endpoints summed" "$(wc -l <un
 echo "# $((SECONDS - start)) s"
 check_equal "nothing is left in configfs" "" "$(ls /sys/kernel/config/usb_gadget)"
 
-# What is too much is refused by the script itself, with the sum, and before anything is made; every 40th.
+# What is too much is refused by the script itself, with the sum, and before anything is made; every 80th.
 refused() {
     local want_in=$1 want_out=$2 word arguments=()
     shift 2
@@ -84,7 +84,7 @@ refused() {
 }
 while read -r -a line; do
     check "refused: ${line[*]:2}" refused "${line[@]}"
-done < <(awk 'NR % 40 == 1' too-much)
+done < <(awk 'NR % 80 == 1' too-much)
 
 # Where no limit is known the kernel decides, and its errno is explained.
 many() {

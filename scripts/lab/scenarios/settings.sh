@@ -35,7 +35,7 @@ check_equal "two networks: four addresses" 4 "$(different "${status[network.0.de
     "${status[network.1.device_mac]}" "${status[network.1.host_mac]}")"
 down
 
-# The same asked again, something else asked, a file of settings, refusals.
+# The same asked again, something else asked, a file of settings.
 for shell in dash "busybox ash" bash; do
     cat >/run/settings <<END
 # the board at the window
@@ -71,22 +71,31 @@ END
     run 0 "a file with a command in it" up --config /run/settings --tag board-0 --udc $udc --no-wait --function acm
     check "$shell: ... which is not run" test ! -e /run/ran
     down
-    run 2 "no such file of settings" up --config /run/nothing
-    run 2 "unknown function" up --function teleport
-    run 2 "mass_storage without a file" up --function mass_storage
-    run 2 "mass_storage with a missing file" up --udc $udc --function mass_storage:/run/nothing
-    run 2 "usb9pfs twice" up --function usb9pfs --function usb9pfs
-    run 2 "mount without usb9pfs" up --function ncm --mount /run/board
-    run 2 "unknown host" up --for beos
-    run 2 "--for against --function" up --for windows7 --function ncm
-    run 2 "a group's MAC" up --function ncm --dev-mac 01:00:00:00:00:01
-    run 2 "half a MAC" up --function ncm --dev-mac 02:00:00
-    run 2 "two equal MACs" up --function ncm --dev-mac 02:00:00:00:00:01 --host-mac 02:00:00:00:00:01
-    run 2 "a MAC and no network" up --function acm --dev-mac 02:00:00:00:00:01
-    run 2 "the host's MAC with eem" up --function eem --host-mac 02:00:00:00:00:01
-    run 2 "an interface without %d" up --function ncm --interface usb0
-    run 2 "endpoints that are none" up --endpoints seven
 done
+
+# Refusals, each under one of the shells.
+shells=(dash "busybox ash" bash)
+turn=0
+refused() {
+    shell=${shells[turn++ % 3]}
+    run 2 "$@"
+}
+refused "no such file of settings" up --config /run/nothing
+refused "unknown function" up --function teleport
+refused "mass_storage without a file" up --function mass_storage
+refused "mass_storage with a missing file" up --udc $udc --function mass_storage:/run/nothing
+refused "usb9pfs twice" up --function usb9pfs --function usb9pfs
+refused "mount without usb9pfs" up --function ncm --mount /run/board
+refused "unknown host" up --for beos
+refused "--for against --function" up --for windows7 --function ncm
+refused "a group's MAC" up --function ncm --dev-mac 01:00:00:00:00:01
+refused "half a MAC" up --function ncm --dev-mac 02:00:00
+refused "two equal MACs" up --function ncm --dev-mac 02:00:00:00:00:01 --host-mac 02:00:00:00:00:01
+refused "a MAC and no network" up --function acm --dev-mac 02:00:00:00:00:01
+refused "the host's MAC with eem" up --function eem --host-mac 02:00:00:00:00:01
+refused "an interface without %d" up --function ncm --interface usb0
+refused "endpoints that are none" up --endpoints seven
+
 shell=dash
 for pair in linux:ncm macos:ncm windows:ncm windows7:rndis; do
     run 0 "--for ${pair%:*}" up --tag board-0 --udc $udc --no-wait --for "${pair%:*}" --function acm
