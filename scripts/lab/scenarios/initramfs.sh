@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
-# lab: timeout=120
+# lab: timeout=240
 # lab: packages=cpio
 # lab: initrd=scripts/boot/mkinitramfs --output
 # The three forms: rsinit's, barebox's and the kernel documentation's.
-# lab: boot=rsinit --image rootfs --timeout 500 -- rootfstype=9p rootflags=trans=usbg,cache=loose root=dummy_udc.0 rw
-# lab: boot=barebox --image rootfs --timeout 500 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose,uname=board,dfltuid=0,dfltgid=0,aname=/ rw
-# lab: boot=kernel-doc --image rootfs --timeout 500 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image rw quiet
+# lab: boot=rsinit --image rootfs --timeout 600 -- rootfstype=9p rootflags=trans=usbg,cache=loose root=dummy_udc.0 rw
+# lab: boot=barebox --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose,uname=board,dfltuid=0,dfltgid=0,aname=/ rw
+# lab: boot=kernel-doc --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image rw quiet
 # lab: boot=late --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg ro
 # lab: boot=wrong-root -- usb9pfs.udc=dummy_udc.0 root=board usb9pfs.retry=1
 # lab: boot=wrong-aname -- usb9pfs.udc=dummy_udc.0 root=board rootflags=trans=usbg,aname=other usb9pfs.retry=1 rw
@@ -101,8 +101,8 @@ debian() {
     serve /run/image
     board_power_on
     # Not asked again and again: that would take the board's time.
-    check "systemd starts" wait_for 120 test -S $board_root/run/systemd/private
-    check_equal "systemctl is-system-running" running "$(in_board timeout $((LAB_TIMEOUT - 150)) systemctl is-system-running --wait)"
+    check "systemd starts" wait_for 300 test -S $board_root/run/systemd/private
+    check_equal "systemctl is-system-running" running "$(in_board timeout $((LAB_TIMEOUT - 330)) systemctl is-system-running --wait)"
     check "multi-user" in_board systemctl is-active multi-user.target
     echo "# after $(uptime_seconds) s"
     check_equal "systemctl --failed" "" "$(in_board systemctl --failed --no-legend --plain)"
