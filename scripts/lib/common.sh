@@ -38,6 +38,15 @@ need_packages() {
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null 2>&1; then
         die "Debian packages are missing, and there is no sudo. As root: apt-get install ${missing[*]}"
     fi
+    mkdir -p "$usb9pfs_cache"
+    (
+        flock 8 # one at a time: several scripts may run
+        install_packages "${missing[@]}" 8>&-
+    ) 8>"$usb9pfs_cache/packages.lock" || exit
+}
+
+install_packages() {
+    local missing=("$@")
     say "installing ${missing[*]}"
     if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
         >/dev/null 2>&1; then
