@@ -33,7 +33,7 @@ endpoint_limit() {
     case $(controller_driver "$1") in
         # As in the Raspberry Pi's: 8 endpoints, each with a FIFO for IN. Other chips' may differ.
         dwc2) echo 7+7 ;;
-        # It has 12 OUT, but from the fifth on it gives addresses a second time (lab.md), and the host drops those.
+        # It has 12 OUT, but from the fifth on it gives addresses a second time (docs/gadget.md), and the host drops those.
         dummy_udc) echo 7+4 ;;
         usbip-vudc) echo 15+15 ;;
     esac
