@@ -25,7 +25,8 @@ for board in 0 1; do
     tree=$(export_directory "root-$board")
     mkdir -p "$tree"/{bin,sbin,etc,proc,sys,dev,run,tmp,root}
     cp "$(command -v busybox)" "$tree/bin/busybox"
-    for applet in sh env ip udhcpc ping nslookup cat cp cmp grep head seq setsid sleep; do
+    # umount and chroot: board_boot's, which are looked for in the new root.
+    for applet in sh env umount chroot ip udhcpc ping nslookup cat cp cmp grep head seq setsid sleep; do
         ln -s busybox "$tree/bin/$applet"
     done
     ln -s ../bin/busybox "$tree/sbin/init"
