@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # boots the served Debian to multi-user (a busybox system: to its init); [CACHE], default mmap; tells the seconds it took
-# lab: timeout=300
+# lab: timeout=600
 # lab: image=rootfs
 #
 # The last line is for programs: result NAME=VALUE...

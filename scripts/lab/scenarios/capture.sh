@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # records the 9P frames the kernel's client sends and diod answers, for Fixtures/kernel-client (run with --out DIR)
-# lab: timeout=120
+# lab: timeout=240
 # lab: packages=diod python3-usb
 #
 #   scripts/lab/run --host baseline --out Fixtures/kernel-client capture

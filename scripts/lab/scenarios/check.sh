@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget check: this kernel passes; what is missing is named, with what to change; under dash, busybox ash, bash
-# lab: timeout=180
+# lab: timeout=400
 # lab: packages=dash device-tree-compiler
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # one cable for file system and network: usb9pfs beside ncm, ecm and rndis, eem alone; what the host sees of it
-# lab: timeout=240
+# lab: timeout=480
 # lab: packages=dash
 # shellcheck source=../gadgets.sh
 . "$LAB/gadgets.sh"

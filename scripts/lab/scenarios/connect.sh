@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # a board mounts through the forwarder from diod, and from p9serve (not with --host baseline)
-# lab: timeout=120
+# lab: timeout=240
 # lab: packages=diod
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget: up, status, up again, down, the refusals and the errors; under busybox ash and dash
-# lab: timeout=240
+# lab: timeout=480
 # lab: packages=dash
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
-# lab: timeout=240
+# lab: timeout=600
 # lab: packages=cpio
 # lab: initrd=scripts/boot/mkinitramfs --output
 # The three forms: rsinit's, barebox's and the kernel documentation's.

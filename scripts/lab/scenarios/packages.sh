@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the booted Debian installs packages: setuid, capabilities, users, su, ping, mknod, ACLs, tmpfiles, dpkg's database
-# lab: timeout=600
+# lab: timeout=1200
 # lab: image=blank
 # lab: debs=at sudo iputils-ping libcap2-bin acl cron-daemon-common
 #

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # p9fwd rpiboot: boards of each family loaded byte by byte, hostile ones, pulled ones, two at once; and on to the root
-# lab: timeout=500
+# lab: timeout=700
 # lab: boards=2
 # lab: packages=xxd
 # shellcheck source=../lib.sh

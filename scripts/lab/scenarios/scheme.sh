@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # schemes for libusbgx: loaded by Debian's library they make the gadget that up makes; usb9pfs is refused by 0.2.0
-# lab: timeout=240
+# lab: timeout=480
 # lab: packages=libusbgx2 dash
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"

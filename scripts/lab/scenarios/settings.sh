@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the gadget's script: MAC addresses, the same asked again, settings from a file, --for, refusals, use as a library
-# lab: timeout=240
+# lab: timeout=600
 # lab: packages=dash
 # shellcheck source=../gadgets.sh
 . "$LAB/gadgets.sh"

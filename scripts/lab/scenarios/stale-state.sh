@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # "configured" left over from the gadget before: a host that is quicker than the script is noticed, and down does not panic
-# lab: timeout=200
+# lab: timeout=400
 #
 # Each tool the script starts takes a tenth of a second more here, as on a small board with slow storage.
 # shellcheck source=../lib.sh

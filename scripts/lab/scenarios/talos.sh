@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the Talos extension's service, run by an OCI runtime as Talos runs it: network, restart, stop, the three troubles, usb9pfs
-# lab: timeout=240
+# lab: timeout=480
 # lab: packages=crun python3-yaml binutils iputils-ping
 #
 # What of the extension needs no kernel (its format, its image) is in scripts/test.d/talos.sh.

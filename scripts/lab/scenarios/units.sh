@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # a Debian that boots from its own disk offers its gadget by the systemd units: start with the controller, network, stop, mount
-# lab: timeout=400
+# lab: timeout=600
 # lab: image=blank
 # lab: packages=dnsmasq-base iputils-ping
 # lab: debs=iputils-ping
