@@ -52,7 +52,7 @@ check_controllers() {
     if [ -n "$present" ]; then
         for controller in $present; do
             holder=$(holder_of "$controller")
-            check_result ok "controller $controller" "a USB device controller, ${holder:+in use by gadget $holder}${holder:-free}"
+            check_result ok "controller $controller" "a USB device controller, ${holder:+in use by gadget }${holder:-free}"
         done
     else
         why='' fix="Its driver must be in the kernel (see above) and in device mode. $check_overlay_hint"

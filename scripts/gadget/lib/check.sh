@@ -295,10 +295,11 @@ check_configuration() {
 }
 
 # check_device_tree DIR: a device tree unpacked into files, such as /proc/device-tree. Looks at what says dr_mode, and at
-# dwc2, whose driver goes by the kernel's configuration when the device tree says nothing.
+# dwc2, whose driver goes by the kernel's configuration when the device tree says nothing. One controller in device mode is
+# enough: those of a Raspberry Pi 5's RP1, and the second one of many boards, are for host mode.
 check_device_tree() {
     tree_model=$(read_line "$1/model")
-    tree_nodes=
+    tree_nodes='' tree_usable='' tree_unusable=''
     for property in $(find "$1/" -name compatible -type f 2>/dev/null | sort); do
         node=${property%/compatible}
         kinds=$(tr '\000' ' ' <"$property")
@@ -312,8 +313,7 @@ check_device_tree() {
         case $(read_line "$node/status") in
             "" | okay | ok) ;;
             *)
-                check_result fail "device tree" "the USB controller $name is disabled${tree_model:+ on $tree_model}" \
-                    "$check_overlay_hint" controller
+                tree_unusable="$tree_unusable$name is disabled${tree_model:+ on $tree_model}$check_newline"
                 continue
                 ;;
         esac
@@ -321,9 +321,25 @@ check_device_tree() {
             peripheral) check_result ok "device tree" "the USB controller $name is in device mode" ;;
             otg | "") check_result ok "device tree" \
                 "the USB controller $name takes its mode from the cable's ID pin (dr_mode ${mode:-unset}); 'peripheral' is surer" ;;
-            *) check_result fail "device tree" "the USB controller $name is in $mode mode (dr_mode)" "$check_overlay_hint" controller ;;
+            *)
+                tree_unusable="$tree_unusable$name is in $mode mode (dr_mode)$check_newline"
+                continue
+                ;;
         esac
+        tree_usable=yes
     done
+    # A here-document and not a pipe: the counters must outlive the loop.
+    while read -r why; do
+        if [ -z "$why" ]; then
+            continue
+        elif [ -n "$tree_usable" ]; then
+            check_result skip "device tree" "the USB controller $why, but another is not"
+        else
+            check_result fail "device tree" "the USB controller $why" "$check_overlay_hint" controller
+        fi
+    done <<END
+$tree_unusable
+END
     [ -z "$tree_nodes" ] || return 0
     case $tree_model in
         *"Raspberry Pi 5"* | *"Compute Module 5"*) check_result fail "device tree" \

@@ -94,7 +94,10 @@ device_tree() { # MODEL DR_MODE STATUS
     mountpoint -q /sys/firmware || mount -t tmpfs tmpfs /sys/firmware
     rm -rf /sys/firmware/devicetree
     mkdir -p /sys/firmware/devicetree
-    printf '/dts-v1/; / { model = "%s"; axi { usb@480000 { compatible = "brcm,bcm2835-usb"; dr_mode = "%s"; status = "%s"; }; }; };' "$@" |
+    # Beside it two of those behind the RP1 of a Raspberry Pi 5, which are always so.
+    printf '/dts-v1/; / { model = "%s"; axi { usb@480000 { compatible = "brcm,bcm2835-usb"; dr_mode = "%s"; status = "%s"; };
+        usb@200000 { compatible = "snps,dwc3"; dr_mode = "host"; };
+        usb@300000 { compatible = "snps,dwc3"; dr_mode = "host"; status = "disabled"; }; }; };' "$@" |
         dtc -q -I dts -O dtb -o /run/lab/tree.dtb -
     python3 "$LAB/../boot/lib/kernel_image.py" device-tree /run/lab/tree.dtb /sys/firmware/devicetree/base
 }
@@ -107,6 +110,7 @@ said '^fail  device tree: .*disabled'
 device_tree "Raspberry Pi 4 Model B Rev 1.5" peripheral okay
 run 0 "device tree: device mode"
 said '^ok    device tree: .*/axi/usb@480000 is in device mode'
+said '^skip  device tree: .*/axi/usb@200000 is in host mode .dr_mode., but another is not'
 device_tree "Raspberry Pi 5 Model B Rev 1.0" peripheral okay
 run 4 "Raspberry Pi 5 without its USB-C controller"
 said '^fail  USB-C of BCM2712: 1000480000.usb is not there, .*not of the RP1'
