@@ -41,32 +41,31 @@ public final class BootDirectory: Sendable {
     }
 
     /// Looks for a file.
-    /// - Parameter port: the board's, such as "1-1.3".
-    public func find(_ name: [UInt8], for chip: BootChip, at port: String) -> Lookup {
+    /// - Parameter port: the board's, such as "1-1.3"; nil for what is the same at every port.
+    public func find(_ name: [UInt8], for chip: BootChip, at port: String?) -> Lookup {
         let isBootcode = name.elementsEqual(chip.bootcode.utf8)
-        if !isBootcode, let answer = open(Array("\(port)/".utf8) + name) { return answer }
+        if !isBootcode, let port, let answer = open(Array("\(port)/".utf8) + name) { return answer }
         let ofChip = Array("\(chip.directory)/".utf8) + name
         if let answer = open(ofChip) { return answer }
         if let answer = openMember(ofChip) { return answer }
         return open(name) ?? .missing
     }
 
-    public func find(_ name: String, for chip: BootChip, at port: String) -> Lookup {
+    public func find(_ name: String, for chip: BootChip, at port: String?) -> Lookup {
         find(Array(name.utf8), for: chip, at: port)
     }
 
     /// The processors that the directory has boot code for.
     public var chips: [BootChip] {
         BootChip.allCases.filter { chip in
-            // Any port will do: none has boot code of its own.
-            if case .found = find(chip.bootcode, for: chip, at: "") { true } else { false }
+            if case .found = find(chip.bootcode, for: chip, at: nil) { true } else { false }
         }
     }
 
     /// The signature that the boot ROM of older processors wants with a signed `bootcode.bin`, from `bootcode.sig`.
     /// - Returns: nil if there is none.
     func signature(for chip: BootChip) -> [UInt8]? {
-        guard chip == .bcm2837, case .found(let file) = find("bootcode.sig", for: chip, at: ""),
+        guard chip == .bcm2837, case .found(let file) = find("bootcode.sig", for: chip, at: nil),
             file.size == BootHeader.signatureSize
         else { return nil }
         return try? file.content()

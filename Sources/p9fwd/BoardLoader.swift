@@ -152,7 +152,7 @@ extension BootFailure {
     fileprivate static func nothingToLoad(_ directory: BootDirectory) -> CommandFailure {
         // There may be something that can't be sent: a link out of the directory, for example.
         for chip in BootChip.allCases {
-            if case .refused(let refusal) = directory.find(chip.bootcode, for: chip, at: "") {
+            if case .refused(let refusal) = directory.find(chip.bootcode, for: chip, at: nil) {
                 return CommandFailure(.badInput, "can't load a board: " + refusal.reason(directory.path))
             }
         }

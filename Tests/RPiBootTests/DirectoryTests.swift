@@ -40,6 +40,15 @@ struct DirectoryTests {
         #expect(try refusal("nothing") == nil)
     }
 
+    @Test func theSignatureOfSignedBootcodeIsFound() throws {
+        let signature = [UInt8](1...20)
+        try files.write("bootcode.sig", signature)
+        #expect(try directory().signature(for: .bcm2837) == signature)
+        #expect(try directory().signature(for: .bcm2711) == nil)
+        try files.write("bootcode.sig", signature + [21])
+        #expect(try directory().signature(for: .bcm2837) == nil)
+    }
+
     @Test func bootcodeIsNotThePorts() throws {
         try files.makeDirectory("1-1")
         try files.write("1-1/bootcode4.bin", "port")
