@@ -64,6 +64,11 @@ refused 2 "no 'riscv64'" --arch riscv64
 refused 2 "no function" --function uvc
 refused 2 "not /var/mnt" --function usb9pfs --mount /mnt
 refused 2 "not of the form usb0" --interface 'a b'
+as_developer mkdir -p "$work/user/none/arm64"
+as_developer touch "$work/user/none/arm64/kernel.c"
+refused 2 "has not made it"
+check "someone else's directory stays" test -e "$work/user/none/arm64/kernel.c"
+rm -r "$work/user/none"
 refused 1 "not for" --busybox "$work/user/first/amd64/rootfs/usr/local/lib/containers/usb-gadget/bin/busybox"
 
 # The machine configuration is YAML, and says what it was told to.
