@@ -19,6 +19,13 @@ list_devices() {
     REPLY=${REPLY% }
 }
 
+# read_serial PATH: sets REPLY to a device's serial number, which the board chooses: without what a terminal or a file's
+# line could take for more than text.
+read_serial() {
+    read_line "$usb_devices/$1/serial"
+    REPLY=${REPLY//[^[:print:]]/}
+}
+
 # Sets REPLY to the network interfaces the host has of the USB device at this path.
 list_interfaces() {
     local entry found=()
@@ -39,7 +46,7 @@ find_board() {
     if [ "$any" = yes ]; then list_devices all; else list_devices usb9pfs; fi
     devices=$REPLY
     for candidate in $devices; do
-        read_line "$usb_devices/$candidate/serial"
+        read_serial "$candidate"
         ! chosen "$candidate" "$REPLY" || found+=("$candidate")
     done
     if [ ${#found[@]} = 0 ]; then
@@ -53,8 +60,8 @@ find_board() {
     [ ${#found[@]} = 1 ] ||
         die 4 "there are several boards: ${found[*]}. Name one by --path${wanted_serial:+; they have the same serial number}"
     path=${found[0]}
-    read_line "$usb_devices/$path/serial"
-    serial=${REPLY//[^[:print:]]/}
+    read_serial "$path"
+    serial=$REPLY
     list_interfaces "$path"
     for candidate in $REPLY; do
         [ -n "$wanted_interface" ] && [ "$candidate" != "$wanted_interface" ] || names+=("$candidate")
@@ -100,10 +107,10 @@ declare -A recorded
 
 # read_record PATH; returns 1 if there is none
 read_record() {
-    local name value
+    local line
     recorded=([path]=$1 [directory]=$state_root/boards/$1)
     { exec 8<"${recorded[directory]}/board"; } 2>/dev/null || return 1
-    while IFS='=' read -r -u 8 name value; do recorded[$name]=$value; done
+    while IFS= read -r -u 8 line; do recorded[${line%%=*}]=${line#*=}; done # "=" may be part of a serial number
     exec 8<&-
     table_of "$1"
     recorded[table]=$REPLY
@@ -114,6 +121,7 @@ interface_is_there() {
     read_line "/sys/class/net/${recorded[interface]}/ifindex"
     [ "$REPLY" = "${recorded[ifindex]}" ]
 }
+interface_has_gone() { if interface_is_there; then return 1; fi; }
 
 # Held until the end; concurrent calls take turns. The directory goes with the last board, so it may be another by
 # the time the lock is had.
@@ -128,8 +136,14 @@ lock() {
     die 1 "can't make $state_root, tried $attempt times"
 }
 
-# With the lock held.
+# With the lock held. What has no record is of an `up` or `down` that was killed before it was written or after it was
+# removed: nothing else is left of those.
 remove_empty_state() {
+    local directory
+    for directory in "$state_root"/boards/*; do
+        [ -e "$directory/board" ] || rm -rf "$directory"
+    done
+    rm -f "$state_root/uplink.new"
     rmdir "$state_root"/{boards,uplinks} 2>/dev/null || true
     rmdir "$state_root" "${state_root%/*}" 2>/dev/null || true
 }

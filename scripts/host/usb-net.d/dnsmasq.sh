@@ -38,8 +38,14 @@ start_dnsmasq() {
         die 1 "dnsmasq did not start on $interface, see above; does another DHCP server hold port 67 of every interface?"
 }
 
+# By command lines and not by its pid file, which it writes a moment after it has begun: an `up` that was killed in
+# between leaves a dnsmasq without one. (Option and pattern are one word, so that grep does not find itself.)
 stop_dnsmasq() {
-    dnsmasq_runs "$1" || return 0
-    kill "$REPLY" 2>/dev/null || true
-    while dnsmasq_runs "$1"; do sleep 0.05; done
+    local found file signal=TERM end=$((SECONDS + 5))
+    # shellcheck disable=SC2062 # the pattern is that of --regexp
+    while found=$(grep -lszxF --regexp="--pid-file=$1/dnsmasq.pid" /proc/[0-9]*/cmdline || true) && [ -n "$found" ]; do
+        [ $SECONDS -lt $end ] || signal=KILL
+        for file in $found; do kill -s $signal "${file//[!0-9]/}" 2>/dev/null || true; done
+        sleep 0.05
+    done
 }

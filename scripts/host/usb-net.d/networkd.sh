@@ -32,7 +32,8 @@ do_networkd() {
     else
         bad_arguments "the board at $path has no serial number to know it by; name it by --path"
     fi
-    [[ $serial != *[[:space:]\"\\%]* ]] || bad_arguments "systemd can't match the serial number '$serial'; use --path"
+    # Property= takes patterns, quotes and specifiers; and these characters are all that udev keeps.
+    [[ $match == Path=* || $serial != *[!A-Za-z0-9#+.:=@_-]* ]] || bad_arguments "systemd can't match the serial number '$serial'; use --path"
     # Interface names have at most 15 characters.
     name=u9p${path//[!A-Za-z0-9]/_}
     [ ${#name} -le 15 ] || name=u9p$(sha256sum <<<"$path" | cut -c 1-12)

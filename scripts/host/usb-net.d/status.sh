@@ -120,7 +120,7 @@ do_status() {
                 json_record
             fi
         else
-            read_line "$usb_devices/$board/serial"
+            read_serial "$board"
             recorded[serial]=$REPLY
             chosen "$board" "${recorded[serial]}" || continue
             unsound=yes

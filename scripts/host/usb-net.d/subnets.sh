@@ -70,7 +70,8 @@ collision() {
 board_key() {
     local file same=0
     for file in "$usb_devices"/*/serial; do
-        read_line "$file"
+        file=${file%/serial}
+        read_serial "${file##*/}"
         [ "$REPLY" != "$serial" ] || same=$((same + 1))
     done
     if [ -n "$serial" ] && [ "$same" -le 1 ]; then REPLY="serial $serial"; else REPLY="path $path"; fi

@@ -41,6 +41,15 @@ check_equal "... and status says so" "" "$(tr -d ' ' <<<"${states//interrupted,/
 run 0 "status: up" status
 run 0 "down" down
 as_before "killed and undone"
+# Killed before its record was written, after a `down` had begun to remove it, and before dnsmasq wrote its pid file.
+mkdir -p /run/usb9pfs/net/boards/1-1 /run/usb9pfs/net/boards/1-9
+touch /run/usb9pfs/net/boards/1-1/board.new /run/usb9pfs/net/boards/1-9/leases /run/usb9pfs/net/uplink.new
+run 0 "down after it was killed before its record" down
+as_before "killed before its record"
+run 0 "up" up --dhcp
+rm /run/usb9pfs/net/boards/1-1/dnsmasq.pid
+run 0 "down without dnsmasq's pid file" down
+as_before "killed before dnsmasq's pid file"
 rm /run/lab/killing/count
 KILL_AFTER=3 PATH=/run/lab/killing:$PATH setsid --wait "$usb_net" up --dhcp --nat >/run/lab/usb-net.log 2>&1
 run 0 "up after it was killed half way" up --dhcp --nat
