@@ -20,8 +20,10 @@ table inet $table {
     }
     chain board {
         meta nfproto ipv4 ip saddr != { 0.0.0.0, $subnet } drop
+        meta nfproto ipv6 ip6 saddr != { ::, fe80::/10 } drop
         ct state established,related accept
         ip daddr != { 255.255.255.255, $host_address } reject with icmpx type admin-prohibited
+        ip6 daddr != { fe80::/10, ff02::/16 } reject with icmpx type admin-prohibited
         icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept
         icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
         icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
@@ -119,8 +121,8 @@ boards_behind() {
     REPLY=$interfaces
 }
 
-# guard EXCEPT: writes the table that keeps the uplinks we opened from forwarding to anything but boards. The file
-# uplinks/IF has the values that IF's forwarding and ip_forward had before.
+# guard EXCEPT: writes the table that keeps the uplinks we opened from forwarding to anything but boards. For IPv4 only: a
+# host may be an IPv6 router all the time. The file uplinks/IF has the values that IF's forwarding and ip_forward had before.
 guard() {
     local file before all rules=''
     for file in "$state_root"/uplinks/*; do
@@ -130,7 +132,7 @@ guard() {
         read_line /proc/sys/net/ipv4/ip_forward
         if [ "$before" != 0 ] || [ "$REPLY" != "$all" ]; then continue; fi
         boards_behind "${file##*/}" "$1"
-        [ -z "$REPLY" ] || rules+="iifname \"${file##*/}\" oifname != { $REPLY } drop"$'\n'
+        [ -z "$REPLY" ] || rules+="meta nfproto ipv4 iifname \"${file##*/}\" oifname != { $REPLY } drop"$'\n'
     done
     if [ -z "$rules" ]; then
         remove_table $guard_table

@@ -28,7 +28,12 @@ run 0 "down" down
 
 # Made a router by something else while up: stays one.
 run 0 "up" up --nat
+check "the uplink does not become a router" grep -q 'iifname "uplink0" oifname != ' <(nft list table inet usb9pfs)
+check "... of IPv4, and IPv6 is let alone" grep -q 'meta nfproto ipv4 iifname "uplink0"' <(nft list table inet usb9pfs)
 sysctl -q net.ipv4.ip_forward=1
+run 0 "up once more" up --nat
+said "already up"
+check "... lifts that" not nft list table inet usb9pfs
 run 0 "down" down
 said "leaving the forwarding of uplink0 as it is"
 sysctl -q net.ipv4.ip_forward=0
@@ -43,6 +48,24 @@ check "ping from a static address" board busybox ping -c 1 -W 5 "$host"
 link_local=$(ip -6 -o address show dev "$usb" | awk '{ sub("/.*", "", $4); print $4 }')
 check "ping by IPv6 link-local address" wait_for 10 board busybox ping -6 -c 1 -W 2 "$link_local%usb0"
 check "TCP by IPv6 is refused" not board_fetches "http://[$link_local%25usb0]:8080/file"
+# Refused by the firewall and by nothing else: with a rule that accepts them they get through.
+only_by_rule() { # NAME MATCH PING...
+    local name=$1 handle match
+    read -r -a match <<<"$2"
+    shift 2
+    handle=$(nft --echo --handle insert rule inet usb9pfs_1_1 board "${match[@]}" accept | sed -n 's/.*# handle //p')
+    check "$name would be answered" wait_for 10 board busybox ping -6 -c 1 -W 2 "$@"
+    nft delete rule inet usb9pfs_1_1 board handle "$handle"
+    check "$name is not" not board busybox ping -6 -c 1 -W 2 "$@"
+}
+ip address add 2001:db8::1/128 dev uplink0 nodad
+ip -n board route add 2001:db8::1 via "$link_local" dev usb0
+only_by_rule "a ping of another IPv6 address of this host" "ip6 daddr 2001:db8::1" 2001:db8::1
+ip address add 2001:db8:1::1/64 dev "$usb" nodad
+ip -n board address add 2001:db8:1::2/64 dev usb0 nodad
+only_by_rule "a ping from an IPv6 address that is not link-local" "ip6 saddr 2001:db8:1::2" -I 2001:db8:1::2 "$link_local%usb0"
+ip address del 2001:db8::1/128 dev uplink0
+ip address del 2001:db8:1::1/64 dev "$usb"
 ip -n board address add 172.31.255.2/24 dev usb0
 ip -n board route add "$host" dev usb0 src 172.31.255.2
 check "a source outside its subnet is dropped" not board busybox ping -c 1 -W 2 "$host"
