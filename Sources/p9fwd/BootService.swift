@@ -28,8 +28,7 @@ struct BootService: Sendable {
         while let (device, waited) = try find(loader, report, timeout, stop) {
             timeout = nil
             do throws(CommandFailure) {
-                try take(device, waited, loader, stop)
-                if once { return }
+                if try take(device, waited, loader, stop), once { return }
             } catch {
                 // What is wrong with the directory stays wrong.
                 switch error.cause {
@@ -39,29 +38,33 @@ struct BootService: Sendable {
                 report.tell(error)
             }
         }
+        // Who waits for one board must not take it for loaded.
+        if once { throw CommandFailure(.failure, "stopped before a board was loaded") }
     }
 
     /// Takes one board through all its stages.
+    /// - Returns: whether it is loaded; false if a stop was asked for before that.
     private func take(
         _ first: BootDevice,
         _ waited: Bool,
         _ loader: BoardLoader,
         _ stop: StopRequest
-    ) throws(CommandFailure) {
+    ) throws(CommandFailure) -> Bool {
         var device = first
         var hasJustCome = waited
         while true {
             let progress = try loader.load(device, hasJustCome: hasJustCome, until: stop)
             let patience = progress == .bootcodeTaken ? Self.bootcodePatience : Self.stagePatience
-            if progress == .stopped { return }
+            if progress == .stopped { return false }
             if let next = try nextStage(of: device, loader, patience, stop) {
                 device = next
                 hasJustCome = true
                 continue
             }
-            if stop.isRequested { return }
             switch progress {
-            case .filesTaken, .stopped: return
+            case .filesTaken: return true
+            case .stopped: return false
+            case _ where stop.isRequested: return false
             case .bootcodeTaken:
                 throw CommandFailure(
                     .timeout,

@@ -154,12 +154,15 @@ echo 1 >/sys/module/usb_storage/parameters/delay_use
 same "pi3: boot code" "$boot/bootcode.bin" /run/lab/pi3-rom/bootcode
 same "pi3: first stage" "$boot/file-513" /run/lab/pi3-files/0001
 same "pi3: second stage" "$boot/cmdline.txt" /run/lab/pi3-files-2/0001
+head -c 20 /dev/urandom >"$boot/bootcode.sig"
 load zero rpiboot "$boot" --id 0a5c:2763 --once
 wait_for 20 is_waiting zero
 check "zero: ROM" stage 0 rom 2763 zero-rom
 check "zero: files" stage 0 files 2763 zero-files both:file-16384 end
 loaded zero 0
 same "zero: boot code" "$boot/bootcode.bin" /run/lab/zero-rom/bootcode
+check_equal "zero: header with the signature" "20cb0000$(xxd -p -c 20 "$boot/bootcode.sig")" "$(xxd -p -c 24 /run/lab/zero-rom/header)"
+rm "$boot/bootcode.sig"
 
 # What goes wrong with a board.
 load refused rpiboot "$boot" --once
@@ -206,6 +209,12 @@ load pulled-once rpiboot "$boot" --once
 wait_for 20 is_waiting pulled-once
 stage 0 files 2711 pulled-files pull=1000000 both:small.img
 loaded pulled-once 7
+# Ctrl-C before there is a board: with --once nothing was loaded.
+load stopped-once rpiboot "$boot" --once
+wait_for 20 is_waiting stopped-once
+kill -INT "$loader"
+loaded stopped-once 1
+said stopped-once "stopped before a board was loaded"
 # Ctrl-C while a board is silent.
 load silent rpiboot "$boot"
 wait_for 20 is_waiting silent
