@@ -16,12 +16,20 @@ public final class BootLink {
     ///
     /// That is done at once within the second that usb-storage leaves a new disk alone; later it waits for an answer, and
     /// so must this, for up to 30 seconds. The udev rules keep usb-storage off such a disk to begin with.
-    /// - Parameter patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
+    /// - Parameters:
+    ///   - patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
+    ///   - stop: ends that wait.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
-    public init(_ device: BootDevice, patience: Double) throws(USBError) {
+    public init(_ device: BootDevice, patience: Double, until stop: StopRequest) throws(USBError) {
         self.device = device
         context = try USBContext()
-        claimed = try ClaimedInterface(device, interface: device.interface, in: context, patience: patience)
+        claimed = try ClaimedInterface(
+            device,
+            interface: device.interface,
+            in: context,
+            patience: patience,
+            until: stop
+        )
     }
 
     /// Sends the boot ROM its file: header, file, status back.

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A device on a USB port.
 public protocol AttachedDevice {
     /// The bus number, such as 2.
@@ -11,6 +13,14 @@ public protocol AttachedDevice {
 extension AttachedDevice {
     /// The device node, such as "/dev/bus/usb/002/067".
     public var node: String { "/dev/bus/usb/\(threeDigits(bus))/\(threeDigits(address))" }
+
+    /// Whether udev may still be busy with the device: its node is yet to come, or a few seconds old.
+    public var hasYoungNode: Bool {
+        var status = stat()
+        guard lstat(node, &status) == 0 else { return true }
+        // Which of the two is younger doesn't matter: udev's own change of the permissions counts as well.
+        return (-10...10).contains(time(nil) - status.st_ctim.tv_sec)
+    }
 
     private func threeDigits(_ value: Int) -> String {
         let digits = String(value)

@@ -12,17 +12,20 @@ package final class ClaimedInterface {
     /// The interfaces that lost their kernel driver so that the board stays well.
     package private(set) var detachedInterfaces: [Int] = []
 
-    /// - Parameter patience: seconds to wait for permission.
+    /// - Parameters:
+    ///   - patience: seconds to wait for permission.
+    ///   - stop: ends that wait.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
     package init(
         _ device: some AttachedDevice,
         interface: Int,
         alternateSetting: Int = 0,
         in context: USBContext,
-        patience: Double
+        patience: Double,
+        until stop: StopRequest? = nil
     ) throws(USBError) {
         self.context = context
-        handle = try Self.open(device, in: context, patience: patience)
+        handle = try Self.open(device, in: context, patience: patience, until: stop)
         self.interface = CInt(interface)
         // From here on the object is complete: an error runs deinit.
         try detachStorage(of: device)
@@ -44,7 +47,8 @@ package final class ClaimedInterface {
     private static func open(
         _ device: some AttachedDevice,
         in context: USBContext,
-        patience: Double
+        patience: Double,
+        until stop: StopRequest?
     ) throws(USBError) -> OpaquePointer {
         let deadline = ContinuousClock.now + .seconds(patience)
         while true {
@@ -58,7 +62,7 @@ package final class ClaimedInterface {
                 guard code == 0, let handle else { return .failure(USBError(rawValue: code)) }
                 return .success(handle)
             }
-            if case .failure(.accessDenied) = result, ContinuousClock.now < deadline {
+            if case .failure(.accessDenied) = result, ContinuousClock.now < deadline, stop?.isRequested != true {
                 context.handleEvents(milliseconds: 50)
                 continue
             }

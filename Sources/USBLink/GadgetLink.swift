@@ -48,8 +48,10 @@ public final class GadgetLink {
     /// - Parameters:
     ///   - msize: what an earlier link has negotiated, for a board that is still mounted; else 0.
     ///   - patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
+    ///   - stop: ends that wait.
     /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
-    public init(_ gadget: Gadget, msize: Int = 0, patience: Double = 1) throws(USBError) {
+    public init(_ gadget: Gadget, msize: Int = 0, patience: Double = 1, until stop: StopRequest? = nil) throws(USBError)
+    {
         self.gadget = gadget
         context = try USBContext()
         claimed = try ClaimedInterface(
@@ -57,7 +59,8 @@ public final class GadgetLink {
             interface: gadget.bulk.interface,
             alternateSetting: gadget.bulk.alternateSetting,
             in: context,
-            patience: patience
+            patience: patience,
+            until: stop
         )
         let packet = gadget.bulk.maxPacketSize
         let size = RequestFraming.bufferSize(msize: Self.initialMsize, maxPacketSize: packet)

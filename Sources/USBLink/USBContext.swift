@@ -1,4 +1,5 @@
 internal import CLibUSB
+internal import Glibc
 internal import LinuxFiles
 
 /// One libusb session, used by one thread.

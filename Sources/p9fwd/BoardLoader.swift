@@ -45,8 +45,9 @@ final class BoardLoader {
     func load(_ device: BootDevice, hasJustCome: Bool, until stop: StopRequest) throws(CommandFailure) -> Progress {
         let link: BootLink
         do throws(USBError) {
-            link = try BootLink(device, patience: hasJustCome ? 10 : 1)
+            link = try BootLink(device, patience: hasJustCome || device.hasYoungNode ? 10 : 1, until: stop)
         } catch {
+            if stop.isRequested { return .stopped }
             if error == .noDevice {
                 // It has gone again, or its device node is yet to come.
                 pause(milliseconds: 250)

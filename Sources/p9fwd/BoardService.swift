@@ -59,8 +59,10 @@ struct BoardService: Sendable {
             let link: GadgetLink
             do throws(USBError) {
                 // udev may be busy with all that came with the board.
-                link = try GadgetLink(gadget, msize: msize, patience: hasJustCome ? 10 : 1)
+                let patience = hasJustCome || gadget.hasYoungNode ? 10.0 : 1
+                link = try GadgetLink(gadget, msize: msize, patience: patience, until: stop)
             } catch {
+                if stop.isRequested { return }
                 if error == .noDevice, !once {
                     // It has gone again, or its device node is yet to come.
                     _ = usleep(250_000)
