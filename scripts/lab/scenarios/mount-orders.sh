@@ -10,11 +10,12 @@ place="/run/a place"
 mkdir -p "$place"
 [ "$LAB_HOST" = p9fwd ] || fail "this scenario is about p9fwd" # the other one does not see a board come back
 port() { echo "$1" | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null; }
+# shellcheck disable=SC2016 # expanded by the inner shell
 parallel_use() { timeout 30 sh -c 'for i in 1 2 3 4 5 6 7 8; do cat "$1" & done; wait' sh "$1/file"; }
 mounts() { grep -c "^board-0 " /proc/mounts; }
 
 for shell in dash "busybox ash"; do
-    up
+    up --function usb9pfs
     usb_permissions
     host_serve 0 "$tree" || fail "serve"
     run 7 "an export that is not there" up --tag board-0 --mount /run/board --aname nothing
@@ -41,7 +42,7 @@ for shell in dash "busybox ash"; do
     down
     host_stop 0
 
-    up
+    up --function usb9pfs
     # shellcheck disable=SC2086 # "busybox ash" is two words
     $shell "$gadget_script" up --tag board-0 --mount /run/board >/run/lab/first.log 2>&1 &
     first=$!
