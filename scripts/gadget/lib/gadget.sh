@@ -129,15 +129,21 @@ build_gadget() {
     bind_controller
 }
 
+failures_to_start() { dmesg 2>/dev/null | sed -n '/failed to start .*: -[0-9]*$/p'; }
+
 # Binding is where the kernel hands out endpoints and registers network interfaces.
 bind_controller() {
+    failed_before=$(failures_to_start)
     watch_for_reset
     # By cat, which says which errno it was; some shells' own echo says "I/O error" for all.
     if ! refusal=$(printf '%s\n' "$udc" | LC_ALL=C cat 2>&1 >"$gadget/UDC"); then
-        failed_to_start=$(dmesg 2>/dev/null | sed -n 's/.*failed to start .*: \(-[0-9]*\)$/\1/p' | tail -n 1)
-        case $refusal:$failed_to_start in
+        # The kernel's log often has a better errno than the EBUSY that comes from here; if it is of this try.
+        failed_to_start=$(failures_to_start)
+        [ "$failed_to_start" != "$failed_before" ] || failed_to_start=
+        case $refusal:${failed_to_start##*: } in
             *"No such device"* | *:-19) refusal="19 ENODEV" ;;
-            *524*) refusal="524 ENOTSUPP" ;; # not an errno of user space: libraries have no text for it
+            # Not an errno of user space: glibc says "Unknown error 524".
+            *524*) refusal="524 ENOTSUPP" ;;
             *"annot allocate memory"* | *"ut of memory"* | *:-12) refusal="12 ENOMEM" ;;
             *busy* | *:-16) refusal="16 EBUSY" ;;
         esac
