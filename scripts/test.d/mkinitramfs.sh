@@ -54,6 +54,7 @@ check "a file of settings whose last line does not end" "$(unpack made/more -i -
     "serial = x,function = usb9pfs,function = ecm"
 
 refused 2 "no file" "name the file" --arch amd64
+refused 2 "a directory" "is a directory" --output made
 refused 2 "unknown option" "unknown option '--frobnicate'" --frobnicate x
 refused 2 "unknown architecture" "amd64, arm64 or armhf" --arch mips made/x
 refused 2 "unknown compression" "gzip, xz, zstd or none" --compress rar made/x
