@@ -48,8 +48,13 @@ check "modules in the order given" "$(unpack made/more -t --quiet 2>/dev/null | 
     "./lib/usb9pfs/modules/10-second.ko ./lib/usb9pfs/modules/11-first.ko"
 check "functions" "$(unpack made/more -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf 2>/dev/null | paste -s -d ,)" \
     "function = usb9pfs,function = ecm,function = acm"
+printf 'serial = x' >settings
+as_developer "$make" --config settings --function ecm made/more 2>/dev/null
+check "a file of settings whose last line does not end" "$(unpack made/more -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf 2>/dev/null | paste -s -d ,)" \
+    "serial = x,function = usb9pfs,function = ecm"
 
 refused 2 "no file" "name the file" --arch amd64
+refused 2 "a directory" "is a directory" --output made
 refused 2 "unknown option" "unknown option '--frobnicate'" --frobnicate x
 refused 2 "unknown architecture" "amd64, arm64 or armhf" --arch mips made/x
 refused 2 "unknown compression" "gzip, xz, zstd or none" --compress rar made/x
@@ -100,5 +105,6 @@ for shell in dash "busybox ash" bash; do
     reads "another file system" "problem=the kernel's command line: rootfstype=ext4, but this initramfs mounts its root by 9P over USB: it must be 9p;" \
         "rootfstype=ext4" problem
     reads "a number that is none" "problem=the kernel's command line: usb9pfs.timeout=soon is not a number of seconds;timeout=;" "usb9pfs.timeout=soon" problem timeout
+    reads "a number with zeros before it" "timeout=9;problem=;" "usb9pfs.timeout=009" timeout problem
     reads "unknown words" "ignored= usb9pfs.colour=red;" "usb9pfs.colour=red" ignored
 done

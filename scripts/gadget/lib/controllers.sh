@@ -39,15 +39,20 @@ bound_controller() { read_line "$gadget/UDC"; }
 
 # Sets aside a "configured" that is a left-over, see the top of gadget.sh; called before binding. Between the host's reset
 # and its configuration lie some 50 ms, and missing them would be mistaking a configured gadget for an idle one, so a
-# process of its own watches from before the binding on, without starting others and without a pause.
+# process of its own watches from before the binding on, without starting others and without a pause. A host that is
+# there resets within seconds; after ten it is most likely a cable that is out, and the processor is given back.
 watch_for_reset() {
     [ "$(host_state "$udc")" = configured ] || return 0
     mkdir -p "$run_dir"
     : >"$run_dir/$tag.stale"
     (
         trap '' HUP
+        read -r now _ </proc/uptime
+        eager=$((${now%.*} + 10))
         while read -r state_now <"$udc_class/$udc/state" && [ "$state_now" = configured ]; do
             [ -e "$run_dir/$tag.stale" ] || exit 0
+            read -r now _ </proc/uptime
+            [ "${now%.*}" -lt $eager ] || sleep 0.02 2>/dev/null || usleep 20000 2>/dev/null || :
         done
         rm -f "$run_dir/$tag.stale"
     ) </dev/null >/dev/null 2>&1 &

@@ -33,17 +33,20 @@
 #   disconnect then panics, and writing "" to the gadget's UDC file is one. Once a mount has succeeded the pointer is
 #   cleared and taking the gadget down is safe, as it is when no host has configured it. Nothing in sysfs tells
 #   which of the two it is, so this script notes every mount it makes or sees in /run/usb9pfs-gadget, and `down`
-#   refuses when the gadget is configured and no mount was noted.
+#   refuses when the gadget is configured and no mount was noted. A host that configures the gadget again, after the
+#   cable was out for instance, brings back such a pointer, and nothing tells of it: see the last point.
 # - Taking it down while mounted frees what the mount uses: refused, always.
 # - An unanswered mount must not be killed: its message stays queued on the endpoint after its memory was freed.
-#   So no timeout applies to the mount itself; `--timeout` is for the wait for the host.
+#   So no timeout applies to the mount itself; `--timeout` is for the wait for the host. It is a process of its own,
+#   named in the file TAG.mounting, that outlives this one.
 # - buflen takes any number; the buffer is allocated (physically contiguous, atomically) when the host configures
 #   the gadget, and a failure then is a fault the driver does not survive. So the size is chosen beforehand, by what
 #   /proc/buddyinfo says is free.
-# - Each mount adds one more "may send" permit to the function and unmounting takes none away, so from the second
-#   mount on two messages may be sent at once, which the driver can't do: EIO and EINVAL on the board, or a hang, as
-#   soon as two programs use the mount. So `up --mount` after an unmount makes the gadget anew; the host sees it go
-#   and come back.
+# - Each mount, a failed one too, adds one more "may send" permit to the function and unmounting takes none away, so
+#   from the second mount on two messages may be sent at once, which the driver can't do: EIO and EINVAL on the board,
+#   or a hang, as soon as two programs use the mount. So `up --mount` after another mount makes the gadget anew; the
+#   host sees it go and come back. First it mounts and unmounts once as it is, since one program alone is no danger:
+#   after that the pointer is known to be cleared, whatever was done with the cable in between.
 
 : "${progname:=usb9pfs-gadget}"
 configfs=/sys/kernel/config
@@ -91,6 +94,7 @@ give_up() {
 check_tag_is_free() {
     for function in "$configfs"/usb_gadget/*/functions/usb9pfs.*; do
         [ -d "$function" ] || continue
+        case $function in "$gadget"/*) continue ;; esac
         other=${function##*/usb9pfs.}
         case $other in
             "$tag"*) die 5 "the tag '$tag' is a prefix of '$other', which exists; the kernel would mount that one" ;;
@@ -98,9 +102,11 @@ check_tag_is_free() {
     done
 }
 
+forget_notes() { rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.failed" "$run_dir/$tag.mounting" "$run_dir/$tag.stale"; }
+
 build_gadget() {
     ! has_function usb9pfs || check_tag_is_free
-    rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.stale"
+    forget_notes
     mkdir "$gadget" || die 1 "can't make $gadget"
     {
         echo "0x${id%:*}" >"$gadget/idVendor" &&
@@ -123,15 +129,21 @@ build_gadget() {
     bind_controller
 }
 
+failures_to_start() { dmesg 2>/dev/null | sed -n '/failed to start .*: -[0-9]*$/p'; }
+
 # Binding is where the kernel hands out endpoints and registers network interfaces.
 bind_controller() {
+    failed_before=$(failures_to_start)
     watch_for_reset
     # By cat, which says which errno it was; some shells' own echo says "I/O error" for all.
     if ! refusal=$(printf '%s\n' "$udc" | LC_ALL=C cat 2>&1 >"$gadget/UDC"); then
-        failed_to_start=$(dmesg 2>/dev/null | sed -n 's/.*failed to start .*: \(-[0-9]*\)$/\1/p' | tail -n 1)
-        case $refusal:$failed_to_start in
+        # The kernel's log often has a better errno than the EBUSY that comes from here; if it is of this try.
+        failed_to_start=$(failures_to_start)
+        [ "$failed_to_start" != "$failed_before" ] || failed_to_start=
+        case $refusal:${failed_to_start##*: } in
             *"No such device"* | *:-19) refusal="19 ENODEV" ;;
-            *524*) refusal="524 ENOTSUPP" ;; # not an errno of user space: libraries have no text for it
+            # Not an errno of user space: glibc says "Unknown error 524".
+            *524*) refusal="524 ENOTSUPP" ;;
             *"annot allocate memory"* | *"ut of memory"* | *:-12) refusal="12 ENOMEM" ;;
             *busy* | *:-16) refusal="16 EBUSY" ;;
         esac
@@ -153,14 +165,15 @@ bind_controller() {
 # The function usb9pfs anew, see the top of this file; everything else of the gadget stays, network interfaces with
 # their addresses too, but the host sees it all go and come back.
 renew_usb9pfs() {
-    echo "" >"$gadget/UDC" || die 1 "the kernel did not release the controller '$bound'"
+    check_tag_is_free # the new one will stand behind all others
+    echo "" >"$gadget/UDC" || die 1 "the kernel did not release the controller '$udc'"
     functions=$(present_functions)
     buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
     for instance in $(present_instances); do
         rm "$gadget/configs/c.1/$instance" || die 1 "can't unlink '$instance'"
     done
     rmdir "$gadget/functions/usb9pfs.$tag" || die 1 "can't remove 'usb9pfs.$tag'"
-    rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.stale"
+    forget_notes
     make_function usb9pfs "usb9pfs.$tag"
     for instance in $(present_instances); do
         ln -s "$gadget/functions/$instance" "$gadget/configs/c.1/" || give_up 1 "can't link '$instance' into the configuration"
@@ -193,12 +206,7 @@ do_up() {
     [ ! -d "$gadget" ] || bound=$(bound_controller)
     if [ -n "$bound" ]; then
         check_same
-        if [ -n "$mount_point" ] && [ -e "$run_dir/$tag.mounted" ] && [ -z "$(mounts_of_tag)" ]; then
-            say "'$tag' was mounted before: making it anew, this kernel can't mount a gadget twice"
-            renew_usb9pfs
-        else
-            say "'$tag' is already up on '$udc'"
-        fi
+        say "'$tag' is already up on '$udc'"
     else
         settle_functions
         check_files
@@ -222,6 +230,7 @@ do_up() {
 down_is_safe() {
     [ -n "$1" ] || return 0
     gadget_has usb9pfs || return 0
+    ! mount_is_under_way || return 1
     [ ! -e "$run_dir/$tag.mounted" ] || return 0
     case $(host_state "$1") in
         configured | suspended) return 1 ;;
@@ -254,6 +263,6 @@ do_down() {
         echo "" >"$gadget/UDC" || die 1 "the kernel did not release the controller '$bound'"
     fi
     remove_gadget || die 1 "could not remove all of $gadget"
-    rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.stale"
+    forget_notes
     say "'$tag' is down"
 }

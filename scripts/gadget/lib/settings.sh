@@ -83,12 +83,13 @@ check_settings() {
     esac
     case $buflen in
         "") ;;
-        *[!0-9]* | ????????*) bad_arguments "the buflen '$buflen' must be a number from 4096 to 1048576" ;;
+        *[!0-9]* | 0* | ????????*) bad_arguments "the buflen '$buflen' must be a number from 4096 to 1048576" ;;
         # Less than 4096 and the kernel refuses to mount; more than 1 MiB gains nothing and asks for luck with memory.
         *) { [ "$buflen" -ge 4096 ] && [ "$buflen" -le 1048576 ]; } || bad_arguments "the buflen $buflen is not in 4096 to 1048576" ;;
     esac
     case $timeout in
-        *[!0-9]*) bad_arguments "the timeout '$timeout' must be whole seconds" ;;
+        # 08 is octal and no number to the shell's arithmetic, and more than nine digits may be too many.
+        *[!0-9]* | 0?* | ??????????*) bad_arguments "the timeout '$timeout' must be whole seconds, without a leading 0" ;;
     esac
     case $aname in
         *,*) bad_arguments "a comma can't be part of --aname: it separates mount options" ;;

@@ -21,33 +21,74 @@ default_buflen() {
 }
 
 # Mount points of this gadget, in any mount namespace that can be seen. The kernel matches a mount's source with the
-# tags by prefix, so a shorter source may be ours as well.
+# tags by prefix, so a shorter source may be ours as well, unless it is another gadget's tag.
 mounts_of_tag() {
-    cat /proc/mounts /proc/[0-9]*/mounts 2>/dev/null | awk -v tag="$tag" '
-        $3 == "9p" && $4 ~ /(^|,)trans=usbg(,|$)/ && index(tag, $1) == 1 && !seen[$2]++ { print $2 }'
+    other_tags=
+    for function in "$configfs"/usb_gadget/*/functions/usb9pfs.*; do other_tags="$other_tags ${function##*/usb9pfs.}"; done
+    cat /proc/mounts /proc/[0-9]*/mounts 2>/dev/null | awk -v tag="$tag" -v others="$other_tags " '
+        $3 == "9p" && $4 ~ /(^|,)trans=usbg(,|$)/ && ($1 == tag || index(tag, $1) == 1 && !index(others, " " $1 " ")) &&
+            !seen[$2]++ { gsub(/\\040/, " ", $2); print $2 }'
 }
 
-# Remembers that the gadget has carried a mount, see the top of this file.
+# Remembers that the gadget has carried a mount, see the top of gadget.sh.
 note_mount() {
     [ "$(id -u)" = 0 ] || return 0
     mkdir -p "$run_dir" && : >"$run_dir/$tag.mounted"
 }
 
+# Whether a mount waits for the host's answer: /proc/mounts does not have it yet.
+mount_is_under_way() {
+    mounter=$(read_line "$run_dir/$tag.mounting")
+    [ -n "$mounter" ] && kill -0 "$mounter" 2>/dev/null
+}
+
 do_mount() {
-    if mounts_of_tag | grep -Fqx -- "$mount_point"; then
+    grep -qw 9p /proc/filesystems || load 9p
+    grep -qw 9p /proc/filesystems || lacks 9P_FS "there is no 9p file system"
+    [ -d "$mount_point" ] || die 2 "there is no directory '$mount_point'"
+    mount_point=$(readlink -f "$mount_point")
+    if mount_is_under_way; then
+        say "a mount of '$tag' waits for the host's answer already; waiting with it"
+        while mount_is_under_way; do pause; done
+    fi
+    mounted=$(mounts_of_tag)
+    if printf '%s\n' "$mounted" | grep -Fqx -- "$mount_point"; then
         note_mount
         say "already mounted on $mount_point"
         return
     fi
-    grep -qw 9p /proc/filesystems || load 9p
-    grep -qw 9p /proc/filesystems || lacks 9P_FS "there is no 9p file system"
-    [ -d "$mount_point" ] || die 2 "there is no directory '$mount_point'"
+    [ -z "$mounted" ] || die 8 "'$tag' is mounted on $mounted already, and this kernel mounts a gadget once: unmount that," \
+        "or show it there as well: mount --bind $mounted $mount_point"
+    if [ -e "$run_dir/$tag.mounted" ] || [ -e "$run_dir/$tag.failed" ]; then
+        say "'$tag' saw a mount before, and this kernel can't mount a gadget twice: making it anew, after one more"
+        mount_9p
+        umount "$mount_point" || die 1 "can't unmount $mount_point"
+        renew_usb9pfs
+        wait_for_host
+    fi
+    mount_9p
+}
+
+# One mount, in a process of its own that no signal meant for this one reaches: it must not be ended unanswered. That
+# process also keeps the notes, so that they are right when this one has gone.
+mount_9p() {
     msize=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
     all_options="trans=usbg,version=9p2000.L,uname=root,access=client,cache=mmap,msize=$msize"
     all_options="$all_options${aname:+,aname=$aname}${options:+,$options}"
     [ "$(host_state "$udc")" = configured ] || die 6 "the host went away; not mounting, that would make the kernel panic"
     say "mounting '$tag' on $mount_point (this waits until a program on the host serves it: p9fwd serve ROOTFS)"
-    mount -t 9p -o "$all_options" "$tag" "$mount_point" ||
-        die 7 "mounting failed with the options $all_options. The kernel's log (dmesg) may say more"
-    note_mount
+    mkdir -p "$run_dir"
+    trap 'say "broken off; the mount itself can not be, and goes on when the host serves it"; exit 130' INT TERM HUP
+    (
+        trap '' INT TERM HUP QUIT
+        read -r own _ </proc/self/stat && echo "$own" >"$run_dir/$tag.mounting"
+        rm -f "$run_dir/$tag.mounted"
+        code=0
+        mount -t 9p -o "$all_options" "$tag" "$mount_point" || code=1
+        if [ $code = 0 ]; then note_mount; else : >"$run_dir/$tag.failed"; fi
+        rm -f "$run_dir/$tag.mounting"
+        exit $code
+    ) &
+    wait $! || die 7 "mounting failed with the options $all_options. The kernel's log (dmesg) may say more"
+    trap - INT TERM HUP
 }

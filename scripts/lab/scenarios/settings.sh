@@ -94,6 +94,9 @@ refused "two equal MACs" up --function ncm --dev-mac 02:00:00:00:00:01 --host-ma
 refused "a MAC and no network" up --function acm --dev-mac 02:00:00:00:00:01
 refused "the host's MAC with eem" up --function eem --host-mac 02:00:00:00:00:01
 refused "an interface without %d" up --function ncm --interface usb0
+refused "a timeout that the shell would take for octal" up --timeout 08
+refused "a timeout of more than nine digits" up --timeout 1234567890
+refused "a buflen that the kernel would take for octal" up --buflen 065536
 refused "endpoints that are none" up --endpoints seven
 
 shell=dash

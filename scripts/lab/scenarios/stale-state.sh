@@ -39,6 +39,25 @@ check_equal "down" 0 "$(code_of gadget down --tag second)"
 echo 1 | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null
 check_equal "up without a cable" 0 "$(code_of gadget up --tag third --udc $udc --no-wait)"
 check_equal "its state" "not attached" "$(state third)"
+watcher=$(cat /run/usb9pfs-gadget/third.stale)
+ticks() { awk '{ print $14 + $15 + $16 + $17 }' "/proc/$watcher/stat"; } # of a hundredth of a second, its children's too
+mostly_idle() {
+    local before
+    before=$(ticks) && sleep 2 && [ $(($(ticks) - before)) -lt 100 ]
+}
+check "after a while nobody spends all of the processor on it" wait_for 60 mostly_idle
+echo 0 | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null
+check "the cable is in after all" wait_for 20 board_device 0
+configured_third() { [ "$(state third)" = configured ]; }
+check "and that is noticed" wait_for 20 configured_third
+host_stop 0
+usb_permissions
+host_serve 0 "$tree" || fail "serve"
+check_equal "mount" 0 "$(code_of gadget up --tag third --mount /run/board --timeout 20 -o "$([ "$LAB_HOST" = p9fwd ] || echo "aname=$tree")")"
+umount /run/board
+check_equal "down" 0 "$(code_of gadget down --tag third)"
+echo 1 | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null
+check_equal "up without a cable, and" 0 "$(code_of gadget up --tag third --udc $udc --no-wait)"
 check_equal "down" 0 "$(code_of gadget down --tag third)"
 check_equal "up once more" 0 "$(code_of gadget up --tag fourth --udc $udc --no-wait)"
 check "the watcher dies" kill -KILL "$(cat /run/usb9pfs-gadget/fourth.stale)"

@@ -56,6 +56,8 @@ check_seconds() {
     case $value in
         "" | *[!0-9]* | ?????????*) wrong "$word is not a number of seconds" && return 1 ;;
     esac
+    # To the shell's arithmetic 08 is octal and no number.
+    while :; do case $value in 0?*) value=${value#0} ;; *) return 0 ;; esac; done
 }
 
 # access=0, as the kernel's documentation has it, lets no user but root in: dbus, and whatever else has a user of its own,

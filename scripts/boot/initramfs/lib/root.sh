@@ -72,27 +72,20 @@ gadget_up() {
     return $code
 }
 
-# Mounts on a directory, by a function of the gadget that has seen no mount fail: each mount, failed ones too, leaves the
-# function with one more message that may be on its way at once, and it can't do two. One mount at a time by one program
-# is still safe, so a failed one is tried again as it is; what comes of it is made anew.
 mount_9p() {
     while :; do
         gadget_up "$@"
         code=$?
         case $code in
-            0) ;;
-            6) continue ;; # the host went away in between: waits for it again
+            0) return 0 ;;
+            6) ;; # the host went away in between: waits for it again
             7)
-                : >"$state_dir/$tag.failed"
                 say "error: the root could not be mounted. 'No such file or directory' or 'Permission denied': what aname= in" \
                     "rootflags names is not what the host serves; 'Invalid argument': an option is wrong. rootflags=$rootflags"
                 return 1
                 ;;
             *) return 1 ;;
         esac
-        [ -e "$state_dir/$tag.failed" ] || return 0
-        rm "$state_dir/$tag.failed"
-        umount "$1" || return
     done
 }
 
