@@ -37,7 +37,7 @@ struct RpibootCommand: ParsableCommand {
     @Flag(help: "End when one board is loaded.")
     var once = false
 
-    @Flag(help: "Print events in JSON, one a line: found, bootcode_sent, file_sent, missing, loaded, error.")
+    @Flag(help: "Print events in JSON, one a line, each with its name in event: docs/rpiboot.md.")
     var json = false
 
     func validate() throws {

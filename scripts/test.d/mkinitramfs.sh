@@ -59,6 +59,12 @@ refused 2 "unknown option" "unknown option '--frobnicate'" --frobnicate x
 refused 2 "unknown architecture" "amd64, arm64 or armhf" --arch mips made/x
 refused 2 "unknown compression" "gzip, xz, zstd or none" --compress rar made/x
 refused 2 "a module that is not there" "there is no 'nothing.ko'" --module nothing.ko made/x
+refused 2 "a directory for its name" "'made' is a directory" made
+refused 2 "a directory that is not there" "there is no directory 'nowhere'" nowhere/x
+refused 2 "an unknown function" "no function 'telephone'" --function telephone made/x
+refused 2 "networks that exclude each other" "leave out one" --for linux --function rndis made/x
+printf 'function = ncm\ncolour = red\n' >"wrong settings"
+refused 2 "a wrong configuration" "'wrong settings', line 2: unknown name 'colour'" --config "wrong settings" made/x
 refused 3 "a dynamic busybox" "not static" --busybox /bin/true made/x
 refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox /bin/busybox made/x
 refused 3 "no program" "no ELF program" --busybox first.ko made/x

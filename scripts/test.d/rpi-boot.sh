@@ -141,6 +141,7 @@ run 3 "a function the kernel lacks" --model rpi4 --kernel Image.gz --kernel-conf
 said '^fail  USB_CONFIGFS_RNDIS=n'
 run 5 "a kernel without its configuration" --model rpi4 --kernel Image.gz "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
 said 'CONFIG_IKCONFIG'
+said "can't be checked: --kernel-config names"
 run 0 "the initramfs made by mkinitramfs" --model rpi4 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" \
     --dtbs "$sources/dtbs" boot-made
 check "... which is one" sh -c 'mtype -i boot-made/boot.img ::initramfs.img | gunzip | cpio -t 2>/dev/null | grep -xE "(./)?init"'
@@ -174,9 +175,18 @@ run 2 "a kernel for UEFI" --model rpi4 --kernel vmlinuz.efi "${firmware[@]}" --i
 said 'under UEFI only'
 run 2 "no kernel for arm64" --model rpi4 --kernel /bin/true "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
 said 'no arm64 Image'
+chmod 500 code
+run 1 "a directory that can't be made" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" code/boot
+said "can't make 'code/boot': .*Permission denied"
 run 2 "unknown model" --model rpi9 "${usual[@]}" --dtbs "$sources/dtbs" boot
 run 2 "no model" "${usual[@]}" --dtbs "$sources/dtbs" boot
 run 2 "unknown option" --nonsense
+run 2 "--modules without an initramfs that has them" --modules --model rpi4 --kernel Image.gz --kernel-config "$sources/dwc2-module" \
+    "${firmware[@]}" --overlays overlays --dtbs "$sources/dtbs" boot
+said 'mkinitramfs --arch arm64 --module'
+run 3 "dwc2 as a module" --model rpi4 "${usual[@]}" --kernel-config "$sources/dwc2-module" --dtbs "$sources/dtbs" boot
+run 0 "... in the initramfs" --modules --model rpi4 "${usual[@]}" --kernel-config "$sources/dwc2-module" --dtbs "$sources/dtbs" "boot modules"
+check "... what to type next, with a space in it" grep -F -- '--rpiboot boot\ modules' out
 run 2 "unknown function" --function telephone --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" boot
 run 0 "--help" --help
 check "nothing was made where something was refused" test ! -e boot

@@ -125,6 +125,8 @@ wrong "an entrypoint without its interpreter" "wants /bin/sh" "rm $container/bin
 wrong "a relative mount" "no absolute path" "sed -i 's,source: /run,source: run,' $service"
 wrong "two dependencies in one" "exactly one field" "printf 'depends:\n    - {service: cri, time: true}\n' >>$service"
 wrong "an unknown state of the network" "no network state" "printf 'depends:\n    - {network: [up]}\n' >>$service"
+check "the directory above is said to be none, in one line" test \
+    "$("$talos/check-extension" "$work/user/first" | grep -c .):$("$talos/check-extension" "$work/user/first" | grep -c 'is no extension')" = 1:1
 cp -r "$work/user/first/usb-gadget.oci" "$work/oci"
 for blob in "$work"/oci/blobs/sha256/*; do [ "$(stat -c %s "$blob")" -lt 100000 ] || layer=$blob; done
 printf x >>"$layer"

@@ -11,6 +11,7 @@ import bz2
 import lzma
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -188,4 +189,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
 # lab: timeout=600
-# lab: packages=cpio
+# lab: packages=cpio nftables dnsmasq-base python3
 # lab: initrd=scripts/boot/mkinitramfs --output
 # The three forms: rsinit's, barebox's and the kernel documentation's.
 # lab: boot=rsinit --image rootfs --timeout 600 -- rootfstype=9p rootflags=trans=usbg,cache=loose root=dummy_udc.0 rw
@@ -18,6 +18,7 @@
 # lab: boot=two --boards 2 --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=static-ip --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.function=ecm usb9pfs.ip=172.31.0.2::172.31.0.1:255.255.255.0:lab-board::off:172.31.0.1
 # lab: boot=dhcp --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.for=linux usb9pfs.ip=dhcp
+# lab: boot=usb-net --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.for=linux usb9pfs.ip=dhcp
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 
@@ -63,9 +64,11 @@ in_board_sh() { nsenter -t 1 --mount --root --wd /bin/busybox sh -c "$1"; }
 
 # The host's end of the cable's network is made by the kernel where the board is; it moves to the host's namespace.
 host_interface() {
-    local ours
+    local ours links
     ours=$(cat /sys/kernel/config/usb_gadget/dummy_udc.0/functions/*/ifname 2>/dev/null) || return
-    interface=$(nsenter -t 1 --net ip -o link | sed -n 's/^[0-9]*: \(usb[0-9]\|eth[0-9]\|enx[0-9a-f]*\):.*/\1/p' | grep -vx "$ours") &&
+    links=$(nsenter -t 1 --net ip -o link | sed -n 's/^[0-9]*: \(usb[0-9]\|eth[0-9]\|enx[0-9a-f]*\):.*/\1/p')
+    # Before the gadget is bound ifname is no name yet, and the only interface a moment later is the board's own.
+    grep -qx "$ours" <<<"$links" && interface=$(grep -vx "$ours" <<<"$links") &&
         nsenter -t 1 --net ip link set "$interface" netns $$ &&
         ip addr add 172.31.0.1/24 dev "$interface" && ip link set "$interface" up
 }
@@ -258,6 +261,16 @@ case $1 in
         serve /run/image
         boots_now "with a network beside it"
         network_works 172.31.0.10
+        ;;
+    usb-net)
+        network_up
+        ip addr flush dev "$interface"
+        mount -t sysfs sysfs /sys # the old one shows the interfaces of the namespace it was mounted in
+        # --nat, since without it no route is handed out. The uplink leads nowhere here: NAT is the scenario network's.
+        check "usb-net up" "$LAB/../host/usb-net" up --dhcp --dns --nat --uplink lo --subnet 172.31.0.1/24
+        serve /run/image
+        boots_now "with a network beside it"
+        network_works "$("$LAB/../host/usb-net" status --json | sed -n 's/.*"board_address": "\([^"]*\)".*/\1/p')"
         ;;
 esac
 check "no panic" eval '! console_says "Kernel panic|Oops|BUG:"'

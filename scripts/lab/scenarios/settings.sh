@@ -112,6 +112,8 @@ head -c 3000000 /dev/urandom >"$tree/file"
 
 # As a library, in an initramfs: installed, sourced by busybox ash, and a failure that must not end the caller.
 shell="busybox ash"
+check_equal "install: a directory that is not there" 2 "$("$LAB/../gadget/install" /run/newroot 2>/dev/null; echo $?)"
+mkdir /run/newroot
 check "install" "$LAB/../gadget/install" /run/newroot
 cat >/run/hook <<'END'
 USB9PFS_GADGET_LIB=/run/newroot/usr/lib/usb9pfs-gadget
