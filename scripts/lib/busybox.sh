@@ -6,7 +6,7 @@
 #                                            and `copyright`, which whoever passes busybox on must pass on too
 #   check_busybox FILE ARCHITECTURE          dies unless FILE is a static program for that architecture
 #
-# $USB9PFS_MIRROR and $USB9PFS_SUITE choose another mirror (default http://deb.debian.org/debian) or release (bookworm).
+# $USB9PFS_MIRROR and $USB9PFS_SUITE choose another mirror (default: the one this machine's apt uses) or release (bookworm).
 
 # debian_elf_machine ARCHITECTURE: what readelf calls its machine, and the class, for the architectures that Debian 12 or 13 has.
 debian_elf_machine() {
@@ -41,12 +41,13 @@ check_busybox() {
 }
 
 fetch_busybox() {
-    local architecture=$1 suite=${USB9PFS_SUITE:-bookworm} mirror=${USB9PFS_MIRROR:-http://deb.debian.org/debian}
+    local architecture=$1 suite=${USB9PFS_SUITE:-bookworm} mirror=${USB9PFS_MIRROR:-}
     local keyring=/usr/share/keyrings/debian-archive-keyring.gpg folder work package options
     debian_elf_machine "$architecture" >/dev/null || exit
     folder=$usb9pfs_cache/busybox/$suite-$architecture
     if [ ! -x "$folder/busybox" ]; then
         need_packages apt gpgv debian-archive-keyring binutils
+        [ -n "$mirror" ] || mirror=$(debian_mirror "$suite") || die "this machine's apt has no mirror of Debian: name one, or a busybox of your own"
         say "downloading busybox-static for $architecture"
         mkdir -p "$usb9pfs_cache/busybox"
         work=$(mktemp -d "$usb9pfs_cache/busybox/new.XXXXXX")

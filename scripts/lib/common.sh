@@ -56,6 +56,24 @@ install_packages() {
     fi
 }
 
+# debian_mirror RELEASE: the mirror from which this machine's apt takes that release of Debian, or else one from which it
+# takes another (a mirror has them all; but security is apart). Exit code 1 if it knows none.
+debian_mirror() {
+    local release label uri other=''
+    # shellcheck disable=SC2016 # apt's notation
+    while read -r release label uri; do
+        if [ "$release" = "$1" ]; then
+            echo "${uri%/}"
+            return
+        fi
+        case $label:$1 in
+            *:*-security) ;;
+            Debian:*) other=$uri ;;
+        esac
+    done < <(apt-get indextargets --format '$(RELEASE) $(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null)
+    [ -n "$other" ] && echo "${other%/}"
+}
+
 # What `swift build` needs of Debian besides the toolchain itself.
 # shellcheck disable=SC2034 # used by the scripts that source this file
 build_packages=(gcc g++ binutils libc6-dev pkg-config git libusb-1.0-0-dev libarchive-dev nettle-dev zlib1g-dev

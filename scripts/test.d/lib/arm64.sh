@@ -73,8 +73,8 @@ arm64_packages() {
         mkdir -p "$work"/{lists/partial,archives/partial,result}
         : >"$work/status"
         printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s\n' \
-            "http://deb.debian.org/debian bookworm main non-free-firmware" \
-            "http://deb.debian.org/debian-security bookworm-security main" >"$work/sources.list"
+            "$(debian_mirror bookworm) bookworm main non-free-firmware" \
+            "$(debian_mirror bookworm-security) bookworm-security main" >"$work/sources.list"
         chown -R "$developer_uid:$developer_gid" "$work"
         options=(-q -o "Dir::State=$work" -o "Dir::State::Lists=$work/lists" -o "Dir::State::status=$work/status" -o "Dir::Cache=$work"
             -o "Dir::Cache::archives=$work/archives" -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/nonexistent
