@@ -34,7 +34,8 @@
 #   cleared and taking the gadget down is safe, as it is when no host has configured it. Nothing in sysfs tells
 #   which of the two it is, so this script notes every mount it makes or sees in /run/usb9pfs-gadget, and `down`
 #   refuses when the gadget is configured and no mount was noted. A host that configures the gadget again, after the
-#   cable was out for instance, brings back such a pointer, and nothing tells of it: see the last point.
+#   cable was out for instance, brings back such a pointer: once a mount is gone a process watches for that, and takes
+#   the note away (watch_cable).
 # - Taking it down while mounted frees what the mount uses: refused, always.
 # - An unanswered mount must not be killed: its message stays queued on the endpoint after its memory was freed.
 #   So no timeout applies to the mount itself; `--timeout` is for the wait for the host. It is a process of its own,
@@ -102,7 +103,10 @@ check_tag_is_free() {
     done
 }
 
-forget_notes() { rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.failed" "$run_dir/$tag.mounting" "$run_dir/$tag.stale"; }
+forget_notes() {
+    rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.failed" "$run_dir/$tag.mounting" \
+        "$run_dir/$tag.watching" "$run_dir/$tag.stale"
+}
 
 build_gadget() {
     ! has_function usb9pfs || check_tag_is_free
@@ -252,9 +256,9 @@ do_down() {
     bound=$(bound_controller)
     if ! down_is_safe "$bound"; then
         if [ "$force" = yes ]; then
-            say "the gadget is configured and was never mounted; going on as told"
+            say "the gadget is configured and was not mounted since; going on as told"
         else
-            die 9 "not taking '$tag' down: the host has configured it (or may have) and no mount was seen. In this state the driver" \
+            die 9 "not taking '$tag' down: the host has configured it (or may have) and no mount was seen since. In this state the driver" \
                 "of Linux 6.12 panics when the gadget goes. Serve it from the host and mount and unmount it once" \
                 "('$progname up --tag $tag --mount DIR; umount DIR'), pull no cable, or reboot. --force overrides"
         fi

@@ -59,7 +59,7 @@ do_status() {
         for point in $mounted; do
             printf '%s: mounted on %s\n' "$tag" "$point"
         done
-        [ "$safe" = true ] || [ -n "$mounted" ] || printf '%s: configured, never mounted: taking it down now would panic Linux 6.12\n' "$tag"
+        [ "$safe" = true ] || [ -n "$mounted" ] || printf '%s: configured, and not mounted since: taking it down now would panic Linux 6.12\n' "$tag"
     fi
     [ "$state" = configured ] || exit 11
 }

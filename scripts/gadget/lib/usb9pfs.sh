@@ -91,4 +91,38 @@ mount_9p() {
     ) &
     wait $! || die 7 "mounting failed with the options $all_options. The kernel's log (dmesg) may say more"
     trap - INT TERM HUP
+    watch_cable
+}
+
+# In this mount namespace; no process is started.
+is_mounted_here() {
+    while read -r source _ kind _; do
+        [ "$source:$kind" != "$tag:9p" ] || return 0
+    done </proc/mounts
+    return 1
+} 2>/dev/null
+
+# A host that configures the gadget again after the last unmount brings back the pointer that panics, see the top of
+# gadget.sh; the next mount's first message clears it. All there is to see is the state in between: some 50 ms at a
+# reset, and as long as a cable is out. So a process looks at it from the second after the unmount on, until the next mount or
+# `down`; the file TAG.watching says that it does. In an initramfs it ends where that does: there is no /proc/mounts and no
+# note any more.
+watch_cable() {
+    (
+        trap '' HUP INT
+        cd / || exit
+        while is_mounted_here; do sleep 1 || exit; done
+        [ ! -e "$run_dir/$tag.mounted" ] || : >"$run_dir/$tag.watching"
+        while [ -e "$run_dir/$tag.mounted" ] && read -r state_now <"$udc_class/$udc/state"; do
+            case $state_now in
+                configured | suspended) ;;
+                *)
+                    : >"$run_dir/$tag.failed"
+                    rm -f "$run_dir/$tag.mounted"
+                    ;;
+            esac
+            sleep 0.05 || usleep 50000 || exit
+        done
+        rm -f "$run_dir/$tag.watching"
+    ) </dev/null >/dev/null 2>&1 &
 }

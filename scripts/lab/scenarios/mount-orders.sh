@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget up --mount: after a failed mount, in two places, after the cable was out, broken off while it waits
-# lab: timeout=240
+# lab: timeout=600
 # lab: packages=dash
 # shellcheck source=../gadgets.sh
 . "$LAB/gadgets.sh"
@@ -29,10 +29,14 @@ for shell in dash "busybox ash"; do
     umount /run/board
 
     # The host configures it again, and so the driver is as dangerous as before the first mount.
+    check "$shell: the cable is watched" wait_for 20 test -e /run/usb9pfs-gadget/board-0.watching
     port 1
     check "$shell: the cable is out" wait_for 20 board_gone 0
     port 0
     check "$shell: and in again" wait_for 20 board_device 0
+    check "$shell: configured" wait_for 20 grep -qx configured /sys/class/udc/$udc/state
+    run 9 "down after that" down --tag board-0
+    said "since"
     run 0 "the mount after it, in a place with a space" up --tag board-0 --mount "$place" --timeout 20
     check_equal "$shell: parallel use" "8" "$(parallel_use "$place" | grep -cx content)"
     run 0 "the same again" up --tag board-0 --mount "$place"
