@@ -143,6 +143,7 @@ delete table inet $guard_table
 table inet $guard_table {
     chain forward {
         type filter hook forward priority filter; policy accept;
+        ct state established,related accept
         $rules
     }
 }
