@@ -311,12 +311,15 @@ UNIT
             pivot_root . . && umount -l . && exec chroot . /sbin/init' bash "$directory" \
         </dev/null >"/run/lab/board-$board.log" 2>&1 &
     board_unshare=$!
-    wait_for 10 board_init_found
+    wait_for 60 board_init_found
 }
 
+# By its first argument: before it becomes init it is a shell on the host side's files.
 board_init_found() {
     board_init=$(pgrep -P "$board_unshare" | head -n 1)
-    [ -n "$board_init" ]
+    local argument=
+    { IFS= read -r -d '' argument <"/proc/$board_init/cmdline"; } 2>/dev/null
+    [ "$argument" = /sbin/init ]
 }
 
 # The host side's directories for its user do not exist on the board.
