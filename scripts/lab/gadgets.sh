@@ -50,12 +50,6 @@ down() {
     check_equal "$shell: nothing is left in configfs" "" "$(ls $gadgets)"
     check_equal "$shell: nothing is left of its notes" "" "$(ls /run/usb9pfs-gadget 2>/dev/null)"
 }
-# The host's interface comes with its driver, a little after the configuration.
-host_interface() {
-    local entry
-    for entry in "$(board_device 0)"/*:*/net/*; do [ -e "$entry" ] && echo "${entry##*/}" && return; done
-    return 1
-}
 # descriptors: what the host sees of the device, in ${seen[...]}; see descriptors.py
 declare -A seen
 descriptors() {

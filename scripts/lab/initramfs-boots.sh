@@ -24,21 +24,8 @@ $(show_console)"; fi
 # The board's root, once its init runs.
 # shellcheck disable=SC2154 # board_init is lib.sh's
 root_mount() { awk '$2 == "/" { line = $1 " " $3 " " $4 } END { print line }' "/proc/$board_init/mounts"; }
-# Written by busybox' init, or by tell_multi_user's unit. Not by asking systemd, which would slow it down.
+# Written by busybox' init, or by tell_multi_user's unit.
 started() { [ -s "/proc/$board_init/root/run/lab-reached" ]; }
-tell_multi_user() {
-    mkdir -p $tree/etc/systemd/system/multi-user.target.wants
-    cat >$tree/etc/systemd/system/lab-reached.service <<'UNIT'
-[Unit]
-Description=Tell the lab that multi-user is reached
-After=multi-user.target
-DefaultDependencies=no
-[Service]
-Type=oneshot
-ExecStart=/bin/cp /proc/uptime /run/lab-reached
-UNIT
-    ln -s ../lab-reached.service $tree/etc/systemd/system/multi-user.target.wants/
-}
 board_starts() {
     if wait_for $((LAB_TIMEOUT - 40)) started; then ok "$1 after $(uptime_seconds) s"; else fail "$1" "$(show_console)"; fi
 }
@@ -67,7 +54,7 @@ boot_barebox() {
     local goal="the root's init runs"
     if [ -e $tree/usr/lib/systemd/systemd ]; then
         goal="multi-user"
-        tell_multi_user
+        tell_multi_user $tree/etc/systemd/system
     fi
     board_power_on
     board_says "the gadget is up" "'board-7' is up on 'dummy_udc.0'"

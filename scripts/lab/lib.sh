@@ -9,6 +9,8 @@
 #   host_serve N DIR [path|serial] serves DIR to board N, chosen so, with the host program under test ($LAB_HOST)
 #   host_stop N                   ends that program
 #   board_gone N                  true when the host does not see board N
+#   host_interface                the host's network interface of board 0
+#   tell_multi_user DIRECTORY     puts a unit there that writes /run/lab-reached at multi-user
 #   host_connect N PORT [ANAME]   connects board N to a 9P server on 127.0.0.1:PORT with the host program under test
 #   diod_start PORT DIR           the reference server, as root; prints its process id
 #   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable. In the
@@ -164,6 +166,15 @@ board_device() {
     return 1
 }
 
+# By the USB device. It comes with its driver, a little after the configuration.
+host_interface() {
+    local entry
+    for entry in "$(board_device 0)"/*:*/net/*; do
+        [ -e "$entry" ] && basename "$entry" && return
+    done
+    return 1
+}
+
 board_gone() { ! board_device "$1" >/dev/null; }
 
 board_path() { basename "$(board_device "$1")"; }
@@ -288,14 +299,10 @@ image_mount() {
     mkdir -p "$1" && mount -t ext4 /dev/ubda "$1"
 }
 
-# The board gets mount, process, network, host name, IPC and cgroup namespaces of its own: its init is process 1, a
-# pivot_root does not touch the host side, and powering it off ends it alone. The kernel, and so /dev and the kernel's
-# log, are shared.
-board_boot() {
-    local board=$1 directory=$2
-    mount -t tmpfs -o mode=755 tmpfs "$directory/run" || return
-    mkdir -p "$directory/run/systemd/system/multi-user.target.wants"
-    cat >"$directory/run/systemd/system/lab-reached.service" <<'UNIT'
+# A unit in DIRECTORY that writes /run/lab-reached at multi-user, as busybox's inittab does. Asking systemd would slow it down.
+tell_multi_user() {
+    mkdir -p "$1/multi-user.target.wants"
+    cat >"$1/lab-reached.service" <<'UNIT'
 [Unit]
 Description=Tell the lab that multi-user is reached
 After=multi-user.target
@@ -304,7 +311,16 @@ DefaultDependencies=no
 Type=oneshot
 ExecStart=/bin/cp /proc/uptime /run/lab-reached
 UNIT
-    ln -s ../lab-reached.service "$directory/run/systemd/system/multi-user.target.wants/"
+    ln -s ../lab-reached.service "$1/multi-user.target.wants/"
+}
+
+# The board gets mount, process, network, host name, IPC and cgroup namespaces of its own: its init is process 1, a
+# pivot_root does not touch the host side, and powering it off ends it alone. The kernel, and so /dev and the kernel's
+# log, are shared.
+board_boot() {
+    local board=$1 directory=$2
+    mount -t tmpfs -o mode=755 tmpfs "$directory/run" || return
+    tell_multi_user "$directory/run/systemd/system"
     # shellcheck disable=SC2016 # expanded by the inner shell
     setsid unshare --mount --pid --net --uts --ipc --cgroup --fork --propagation private bash -c '
         cd "$1" && mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t devtmpfs dev dev &&

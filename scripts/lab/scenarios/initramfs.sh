@@ -63,7 +63,7 @@ root_line() { grep ' / ' /proc/1/mounts; }
 in_board_sh() { nsenter -t 1 --mount --root --wd /bin/busybox sh -c "$1"; }
 
 # The host's end of the cable's network is made by the kernel where the board is; it moves to the host's namespace.
-host_interface() {
+take_host_interface() {
     local ours links
     ours=$(cat /sys/kernel/config/usb_gadget/dummy_udc.0/functions/*/ifname 2>/dev/null) || return
     links=$(nsenter -t 1 --net ip -o link | sed -n 's/^[0-9]*: \(usb[0-9]\|eth[0-9]\|enx[0-9a-f]*\):.*/\1/p')
@@ -77,7 +77,7 @@ network_up() {
     image_mount /run/image
     as_user tee /run/image/etc/resolv.conf >/dev/null <<<"# the host's"
     board_power_on
-    wait_for 60 host_interface || fail "the host's network interface"
+    wait_for 60 take_host_interface || fail "the host's network interface"
 }
 
 network_works() {

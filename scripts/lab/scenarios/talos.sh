@@ -53,13 +53,6 @@ checked() {
 
 # The board's interface stays where the kernel makes it, since the service runs there; the host's moves away.
 ip netns add host
-host_interface() {
-    local entry
-    for entry in "$(board_device 0)"/*:*/net/*; do
-        [ -e "$entry" ] && basename "$entry" && return
-    done
-    return 1
-}
 # What the machine configuration makes Talos do.
 board_network() {
     "$talos/build-extension" --print-config link | python3 -c '

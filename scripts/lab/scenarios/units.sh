@@ -51,14 +51,6 @@ hand_over() {
     wait_for 30 interface_made >/dev/null || return
     wait_for 20 test -e "/sys/class/net/$(interface_made)" && ip link set "$(interface_made)" netns "$board_init"
 }
-# The host's interface of the board, by its USB device
-host_interface() {
-    local entry
-    for entry in "$(board_device 0)"/*:*/net/*; do
-        [ -e "$entry" ] && basename "$entry" && return
-    done
-    return 1
-}
 host_network() {
     wait_for 30 host_interface >/dev/null || return
     ip address replace 10.55.0.2/24 dev "$(host_interface)" && ip link set "$(host_interface)" up
