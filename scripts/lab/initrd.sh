@@ -19,8 +19,7 @@ busybox=/.lab/busybox
         exec $0 chroot . "$1/init" </dev/null >/dev/null 2>&1' $busybox "$LAB_DIR" &
     read -r _ <&3
     exec 3>&-
-    $busybox umount /.lab/host
-    $busybox rm -rf /.lab "${made:-/.lab}"
+    $busybox umount /.lab/host && $busybox rm -rf /.lab "${made:-/.lab}"
     unset busybox made LAB_DIR
     exec /init "$@"
 }
