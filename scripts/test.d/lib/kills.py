@@ -274,8 +274,7 @@ def storm_of_chowns(count):
         in_flight = {}
         ended = [0]
 
-        def change(names):
-            client = p9.Client(server.port)
+        def change(client, names):
             pipeline = Pipeline(client)
             fids = {name: client.walk(name) for name in names}
             while True:
@@ -294,21 +293,25 @@ def storm_of_chowns(count):
             del in_flight[name]
             ended[0] += 1
 
-        def until_gone(names):
+        def until_gone(client, names):
             try:
-                change(names)
+                change(client, names)
             except p9.Gone:
                 pass
             except OSError as error:
                 trouble.append(f"kill {number}: a change failed: {error}")
 
         names = sorted(kinds)
-        threads = [threading.Thread(target=until_gone, args=(part,)) for part in (names[::2], names[1::2])]
+        # Connected before the server may be killed.
+        parts = [(p9.Client(server.port), part) for part in (names[::2], names[1::2])]
+        threads = [threading.Thread(target=until_gone, args=part) for part in parts]
         timer = kill_later(server)
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        for client, _ in parts:
+            client.close()
         timer.join()
         server.reap()
         changes += ended[0]
