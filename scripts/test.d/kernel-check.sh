@@ -21,6 +21,26 @@ run() {
 }
 said() { if grep -qE -- "$1" out; then echo "ok ... says '$1'"; else echo "not ok ... says '$1': $(grep -v '^ok' out)"; fi; }
 
+# The options that the documents name: the configuration that the commands of docs/raspberry-pi.md make has them all, as
+# Linux's own Kconfig spells them.
+first_board=$(page_text docs/first-board.md "1. The board's kernel" 1)
+kernel=$(page_text docs/kernel.md "The options" 1)
+for options in "$first_board" "$kernel"; do
+    lacking=$(grep -oE '\bCONFIG_[A-Z0-9_]+=[ym]' <<<"$options" | sort -u | grep -vxFf "$sources/documented" | paste -s -d ' ') || true
+    if [ -z "$lacking" ]; then echo "ok documented options"; else echo "not ok documented options: $lacking"; fi
+done
+# And what they say to type.
+typed() { if "$@" >out 2>&1; then echo "ok ${*:2}"; else echo "not ok ${*:2}: $(grep -v '^ok' out)"; fi; }
+mkdir checkout
+(
+    like_a_checkout checkout
+    mkdir -p arch/arm64/boot
+    cp "$(echo "$debian"/boot/vmlinuz-*)" arch/arm64/boot/Image
+    cp "$sources/documented" .config
+    cp "$(echo "$debian"/boot/config-*)" config-6.12.0-arm64
+    typed as_written docs/kernel.md "Does this kernel do?" 1.1
+    typed as_written docs/kernel.md "Does this kernel do?" 1.2 /boot/config-6.12.0-arm64=config-6.12.0-arm64
+)
 for board in rpi4 rpi5 zero2w; do
     run 0 "a good kernel, $board" --for $board --function usb9pfs --function ecm --function ncm --overlay "$sources/good"
 done

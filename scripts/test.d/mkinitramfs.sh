@@ -3,6 +3,7 @@
 # command line, under each shell. What the initramfs does is in the lab (scenarios/initramfs.sh).
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
+. "$(dirname "$0")/../lib/as-written.sh"
 need_packages busybox-static dash cpio xz-utils zstd libarchive-tools binutils python3
 make=$usb9pfs_root/scripts/boot/mkinitramfs
 work=$(mktemp -d)
@@ -42,6 +43,20 @@ for how in none xz zstd; do
     check "--compress $how: the same archive" "$(cmp plain <(zcat made/one) 2>&1)" ""
 done
 check "the console" "$(unpack made/one -tv --quiet './dev/console' 2>/dev/null | awk '{ print $1, $3, $5 $6 }')" "crw------- root 5,1"
+# What docs/initramfs.md says to type.
+install -d -o "$developer_uid" -g "$developer_gid" checkout
+(
+    like_a_checkout checkout
+    written_by=(as_developer)
+    as_written docs/initramfs.md "An initramfs that mounts the root over USB" 1 2>/dev/null
+    as_written docs/initramfs.md "Making it" 1 2>/dev/null
+)
+check "documented: an initramfs" "$(cmp made/one checkout/initramfs.cpio.gz 2>&1)" ""
+zstd -q -dc checkout/board.cpio.zst >plain
+check "documented: one for arm64, with a network" "$(cpio -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf <plain | paste -s -d ,)" \
+    "for = linux"
+cpio -i --quiet --to-stdout ./bin/busybox <plain >busybox
+check "... its busybox" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')" AArch64
 touch first.ko second.ko
 as_developer "$make" --module second.ko --module first.ko --function ecm --function acm made/more 2>/dev/null
 check "modules in the order given" "$(unpack made/more -t --quiet 2>/dev/null | grep ko | xargs echo)" \

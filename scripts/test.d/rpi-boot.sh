@@ -54,6 +54,35 @@ fdtput -p -t s own/bcm2712-rpi-5-b.dtb /__symbols__ usb /axi/usb@480000
 firmware=(--firmware usbboot --firmware "$debian/usr/lib/raspi-firmware")
 usual=(--kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" --initramfs initramfs --overlays overlays)
 
+# What docs/raspberry-pi.md says to type. Its steps before are stood in for by: the configuration and device tree that they made
+# (arm64.sh), another kernel's code, Debian's copy of the firmware.
+mkdir -m 777 checkout
+(
+    like_a_checkout checkout
+    mkdir -p linux/arch/arm64/boot firmware/boot
+    cp "$image" linux/arch/arm64/boot/Image
+    cp "$sources/documented" linux/.config
+    cp -r "$sources/documented-dts" linux/arch/arm64/boot/dts
+    cp -r ../usbboot .
+    cp -r "$debian/usr/lib/raspi-firmware"/* ../overlays firmware/boot/
+    # shellcheck disable=SC2034 # as_written's
+    written_by=(as_developer)
+    check "documented: check-kernel finds nothing wrong with the documented configuration" \
+        as_written docs/raspberry-pi.md "1. The kernel" 2
+    cp check.log report
+    check "... beside the kernel" grep -qF linux/.config report
+    check "documented: the boot directory" as_written docs/raspberry-pi.md "2. The boot directory" 2
+    check "... has the boot code" cmp boot-rpi4/bootfiles.bin usbboot/firmware/bootfiles.bin
+    mkdir image
+    mcopy -s -m -i boot-rpi4/boot.img :: image
+    check "... the kernel" sh -c 'gunzip <image/kernel8.img | cmp - linux/arch/arm64/boot/Image'
+    check "... its device tree" cmp image/bcm2711-rpi-4-b.dtb linux/arch/arm64/boot/dts/broadcom/bcm2711-rpi-4-b.dtb
+    check "... the overlay" cmp image/overlays/dwc2.dtbo firmware/boot/overlays/dwc2.dtbo
+    check "... the firmware" cmp image/start4.elf firmware/boot/start4.elf
+    check "... an initramfs" sh -c 'gunzip <image/initramfs.img | cpio -t 2>/dev/null | grep -xE "(./)?init"'
+    check "... and the network" grep -qw usb9pfs.for=linux image/cmdline.txt
+)
+
 run 3 "Debian's kernel is refused" --model rpi4 --kernel "$image" --dtbs "$sources/dtbs" "${firmware[@]}" --initramfs initramfs boot
 said '^fail  NET_9P=m: .*Set CONFIG_NET_9P=y'
 check "... nothing is made" test ! -e boot

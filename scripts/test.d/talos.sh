@@ -3,6 +3,7 @@
 # tools, right by Talos's rules; and the check of those rules finds what is wrong.
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
+. "$(dirname "$0")/../lib/as-written.sh"
 need_packages skopeo umoci python3-yaml file jq
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/usb9pfs-talos.XXXXXX")
@@ -44,6 +45,42 @@ check "build once more" build --output "$work/user/second" --arch arm64 --arch a
 check "the same bytes" sh -c "cd '$work/user' && cmp first/usb-gadget-arm64.tar second/usb-gadget-arm64.tar &&
     diff -r first/usb-gadget.oci second/usb-gadget.oci"
 check "over the old one" build --output "$work/user/second" --arch amd64
+
+# What docs/talos.md says to type.
+install -d -o "$developer_uid" -g "$developer_gid" "$work/user/checkout" "$work/user/checkout/path" "$work/user/checkout/path/to"
+like_a_checkout "$work/user/checkout"
+# shellcheck disable=SC2034 # as_written's
+written_by=(as_developer env USB9PFS_CACHE="$work/user/cache")
+check "documented: build" as_written docs/talos.md "Build it" 1
+check "... the same" diff -r --no-dereference usb-gadget-extension/arm64 "$work/user/first/arm64"
+check "documented: the imager's profile" as_written docs/talos.md "Put it into Talos" 1.1
+# With the directory that the next command mounts on /in.
+check "... names what was built" python3 -c 'import json, yaml
+profile = yaml.safe_load(open("profile.yaml"))
+assert profile["arch"] == "arm64" and profile["output"]["kind"] == "installer", profile
+[extension] = profile["input"]["systemExtensions"]
+inside = extension["ociPath"].split("/")
+assert inside[:2] == ["", "in"], inside
+assert json.load(open("/".join(["usb-gadget-extension"] + inside[2:]) + "/oci-layout"))["imageLayoutVersion"]'
+# Another place than a registry, which is a server.
+check "documented: skopeo copy" as_written docs/talos.md "Put it into Talos" 2 \
+    docker://registry.example/usb-gadget:1.0.0=oci:copied:1.0.0
+check "... the same image" test "$(skopeo inspect --format '{{.Layers}}' oci:copied:1.0.0)" = \
+    "$(skopeo inspect --format '{{.Layers}}' oci:usb-gadget-extension/usb-gadget.oci:1.0.0-arm64)"
+as_written docs/talos.md "Configure the board" 1 >configuration
+check "documented: the machine configuration" python3 - configuration <<'PYTHON'
+import sys, yaml
+documents = list(yaml.safe_load_all(open(sys.argv[1])))
+[link] = [document for document in documents if document.get("kind") == "LinkConfig"]
+assert link["addresses"] == [{"address": "10.55.0.1/24"}] and link["routes"][0]["gateway"] == "10.55.0.2", link
+[interface] = [document for document in documents if "machine" in document][0]["machine"]["network"]["interfaces"]
+assert interface["interface"] == link["name"] == "usb0", interface
+PYTHON
+printf 'CONFIG_%s=y\n' CONFIGFS_FS USB_GADGET USB_LIBCOMPOSITE USB_CONFIGFS USB_CONFIGFS_ECM NET_9P NET_9P_USBG 9P_FS 9P_FS_POSIX_ACL \
+    9P_FS_SECURITY >path/to/.config
+check "documented: with usb9pfs" as_written docs/talos.md "usb9pfs on Talos" 1
+check "... it is another" sh -c "! cmp usb-gadget-extension/usb-gadget-arm64.tar '$work/user/first/usb-gadget-arm64.tar'"
+cd "$work"
 
 # What must be refused, and why.
 refused() { # refused CODE PATTERN OPTION...

@@ -1,14 +1,17 @@
 # Real arm64 kernels' configurations, device trees and packages, for the tests of scripts/boot; kept in the cache.
 # Call both as $(...): they clean up by a trap of their own.
 # shellcheck shell=bash disable=SC2154 # from common.sh
+# shellcheck source=../../lib/as-written.sh
+. "${BASH_SOURCE[0]%/*}/../../lib/as-written.sh"
 
-# Prints a directory with what Linux's own build makes of 6.12 without a cross compiler: configurations, each by name, and
-# the Raspberry Pi's device trees.
+# Prints a directory with what Linux's own build makes of 6.12 without compiling it: configurations, each by name, and the
+# Raspberry Pi's device trees. The configuration `documented` and the device trees in `documented-dts` are made by the commands
+# of docs/raspberry-pi.md.
 arm64_sources() {
     local package=linux-source-6.12 version folder tree name
-    need_packages gcc make flex bison bc xz-utils "$package" >&2
+    need_packages gcc make flex bison bc xz-utils gcc-aarch64-linux-gnu "$package" >&2
     version=$(dpkg-query -W -f '${Version}' "$package")
-    folder=$usb9pfs_cache/arm64/$({ echo "$version"; cat "${BASH_SOURCE[0]}"; } | sha256sum | cut -c1-16)
+    folder=$usb9pfs_cache/arm64/$({ echo "$version"; cat "${BASH_SOURCE[0]}"; page_text docs/raspberry-pi.md "1. The kernel" 1; } | sha256sum | cut -c1-16)
     if [ ! -d "$folder" ]; then
         say "configuring $package $version for arm64" >&2
         mkdir -p "$usb9pfs_cache/arm64"
@@ -52,6 +55,17 @@ arm64_sources() {
                 as_developer make -s -C "$tree" ARCH=arm64 "O=$work/build" "broadcom/$name.dtb" >"$work/log" 2>&1 || { cat "$work/log" >&2 && return 1; }
                 cp "$work/build/arch/arm64/boot/dts/broadcom/$name.dtb" "$work/result/dtbs/"
             done
+            # Linux's own tree has no bcm2711_defconfig. To compile the kernel would take hours: of what is built one device tree.
+            mv "$tree" "$work/linux"
+            (
+                cd "$work"
+                written_by=(as_developer)
+                as_written docs/raspberry-pi.md "1. The kernel" 1 bcm2711_defconfig=defconfig \
+                    "Image dtbs=broadcom/bcm2711-rpi-4-b.dtb"
+            ) >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2 && return 1; }
+            cp "$work/linux/.config" "$work/result/documented"
+            mkdir -p "$work/result/documented-dts/broadcom"
+            cp "$work/linux/arch/arm64/boot/dts/broadcom/bcm2711-rpi-4-b.dtb" "$work/result/documented-dts/broadcom/"
         } || return
         chmod -R a+rX "$work/result"
         mv -T "$work/result" "$folder" 2>/dev/null || true # another run may have been faster
