@@ -1,7 +1,10 @@
 # What the scenarios for the initramfs of a distribution share: `. "$LAB/initramfs-boots.sh"`, after lib.sh.
 # shellcheck shell=bash
 #
-# The boots are those of scripts/lab/scenarios/{initramfs-tools,dracut,dracut-systemd}.sh.
+# The boots are those of scripts/lab/scenarios/{initramfs-tools,dracut,dracut-systemd}.sh. Their command lines are those of
+# docs/initramfs-distributions.md.
+# shellcheck source=../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
 
 tree=/run/image
 
@@ -34,6 +37,7 @@ writes_are_refused() { ! in_board touch /written 2>/run/lab/refusal && grep -q '
 
 # A board without a cable, then with one, then with a program on the host: rsinit's form, which has no root=.
 boot_rsinit() {
+    check "the documented command line" boots_as_written docs/initramfs-distributions.md "The command line" 1.1
     host_unplug
     board_power_on
     board_says "without a cable the board waits" 'waiting for a host to configure'
@@ -51,6 +55,7 @@ boot_rsinit() {
 
 # To multi-user, or to busybox' init where the image is that.
 boot_barebox() {
+    check "the documented command line" boots_as_written docs/initramfs-distributions.md "The command line" 1.2
     local goal="the root's init runs"
     if [ -e $tree/usr/lib/systemd/systemd ]; then
         goal="multi-user"
@@ -72,6 +77,8 @@ boot_barebox() {
 
 # The kernel documentation's words, of which access=0 must not be taken as it stands; writes stay on the board.
 boot_kernel() {
+    check "the documented command line" boots_as_written docs/initramfs-distributions.md "The command line" 1.3 \
+        /srv/rootfs=/run/image
     before=$(find $tree -printf '%p %s %T@\n' | sort | sha256sum)
     board_power_on
     board_says "access=0 is replaced, and said so" 'access=0 in rootflags'

@@ -3,6 +3,10 @@
 # lab: timeout=900
 # shellcheck source=lib.sh
 . "$LAB/lib.sh"
+# shellcheck source=../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
+mkdir /run/checkout
+like_a_checkout /run/checkout
 kind=$1
 
 image_mount /run/image || fail "image"
@@ -10,7 +14,7 @@ root=/run/image
 version=$(uname -r)
 for directory in dev proc sys; do mount --rbind "/$directory" "$root/$directory" || fail "mount $directory"; done
 # Not on the image: writing there is what takes longest.
-for directory in tmp var/tmp run; do mount -t tmpfs tmpfs "$root/$directory" || fail "mount $directory"; done
+for directory in tmp var/tmp run boot; do mount -t tmpfs tmpfs "$root/$directory" || fail "mount $directory"; done
 # Where Debian has them. This kernel has no modules, as a directory with empty lists says.
 mkdir -p "$root/lib/modules/$version"
 touch "$root/lib/modules/$version"/modules.{order,builtin,builtin.modinfo}
@@ -22,21 +26,28 @@ sed -e 's/^CONFIG_NET_9P=y/CONFIG_NET_9P=m/' -e '/^CONFIG_NET_9P_USBG=/d' "$root
 
 on_board() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@" </dev/null; }
 
-check "install-hooks" "$LAB/../boot/install-hooks" "$root"
+# As docs/initramfs-distributions.md says.
+check "install-hooks" as_written docs/initramfs-distributions.md "Installing" 1 "/mnt/board=$root"
+# shellcheck disable=SC2034 # as_written's
+written_by=(on_board)
 start=$SECONDS
 case $kind in
     initramfs-tools)
-        check "mkinitramfs" on_board mkinitramfs -o /tmp/initramfs "$version"
-        on_board lsinitramfs /tmp/initramfs >/run/lab/list
+        check "update-initramfs" as_written docs/initramfs-distributions.md "Installing" 2.1 "VERSION=$version"
+        on_board lsinitramfs "/boot/initrd.img-$version" >/run/lab/list
         # Only the hook: the other hooks say nothing about this.
         on_board env version=stock DESTDIR=/tmp/stock BUSYBOXDIR=/bin /usr/share/initramfs-tools/hooks/usb9pfs >/run/lab/stock 2>&1
         check_equal "a kernel with NET_9P=m: the image is made all the same" 0 $?
+        check "... and what is documented is said" grep -qF \
+            "$(page_text docs/initramfs-distributions.md "What it needs" 1 config-6.12.1=config-stock | paste -s -d ' ')" /run/lab/stock
         ;;
     dracut*)
-        modules=(--omit "systemd systemd-initrd dracut-systemd")
-        [ "$kind" = dracut ] || modules=()
-        check "dracut" on_board dracut --gzip --no-hostonly ${modules[@]+"${modules[@]}"} --kver "$version" /tmp/initramfs
-        on_board sh -c 'gzip -dc /tmp/initramfs | cpio -it --quiet' >/run/lab/list
+        printf '%s\n' 'hostonly=no' 'compress=gzip' >"$root/etc/dracut.conf.d/lab.conf"
+        [ "$kind" != dracut ] ||
+            echo 'omit_dracutmodules+=" systemd systemd-initrd dracut-systemd "' >>"$root/etc/dracut.conf.d/lab.conf"
+        check "dracut" as_written docs/initramfs-distributions.md "Installing" 2.2 "VERSION=$version"
+        # shellcheck disable=SC2016 # for the inner shell
+        on_board sh -c 'gzip -dc "$0" | cpio -it --quiet' "/boot/initrd.img-$version" >/run/lab/list
         on_board dracut --no-hostonly --modules usb9pfs --kver stock /tmp/stock >/run/lab/stock 2>&1
         check_equal "a kernel with NET_9P=m: dracut --modules usb9pfs is refused" 1 $?
         ;;
@@ -47,4 +58,4 @@ check "and the one that goes with it" grep -q 'NET_9P_USBG=n: .*Set CONFIG_NET_9
 check "nothing of this is in the image for it" test ! -e "$root/tmp/stock"
 check "usb9pfs-root is in the image" grep -q '^usr/lib/usb9pfs-boot/usb9pfs-root' /run/lab/list
 check "the gadget's functions are in the image" grep -q '^usr/lib/usb9pfs-gadget/gadget.sh' /run/lab/list
-cp "$root/tmp/initramfs" "$LAB_DIR/out/initramfs" || fail "no image"
+cp "$root/boot/initrd.img-$version" "$LAB_DIR/out/initramfs" || fail "no image"

@@ -3,8 +3,8 @@
 # lab: timeout=600
 # lab: packages=cpio nftables dnsmasq-base python3
 # lab: initrd=scripts/boot/mkinitramfs --output
-# The three forms: rsinit's, barebox's and the kernel documentation's.
-# lab: boot=rsinit --image rootfs --timeout 600 -- rootfstype=9p rootflags=trans=usbg,cache=loose root=dummy_udc.0 rw
+# The three forms, as docs/initramfs.md has them: rsinit's, barebox's and the kernel documentation's.
+# lab: boot=rsinit --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose rw
 # lab: boot=barebox --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose,uname=board,dfltuid=0,dfltgid=0,aname=/ rw
 # lab: boot=kernel-doc --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image rw quiet
 # lab: boot=late --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg ro
@@ -16,11 +16,13 @@
 # lab: boot=overlay -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.overlay=tmpfs
 # lab: boot=bad-loader -- root=dummy_udc.0 usb9pfs.shell panic=0
 # lab: boot=two --boards 2 --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
-# lab: boot=static-ip --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.function=ecm usb9pfs.ip=172.31.0.2::172.31.0.1:255.255.255.0:lab-board::off:172.31.0.1
+# lab: boot=static-ip --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.function=ecm usb9pfs.ip=172.31.0.2::172.31.0.1:255.255.255.0:board::off:172.31.0.1
 # lab: boot=dhcp --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.for=linux usb9pfs.ip=dhcp
 # lab: boot=usb-net --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.for=linux usb9pfs.ip=dhcp
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
+# shellcheck source=../../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
 
 host_program "$P9FWD"
 
@@ -115,15 +117,18 @@ debian() {
 
 case $1 in
     rsinit)
+        check "the documented command line" boots_as_written docs/initramfs.md "The kernel's command line" 1
         debian
         check "the tag is the controller's name, the root may be written" grep -qE '^dummy_udc.0 / 9p rw,.*cache=0xf' <(root_line)
         check_equal "nothing of the initramfs is left" "" "$(find $board_root/run/usb9pfs -type f)"
         ;;
     barebox)
+        check "the documented command line" boots_as_written docs/initramfs.md "The kernel's command line" 2
         debian
         check "tag, msize and uname" grep -qE '^board / 9p rw,.*uname=board,.*msize=65536' <(root_line)
         ;;
     kernel-doc)
+        check "the documented command line" boots_as_written docs/initramfs.md "The kernel's command line" 3 /srv/rootfs=/run/image
         debian
         check "tag and aname" grep -qE '^board / 9p rw,.*aname=/run/image' <(root_line)
         says 1 'access=0 in rootflags would let no user but root read the root'
@@ -246,13 +251,15 @@ case $1 in
         done | paste -s -d ' ')"
         ;;
     static-ip)
+        check "the documented address" boots_as_written docs/initramfs.md "Network" 2
         network_up
         serve /run/image
         boots_now "with a network beside it"
         network_works 172.31.0.2
-        check_equal "the board's name" lab-board "$(nsenter -t 1 --uts hostname)"
+        check_equal "the board's name" board "$(nsenter -t 1 --uts hostname)"
         ;;
     dhcp)
+        check "the documented command line" boots_as_written docs/initramfs.md "Network" 1
         network_up
         printf '%s\n' 'start 172.31.0.10' 'end 172.31.0.10' "interface $interface" 'option subnet 255.255.255.0' \
             'option router 172.31.0.1' 'option dns 172.31.0.1' 'lease_file /run/lab/leases' 'pidfile /run/lab/udhcpd.pid' >/run/lab/udhcpd.conf

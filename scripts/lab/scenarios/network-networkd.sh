@@ -6,6 +6,10 @@
 . "$LAB/lib.sh"
 # shellcheck source=../network.sh
 . "$LAB/network.sh"
+# shellcheck source=../../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
+mkdir /run/checkout
+like_a_checkout /run/checkout
 
 internet_up
 cable_up
@@ -20,7 +24,7 @@ properties=$(udevadm info -q property "/sys/class/net/$usb")
 check_equal "udev: the unit for the board's interface" usb9pfs-net@1-1.service "$(sed -n 's/^SYSTEMD_WANTS=//p' <<<"$properties")"
 check "udev: what the unit is bound to" grep -Eq '^SYSTEMD_ALIAS=(.* )?/sys/usb9pfs/1/1( |$)' <<<"$properties"
 mkdir -p /run/systemd/network
-run 0 "networkd: files" networkd --path 1-1 --dhcp --nat --output /run/systemd/network
+check "networkd: files" as_written docs/network.md "systemd-networkd instead" 1 1-2=1-1 DIR=/run/systemd/network
 check "... that match this very port" grep -qx 'Path=platform-dummy_hcd.0-usb-0:1:1.[0-9]' /run/systemd/network/60-u9p1_1.link
 check "... or this serial number" bash -c "'$usb_net' networkd --serial lab-0 | grep -qx Property=ID_USB_SERIAL_SHORT=lab-0"
 udevadm trigger --action=add "/sys/class/net/$usb"

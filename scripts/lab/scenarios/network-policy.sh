@@ -6,6 +6,8 @@
 . "$LAB/lib.sh"
 # shellcheck source=../network.sh
 . "$LAB/network.sh"
+# shellcheck source=../../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
 
 internet_up
 cable_up
@@ -135,8 +137,9 @@ check "the other firewall's drop stands" no_lease
 look
 # As it says: the commands after "let them through: ".
 "$usb_net" status | sed -n 's/.*to let them through: //p' | tr ';' '\n' >/run/lab/let-through
-check_equal "commands are given" 3 "$(wc -l </run/lab/let-through)"
-bash -e /run/lab/let-through
+check_equal "the documented commands are given" "$(page_text docs/network.md "Beside another firewall" 1 "usb1=$usb")" \
+    "$(sed 's/^ *//' /run/lab/let-through)"
+check "they are taken" as_written docs/network.md "Beside another firewall" 1 "usb1=$usb"
 check "DHCP through both" board_lease
 check "HTTP through both, by NAT" board_fetches http://203.0.113.1/file
 check "but not to the host" not board_fetches "http://${status[1-1.host_address]}:8080/file"

@@ -5,6 +5,8 @@
 # lab: packages=xxd
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
+# shellcheck source=../../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
 
 host_program "$P9FWD"
 program=$LAB/scenarios/rpiboot.py
@@ -65,6 +67,15 @@ echo secret >/run/export/secret
 ln -s ../secret "$boot/out"
 chown -R "$LAB_UID:$LAB_GID" "$boot"
 
+# What docs/rpiboot.md and docs/raspberry-pi.md say to type is typed here, with these directories.
+mkdir /run/checkout
+like_a_checkout /run/checkout
+# shellcheck disable=SC2034 # as_written's
+written_by=("${as_user[@]}")
+ln -s "$boot" boot
+ln -s "$boot" boot-rpi4
+ln -s /run/export/root rootfs
+
 # Arguments that can't do.
 mkdir /run/export/empty
 for arguments in "3 nowhere /run/export/nowhere" "3 nothing-to-load /run/export/empty" "64 no-directory $boot/config.txt" \
@@ -111,6 +122,23 @@ said pi4 "$(bus_path 0): BOARD is c03112"
 said pi4 "asked for, but not in $boot: recovery.elf, ../secret, /run/export/secret, out, overlays, a?[2J"
 said pi4 "out leads out of $boot"
 check_equal "pi4: no escape sequence reaches the terminal" 0 "$(grep -c $'\033' /run/lab/pi4.log)"
+
+# At one port, and what is said.
+as_written --background docs/rpiboot.md "Loading a Raspberry Pi over USB" 2.2 1-1.3=1-1 >/run/lab/said.out 2>/run/lab/said.log
+loader=$!
+wait_for 20 is_waiting said
+check "said: ROM" stage 0 rom 2711 said-rom
+check "said: files" stage 0 files 2711 said-files both:config.txt both:boot.img both:recovery.elf both:dt-blob.bin end
+loaded said 0
+check_equal "said: as documented" "$(page_text docs/rpiboot.md "What it says" 1)" "$(grep -v waiting /run/lab/said.log)"
+as_written --background docs/rpiboot.md "Loading a Raspberry Pi over USB" 2.3 >/run/lab/events.out 2>/run/lab/events.log
+loader=$!
+check "events: ROM" stage 0 rom 2711 events-rom
+check "events: files" stage 0 files 2711 events-files both:config.txt end
+loaded events 0
+check_equal "events: one a line" "found bootcode_sent found file_sent loaded" "$(python3 -c '
+import json, sys
+print(*(json.loads(line)["event"] for line in sys.stdin))' </run/lab/events.out)"
 
 # BCM2712 from an archive; there before p9fwd is; chosen by serial number; events.
 mkdir -p /run/lab/archive/2712 /run/export/boot5
@@ -192,7 +220,8 @@ said stranger 'ATTR{idProduct}=="2711|2712|2763|2764"'
 stage_end 0
 
 # Pulled in the middle, twice; the next attempt succeeds. Then Ctrl-C.
-load pulled rpiboot "$boot"
+as_written --background docs/rpiboot.md "Loading a Raspberry Pi over USB" 2.1 >/run/lab/pulled.out 2>/run/lab/pulled.log
+loader=$!
 wait_for 20 is_waiting pulled
 stage 0 rom 2711 pulled-rom pull=40000
 check "pulled: says so" wait_for 20 grep -q "boot ROM is gone in the middle of bootcode4.bin" /run/lab/pulled.log
@@ -254,7 +283,8 @@ root=$(export_directory root)
 echo "from the host" >"$root/file"
 mkdir "$boot/$(bus_path 0)"
 echo "of this port" >"$boot/$(bus_path 0)/cmdline.txt"
-load root serve "$root" --rpiboot "$boot"
+as_written --background docs/rpiboot.md "Loading a Raspberry Pi over USB" 1 >/run/lab/root.out 2>/run/lab/root.log
+loader=$!
 wait_for 20 is_waiting root
 for round in 1 2; do
     check "root $round: ROM" stage 0 rom 2711 root-rom
@@ -273,4 +303,16 @@ done
 check "root: still the same process" kill -0 "$loader"
 kill -TERM "$loader"
 loaded root 0
+as_written --background docs/raspberry-pi.md "3. The root" 1.2 >/run/lab/rpi4.out 2>/run/lab/rpi4.log
+loader=$!
+wait_for 20 is_waiting rpi4
+check "rpi4: ROM" stage 0 rom 2711 rpi4-rom
+check "rpi4: files" stage 0 files 2711 rpi4-files both:boot.img end
+check "rpi4: gadget" board_up 0
+check "rpi4: mount" board_mount 0 /run/board
+check_equal "rpi4: the board reads its root" "from the host" "$(cat /run/board/file)"
+check "rpi4: unmount" umount /run/board
+check "rpi4: gadget down" board_down 0
+kill -TERM "$loader"
+loaded rpi4 0
 dmesg_clean

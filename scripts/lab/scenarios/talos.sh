@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # the Talos extension's service, run by an OCI runtime as Talos runs it: network, restart, stop, the three troubles, usb9pfs
 # lab: timeout=480
-# lab: packages=crun python3-yaml binutils iputils-ping
+# lab: packages=crun python3-yaml binutils iputils-ping nftables
 #
 # What of the extension needs no kernel (its format, its image) is in scripts/test.d/talos.sh.
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
+# shellcheck source=../../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
 host_program "$P9FWD"
+mkdir /run/checkout
+like_a_checkout /run/checkout
+stand_in sudo
 talos=$LAB/../talos
 udc=dummy_udc.0
 extension=/run/home/extension
@@ -55,7 +60,7 @@ checked() {
 ip netns add host
 # What the machine configuration makes Talos do.
 board_network() {
-    "$talos/build-extension" --print-config link | python3 -c '
+    as_written docs/talos.md "Configure the board" 1.1 | python3 -c '
 import sys, yaml
 for document in yaml.safe_load_all(sys.stdin):
     if document["kind"] == "LinkConfig":
@@ -69,8 +74,11 @@ host_network() {
     local interface
     wait_for 20 host_interface >/dev/null || return
     interface=$(host_interface)
-    ip link set "$interface" netns host &&
-        ip -n host address replace 10.55.0.2/24 dev "$interface" && ip -n host link set "$interface" up
+    ip link set "$interface" netns host && by_host as_written docs/talos.md "On the host" 2.1 "IFACE=$interface"
+}
+by_host() {
+    local written_by=(ip netns exec host)
+    "$@"
 }
 pings() { # in both directions; name resolution and the neighbour table may take a moment
     ping -q -c 2 -W 5 10.55.0.2 && ip netns exec host ping -q -c 2 -W 5 10.55.0.1
@@ -95,6 +103,18 @@ check "the host's network" host_network
 check "ping" pings
 says "check host-sees-nothing: ok"
 checked 0 "check host-sees-nothing: ok"
+# With the way to the world that --nat asks for.
+interface=$(ip -n host -br link | awk '$1 !~ /^(lo|sit0|tunl0)/ { print $1; exit }')
+ip -n host link add uplink0 type dummy
+ip -n host address add 203.0.113.2/24 dev uplink0
+ip -n host link set uplink0 up
+ip -n host route add default via 203.0.113.1
+ip -n host address flush dev "$interface" scope global
+check "usb-net, and a ping through its firewall" by_host as_written docs/talos.md "On the host" 1 1-2=1-1
+check "the board pings the host" ping -q -c 2 -W 5 10.55.0.2
+check "usb-net down" ip netns exec host scripts/host/usb-net down
+check "the host's address, by hand again" by_host as_written docs/talos.md "On the host" 2.1 "IFACE=$interface"
+check "a ping without it" by_host as_written docs/talos.md "On the host" 2.2
 
 service_stop
 check_equal "the service ends well" 0 "$service_code"

@@ -6,6 +6,8 @@
 # lab: debs=iputils-ping
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
+# shellcheck source=../../lib/as-written.sh
+. "$LAB/../lib/as-written.sh"
 [ "$LAB_HOST" = p9fwd ] || fail "this scenario is about p9fwd"
 host_program "$P9FWD"
 udc=dummy_udc.0
@@ -123,6 +125,19 @@ check "mounting starts the gadget" in_board systemctl start usb9pfs-mount@srv-ho
 check_equal "the board reads the file again" content "$(in_board cat /srv/host/file)"
 stage "mounted"
 check_equal "nothing failed" "" "$(in_board systemctl --failed --no-legend --plain)"
+
+# Another machine with systemd and udev is a host: this one, at last.
+mkdir $root/srv/checkout
+(
+    like_a_checkout $root/srv/checkout
+    stand_in sudo
+    rm scripts
+    cp -r "$LAB/.." scripts
+)
+# shellcheck disable=SC2034 # as_written's
+written_by=(in_board env -C /srv/checkout "PATH=/srv/checkout/bin:$PATH")
+check "network.md: usb-net at plug" as_written docs/network.md "At plug" 1
+check_equal "... systemd knows the unit, and finds all it names" "" "$(in_board systemd-analyze verify --man=no usb9pfs-net@1-1.service 2>&1)"
 in_board systemctl poweroff >/dev/null 2>&1
 ended() { ! kill -0 "$board_init" 2>/dev/null; }
 check "power off" wait_for 60 ended
