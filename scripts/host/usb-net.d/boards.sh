@@ -26,6 +26,8 @@ read_serial() {
     REPLY=${REPLY//[^[:print:]]/}
 }
 
+is_interface_name() { [[ ${#1} -le 15 && $1 =~ ^[A-Za-z0-9_.@-]+$ && $1 != [.-]* ]]; }
+
 # Sets REPLY to the network interfaces the host has of the USB device at this path.
 list_interfaces() {
     local entry found=()
@@ -42,7 +44,7 @@ chosen() {
 
 # Sets path, serial, interface and ifindex; or, if that may still come, `why`, and returns 1.
 find_board() {
-    local devices found=() candidate names=()
+    local devices found=() candidate interfaces names=()
     if [ "$any" = yes ]; then list_devices all; else list_devices usb9pfs; fi
     devices=$REPLY
     for candidate in $devices; do
@@ -63,7 +65,8 @@ find_board() {
     read_serial "$path"
     serial=$REPLY
     list_interfaces "$path"
-    for candidate in $REPLY; do
+    read -r -a interfaces <<<"$REPLY" # not by a `for` of the words: an interface may be called usb*
+    for candidate in ${interfaces[@]+"${interfaces[@]}"}; do
         [ -n "$wanted_interface" ] && [ "$candidate" != "$wanted_interface" ] || names+=("$candidate")
     done
     if [ ${#names[@]} = 0 ]; then
@@ -74,6 +77,8 @@ find_board() {
     [ ${#names[@]} = 1 ] ||
         die 4 "the board at $path has several network interfaces, name one by --interface: ${names[*]}"
     interface=${names[0]}
+    # The kernel lets an administrator call it anything, such as usb*, which is a pattern to nft.
+    is_interface_name "$interface" || die 1 "the interface's name '$interface' is none for a firewall's rules; rename it"
     read_line "/sys/class/net/$interface/ifindex"
     ifindex=$REPLY
     # udev renames it; an interface that is up already may not be renamed.
@@ -126,14 +131,14 @@ interface_has_gone() { if interface_is_there; then return 1; fi; }
 # Held until the end; concurrent calls take turns. The directory goes with the last board, so it may be another by
 # the time the lock is had.
 lock() {
-    local attempt
+    local attempt error=
     for attempt in {1..100}; do
-        mkdir -p "$state_root" 2>/dev/null || continue
+        error=$(mkdir -p "$state_root" 2>&1) || continue
         { exec 9<"$state_root"; } 2>/dev/null || continue
         flock -w 120 9 || die 1 "another $progname has been at work for two minutes; it holds the lock on $state_root"
         [ ! "$state_root" -ef /proc/self/fd/9 ] || return 0
     done
-    die 1 "can't make $state_root, tried $attempt times"
+    die 1 "can't make $state_root, tried $attempt times${error:+: $error}"
 }
 
 # With the lock held. What has no record is of an `up` or `down` that was killed before it was written or after it was

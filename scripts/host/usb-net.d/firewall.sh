@@ -30,7 +30,7 @@ table inet $table {
         udp sport 68 udp dport 67 accept
 END
     if [ "$dns" = yes ]; then printf '        %s dport 53 accept\n' udp tcp; fi
-    for rule in $allow; do printf '        %s dport %s accept\n' "${rule%:*}" "${rule#*:}"; done
+    for rule in $allow; do printf '        %s dport %d accept\n' "${rule%:*}" $((10#${rule#*:})); done
     cat <<END
         reject with icmpx type admin-prohibited
     }
@@ -62,43 +62,16 @@ END
 # Declared first, so that it is no error if there is none.
 remove_table() { printf 'table inet %s\ndelete table inet %s\n' "$1" "$1" | nft -f -; }
 
-# Sets firewall to present, missing, or unknown to those who may not look; the chains that there are, to `chains`.
+# Sets firewall to present, missing, or unknown to those who may not look; the tables that there are, to `ruleset`, without
+# the elements of sets.
 look_at_firewall() {
-    if ! chains=$(nft list chains 2>/dev/null); then
+    if ! ruleset=$(nft -t list ruleset 2>/dev/null); then
         firewall=unknown
-    elif [[ $chains == *"table inet ${recorded[table]} {"* ]]; then
+    elif [[ $ruleset == *"table inet ${recorded[table]} {"* ]]; then
         firewall=present
     else
         firewall=missing
     fi
-}
-
-# Sets notes: base chains of others that drop by policy, a line each. What one chain accepts, the next may still drop,
-# and nothing we write can help that; so it is said, with the commands that let the board through there.
-look_at_foreign_chains() {
-    local line words table='' chain='' insert
-    notes=
-    while read -r line; do
-        read -r -a words <<<"$line"
-        case $line in
-            table*) table="${words[1]} ${words[2]}" ;;
-            chain*) chain=${words[1]} ;;
-            *"hook input "*"policy drop;"* | *"hook forward "*"policy drop;"*)
-                case $table in "inet usb9pfs_"* | "inet $guard_table" | ip6\ * | arp\ * | bridge\ *) continue ;; esac
-                insert="nft insert rule $table $chain"
-                if [[ $line == *"hook input"* ]]; then
-                    insert+=" iifname ${recorded[interface]} accept"
-                elif [ "${recorded[nat]}" = yes ]; then
-                    insert+=" iifname ${recorded[interface]} accept;"
-                    insert+=" nft insert rule $table $chain oifname ${recorded[interface]} ct state established,related accept"
-                else
-                    continue
-                fi
-                notes+="chain $chain of table $table drops by policy, the board's packets too;"
-                notes+=" to let them through: $insert"$'\n'
-                ;;
-        esac
-    done <<<"$chains"
 }
 
 forwarding_of() { REPLY=/proc/sys/net/ipv4/conf/$1/forwarding; }
@@ -121,16 +94,22 @@ boards_behind() {
     REPLY=$interfaces
 }
 
+# guarded IF: whether that table must have a rule for this uplink: unless something else has made this host a router. The
+# file uplinks/IF has the values that IF's forwarding and ip_forward had before.
+guarded() {
+    local before all
+    read -r before all <"$state_root/uplinks/$1" || return 1
+    read_line /proc/sys/net/ipv4/ip_forward
+    [ "$before" = 0 ] && [ "$REPLY" = "$all" ]
+}
+
 # guard EXCEPT: writes the table that keeps the uplinks we opened from forwarding to anything but boards. For IPv4 only: a
-# host may be an IPv6 router all the time. The file uplinks/IF has the values that IF's forwarding and ip_forward had before.
+# host may be an IPv6 router all the time.
 guard() {
-    local file before all rules=''
+    local file rules=''
     for file in "$state_root"/uplinks/*; do
         [ -e "$file" ] || continue
-        read -r before all <"$file"
-        # If something else has made this host a router since: not ours to restrict.
-        read_line /proc/sys/net/ipv4/ip_forward
-        if [ "$before" != 0 ] || [ "$REPLY" != "$all" ]; then continue; fi
+        guarded "${file##*/}" || continue
         boards_behind "${file##*/}" "$1"
         [ -z "$REPLY" ] || rules+="meta nfproto ipv4 iifname \"${file##*/}\" oifname != { $REPLY } drop"$'\n'
     done

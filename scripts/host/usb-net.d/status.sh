@@ -29,7 +29,12 @@ examine() {
     look_at_firewall
     [ "$firewall" != missing ] ||
         problems+="the firewall, table inet ${recorded[table]}, has gone (ruleset flushed?); '$progname up' makes it anew"$'\n'
-    look_at_foreign_chains
+    if [ "$state" = up ] && [ "${recorded[nat]}" = yes ] && [ "$firewall" = present ] && guarded "${recorded[uplink]}" &&
+        [[ $ruleset != *"table inet $guard_table {"* ]]; then
+        problems+="the table inet $guard_table, which keeps ${recorded[uplink]} from forwarding to anything but boards, has gone;"
+        problems+=" '$progname up' makes it anew"$'\n'
+    fi
+    look_at_others
 }
 
 # Sets REPLY.

@@ -7,6 +7,9 @@ is_address() { [[ $1 =~ ^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0
 # is_network TEXT MIN MAX: an address, a slash, and a prefix length from MIN to MAX
 is_network() { is_address "${1%/*}" && [[ $1 =~ /[1-9][0-9]?$ ]] && [ "${1#*/}" -ge "$2" ] && [ "${1#*/}" -le "$3" ]; }
 
+# is_unicast NETWORK: not of 0.0.0.0/8, nor of multicast's and what is above it
+is_unicast() { [ $((10#${1%%.*})) -ge 1 ] && [ $((10#${1%%.*})) -le 223 ]; }
+
 # Each sets REPLY.
 to_number() {
     local IFS=.

@@ -17,7 +17,7 @@ mkdir -p /run/lab/killing
 for program in ip nft dnsmasq; do
     cat >/run/lab/killing/$program <<END
 #!/bin/bash
-case \$* in *show* | list*) exec "$(command -v $program)" "\$@" ;; esac
+case \$* in *show* | *list*) exec "$(command -v $program)" "\$@" ;; esac
 "$(command -v $program)" "\$@" || exit
 echo . >>/run/lab/killing/count
 [ "\$(wc -l </run/lab/killing/count)" != "\$KILL_AFTER" ] || kill -9 0
