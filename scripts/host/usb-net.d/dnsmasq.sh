@@ -33,8 +33,9 @@ start_dnsmasq() {
         if [ "$dns" = yes ]; then arguments+=(--dhcp-option="6,$host_address"); else arguments+=(--dhcp-option=6); fi
     fi
     if [ "$dns" = yes ]; then arguments+=(--no-hosts --domain-needed); else arguments+=(--port=0); fi
-    # Not with our lock, which it would hold as long as it runs.
-    dnsmasq "${arguments[@]}" 9<&- ||
+    # Not with our lock, which it would hold as long as it runs. No file of its own grows over a mebibyte, whatever the board
+    # sends: its 1000 leases need a tenth of that, and the log, when full, goes on in the system's.
+    (trap '' XFSZ && ulimit -f 1024 && exec dnsmasq "${arguments[@]}" 9<&-) ||
         die 1 "dnsmasq did not start on $interface, see above; does another DHCP server hold port 67 of every interface?"
 }
 

@@ -21,6 +21,7 @@ table inet $table {
     chain board {
         meta nfproto ipv4 ip saddr != { 0.0.0.0, $subnet } drop
         meta nfproto ipv6 ip6 saddr != { ::, fe80::/10 } drop
+        udp dport 67 limit rate over 10/second burst 40 packets drop
         ct state established,related accept
         ip daddr != { 255.255.255.255, $host_address } reject with icmpx type admin-prohibited
         ip6 daddr != { fe80::/10, ff02::/16 } reject with icmpx type admin-prohibited
