@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # usb-net beside NetworkManager, firewalld and systemd-networkd, each of them running
 # lab: timeout=900
-# lab: packages=nftables dnsmasq-base busybox-static systemd udev dbus network-manager firewalld python3 curl
+# lab: packages=nftables dnsmasq-base busybox-static systemd udev dbus python3 curl
+# lab: unpacked=network-manager firewalld
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 # shellcheck source=../network.sh
 . "$LAB/network.sh"
 
+mount -t overlay overlay -o "lowerdir=$LAB_UNPACKED/usr:/usr" /usr || fail "the managers' programs"
+mount -t overlay overlay -o "lowerdir=$LAB_UNPACKED/etc:/etc" /etc || fail "the managers' settings"
 internet_up
 cable_up
 mkdir -p /run/dbus
