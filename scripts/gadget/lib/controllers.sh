@@ -65,11 +65,13 @@ reset_is_watched() {
     [ -z "$watcher" ] || kill -0 "$watcher" 2>/dev/null
 }
 
-# What the kernel says, or "not attached" as long as that is a left-over.
+# What the kernel says, or "not attached" as long as that is a left-over. The note is looked at first: the other way round
+# a left-over would be believed when the reset comes in between.
 host_state() {
-    state_now=
+    state_now='' left_over=no
+    [ ! -e "$run_dir/$tag.stale" ] || left_over=yes
     { read -r state_now <"$udc_class/$1/state"; } 2>/dev/null
-    if [ -e "$run_dir/$tag.stale" ]; then
+    if [ $left_over = yes ]; then
         if [ "$state_now" = configured ] && ! host_talks; then
             state_now='not attached'
         else
