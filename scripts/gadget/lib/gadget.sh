@@ -57,6 +57,8 @@ default_config=/etc/usb9pfs-gadget.conf
 
 # shellcheck source=common.sh
 . "$USB9PFS_GADGET_LIB/common.sh"
+# shellcheck source=text.sh
+. "$USB9PFS_GADGET_LIB/text.sh"
 # shellcheck source=settings.sh
 . "$USB9PFS_GADGET_LIB/settings.sh"
 # shellcheck source=controllers.sh
