@@ -56,7 +56,7 @@ watch_for_reset() {
         done
         rm -f "$run_dir/$tag.stale"
     ) </dev/null >/dev/null 2>&1 &
-    echo $! >"$run_dir/$tag.stale"
+    echo $! >"$run_dir/$tag.stale" || give_up 1 "can't write to $run_dir: full?"
 }
 
 # Whether a left-over is being watched; if not, a reset may have been missed.
@@ -115,8 +115,18 @@ wait_for_host() {
             addressed=
         fi
         pause
+        check_bound
     done
     say "the host has configured the gadget"
+}
+
+# Whether the gadget that is waited with is still there. Another program may be making it anew; that one has the lock.
+check_bound() {
+    { read -r bound_now <"$gadget/UDC"; } 2>/dev/null && [ "$bound_now" = "$udc" ] && return
+    take_lock
+    bound_now=$(bound_controller)
+    release_lock
+    [ "$bound_now" = "$udc" ] || die 1 "'$tag' was taken down in the meantime"
 }
 
 # A host that gives the device an address configures it within a second. One reason why it can't is on this side: dwc2

@@ -117,7 +117,6 @@ make_function() {
     kind=${1%%:*}
     part=$gadget/functions/$2
     if ! refusal=$(LC_ALL=C mkdir "$part" 2>&1); then
-        remove_gadget
         case $refusal in
             *"No such file"*) ;;
             *) die 5 "the kernel refused the function '$2': ${refusal##*: }. It has eight acm and four hid for all gadgets together;" \

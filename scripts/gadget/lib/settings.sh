@@ -5,7 +5,7 @@
 gadget_defaults() {
     tag='' udc='' id='' serial='' manufacturer='' product='' buflen=''
     functions='' for_host='' host_mac='' dev_mac='' interface='' endpoints=''
-    mount_point='' options='' aname='' timeout='' wait=yes force=no json=no config=''
+    mount_point='' options='' aname='' timeout='' wait=yes defer=no only='' force=no json=no config=''
 }
 
 # The variable of an option with a value, of the command line or the configuration file.
