@@ -35,7 +35,11 @@ choose_controller() {
     [ -z "$holder" ] || die 5 "controller '$udc' is in use by gadget '$holder'; take that down first"
 }
 
-bound_controller() { read_line "$gadget/UDC"; }
+# Nothing for a gadget whose controller has gone, as with its driver; its file UDC goes on naming it.
+bound_controller() {
+    on=$(read_line "$gadget/UDC")
+    [ -z "$on" ] || [ ! -e "$udc_class/$on" ] || printf '%s\n' "$on"
+}
 
 # Sets aside a "configured" that is a left-over, see the top of gadget.sh; called before binding. Between the host's reset
 # and its configuration lie some 50 ms, and missing them would be mistaking a configured gadget for an idle one, so a

@@ -87,6 +87,7 @@ default_config=/etc/usb9pfs-gadget.conf
 # Removes an unbound gadget, in the order configfs asks for. Harmless on half of one.
 remove_gadget() {
     [ -d "$gadget" ] || return 0
+    [ -z "$(read_line "$gadget/UDC")" ] || echo "" >"$gadget/UDC" || return 1 # of a controller that has gone
     for link in "$gadget"/os_desc/* "$gadget"/configs/*/*; do
         [ ! -L "$link" ] || rm "$link" || return 1
     done
@@ -162,7 +163,9 @@ bind_controller() {
             # Not an errno of user space: glibc says "Unknown error 524".
             *524*) refusal="524 ENOTSUPP" ;;
             *"annot allocate memory"* | *"ut of memory"* | *:-12) refusal="12 ENOMEM" ;;
-            *busy* | *:-16) refusal="16 EBUSY" ;;
+            *:-16) refusal="16 EBUSY" ;;
+            *:-*) refusal="the kernel's log says: $failed_to_start" ;;
+            *busy*) refusal="16 EBUSY" ;;
         esac
         case $refusal in
             19* | 524*)

@@ -87,6 +87,7 @@ prepare_mount() {
 }
 
 do_mount() {
+    check_mount_point
     prepare_mount
     mounted=$(mounts_of_tag)
     if printf '%s\n' "$mounted" | grep -Fqx -- "$mount_point"; then
