@@ -25,7 +25,7 @@ cat >worker <<'SH'
 turns=0
 while [ $turns -lt $3 ]; do
     take_lock
-    if [ -s mark ] && read -r other <mark && is_alive "$other"; then echo "$own_id met $other" >>met; fi
+    if [ -s mark ] && read -r other <mark && grep -q '^State:.[RSDT]' "/proc/${other%%.*}/status" 2>/dev/null; then echo "$own_id met $other" >>met; fi
     echo "$own_id" >mark
     [ "$4" != killed ] || [ $turns -lt 1 ] || { sh -c 'kill -9 "$1"' sh "${own_id%%.*}"; sleep 10; }
     : >mark
