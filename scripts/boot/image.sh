@@ -14,8 +14,8 @@ image_files() {
 # The programs they use, beside what either tool puts into every image.
 image_programs="awk cat chroot cut dirname grep head id ln ls mkdir mount mv od printf readlink rm rmdir sed setsid sha256sum sleep tail
     tr umount"
-# To read /proc/config.gz, for better messages.
-image_programs_if_there="gzip zcat modprobe"
+# To read /proc/config.gz and the kernel's log, for better messages.
+image_programs_if_there="gzip zcat modprobe dmesg"
 
 # What NET_9P_USBG, which is never a module, does not bring along, under the names modprobe knows.
 image_modules="9p overlay configfs libcomposite u_ether usb_f_ecm usb_f_ncm usb_f_rndis usb_f_eem usb_f_acm usb_f_mass_storage"

@@ -48,15 +48,20 @@ lab_power_off() {
 
 # A reboot starts this kernel again, and so this.
 if [ -e "$LAB_DIR/booted" ]; then
-    code=1 name="the board rebooted"
-    [ ! -e "$LAB_DIR/reboots" ] || { read -r code && read -r name; } <"$LAB_DIR/reboots"
+    code=1 name="the board rebooted" again=''
+    [ ! -e "$LAB_DIR/reboots" ] || { read -r code && read -r name && read -r again; } <"$LAB_DIR/reboots"
     if [ "$code" = 0 ]; then echo "ok $name"; else echo "not ok $name"; fi >/dev/tty0
-    lab_end "$code"
-    lab_power_off
+    if [ -z "$again" ]; then
+        lab_end "$code"
+        lab_power_off
+    fi
+    rm "$LAB_DIR/reboots"
+    export LAB_BOOTED_BEFORE="$code" # for lib.sh
+else
+    : >"$LAB_DIR/booted"
+    echo "--lab--" >/dev/tty0
 fi
-: >"$LAB_DIR/booted"
 
-echo "--lab--" >/dev/tty0
 bash "$LAB_SCENARIO" ${lab_arguments[@]+"${lab_arguments[@]}"} </dev/null >/dev/tty0 2>&1
 lab_end $?
 lab_power_off

@@ -27,7 +27,8 @@
 #   board_boot N DIR              starts DIR's /sbin/init as the board's process 1, in namespaces of its own; pid in $board_init
 #   in_board COMMAND...           runs a command of the booted board
 #   board_power_on                with run --initrd: starts the board's initramfs, as process 1 of the kernel
-#   board_reboots NAME S          ok if the board reboots within S seconds, and the end of the scenario
+#   board_reboots NAME S [again]  ok if the board reboots within S seconds, and the end of the scenario. With `again` it is
+#                                 run once more after that, the host side as new as the board, with LAB_BOOTED_BEFORE set
 #   console                       what the board's console has shown until now
 #   console_says PATTERN          true when that has a line that matches
 #   console_type LINE             types a line on the board's console
@@ -91,7 +92,7 @@ lab_finish() {
         done
     fi
     echo "# $good ok, $bad not ok"
-    exit $((bad > 0))
+    exit $((bad > 0 || ${LAB_BOOTED_BEFORE:-0} > 0))
 }
 trap lab_finish EXIT
 
@@ -211,7 +212,7 @@ board_power_on() {
 board_reboots() {
     local code=0
     ! grep -qx 'not ok' "$lab_marks" || code=1
-    printf '%s\n' "$code" "$1" >"$LAB_DIR/reboots"
+    printf '%s\n' "$code" "$1" "${3:-}" >"$LAB_DIR/reboots"
     sleep "$2"
     rm "$LAB_DIR/reboots"
     not_ok "$1" "no reboot within $2 s"

@@ -85,12 +85,31 @@ refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox
 refused 3 "no program" "no ELF program" --busybox first.ko made/x
 check "nothing is left of what was refused" "$(ls made)" "$(printf '%s\n' more none one 'with space' xz zstd)"
 
-# Another machine's busybox, from Debian.
+# Another machine's busybox, from Debian. Nothing here runs it; all the rest is what boots in the lab.
+# tree ARCHIVE: unpacks it, without /dev and links, in ./tree, and puts its busybox aside
+tree() {
+    rm -rf tree
+    mkdir tree
+    (cd tree && cpio --quiet -idm './[!d]*' <"$1")
+    mv tree/bin/busybox busybox
+    find tree -type l -delete
+}
+zcat made/one >plain
+tree ../plain
+mv tree own-tree
 for arch in arm64 armhf; do
-    as_developer "$make" --arch $arch made/$arch 2>/dev/null
-    unpack made/$arch --quiet -i --to-stdout ./bin/busybox >busybox 2>/dev/null
+    for how in gzip xz zstd; do
+        as_developer "$make" --arch $arch --compress $how made/$arch.$how 2>/dev/null
+        $how -dc <made/$arch.$how >plain.$how
+    done
+    check "--arch $arch: the same archive by gzip, xz and zstd" "$(cmp plain.gzip plain.xz 2>&1; cmp plain.gzip plain.zstd 2>&1)" ""
+    check "--arch $arch: the check that the kernel's xz knows" "$(LC_ALL=C xz --robot -l made/$arch.xz 2>/dev/null | awk '$1 == "file" { print $7 }')" CRC32
+    tree ../plain.xz
     check "--arch $arch" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')" "$([ $arch = arm64 ] && echo AArch64 || echo ARM)"
+    check "--arch $arch: static" "$(LC_ALL=C readelf -l busybox | grep -c INTERP)" 0
+    check "--arch $arch: all but busybox is as in the one that boots in the lab" "$(diff -r own-tree tree 2>&1)" ""
 done
+check "armhf: for hard float" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Flags: .*\(hard-float\).*/\1/p')" hard-float
 
 # reads COMMAND-LINE VARIABLES...: what init makes of it
 cat >reader <<'END'

@@ -37,6 +37,7 @@ pause() { sleep 0.1 2>/dev/null || usleep 100000 2>/dev/null || sleep 1; }
 require_root() { [ "$(id -u)" = 0 ] || die 10 "this needs root: it writes to $configfs"; }
 
 require_configfs() {
+    [ -r /proc/filesystems ] || die 1 "/proc is not mounted"
     [ -d /sys/kernel ] || mount -t sysfs sysfs /sys 2>/dev/null || die 1 "/sys is not mounted"
     grep -qw configfs /proc/filesystems || load configfs
     grep -qw configfs /proc/filesystems || lacks CONFIGFS_FS "there is no configfs"

@@ -35,7 +35,11 @@ choose_controller() {
     [ -z "$holder" ] || die 5 "controller '$udc' is in use by gadget '$holder'; take that down first"
 }
 
-bound_controller() { read_line "$gadget/UDC"; }
+# Nothing for a gadget whose controller has gone, as with its driver; its file UDC goes on naming it.
+bound_controller() {
+    on=$(read_line "$gadget/UDC")
+    [ -z "$on" ] || [ ! -e "$udc_class/$on" ] || printf '%s\n' "$on"
+}
 
 # Sets aside a "configured" that is a left-over, see the top of gadget.sh; called before binding. Between the host's reset
 # and its configuration lie some 50 ms, and missing them would be mistaking a configured gadget for an idle one, so a
@@ -56,7 +60,7 @@ watch_for_reset() {
         done
         rm -f "$run_dir/$tag.stale"
     ) </dev/null >/dev/null 2>&1 &
-    echo $! >"$run_dir/$tag.stale"
+    echo $! >"$run_dir/$tag.stale" || give_up 1 "can't write to $run_dir: full?"
 }
 
 # Whether a left-over is being watched; if not, a reset may have been missed.
@@ -65,11 +69,13 @@ reset_is_watched() {
     [ -z "$watcher" ] || kill -0 "$watcher" 2>/dev/null
 }
 
-# What the kernel says, or "not attached" as long as that is a left-over.
+# What the kernel says, or "not attached" as long as that is a left-over. The note is looked at first: the other way round
+# a left-over would be believed when the reset comes in between.
 host_state() {
-    state_now=
+    state_now='' left_over=no
+    [ ! -e "$run_dir/$tag.stale" ] || left_over=yes
     { read -r state_now <"$udc_class/$1/state"; } 2>/dev/null
-    if [ -e "$run_dir/$tag.stale" ]; then
+    if [ $left_over = yes ]; then
         if [ "$state_now" = configured ] && ! host_talks; then
             state_now='not attached'
         else
@@ -113,8 +119,18 @@ wait_for_host() {
             addressed=
         fi
         pause
+        check_bound
     done
     say "the host has configured the gadget"
+}
+
+# Whether the gadget that is waited with is still there. Another program may be making it anew; that one has the lock.
+check_bound() {
+    { read -r bound_now <"$gadget/UDC"; } 2>/dev/null && [ "$bound_now" = "$udc" ] && return
+    take_lock
+    bound_now=$(bound_controller)
+    release_lock
+    [ "$bound_now" = "$udc" ] || die 1 "'$tag' was taken down in the meantime"
 }
 
 # A host that gives the device an address configures it within a second. One reason why it can't is on this side: dwc2

@@ -70,6 +70,7 @@ settle_functions() {
                     # The kernel answers with the name behind symbolic links.
                     file=$(file_of "$function")
                     function=$kind:$(readlink -f "$file" || printf '%s' "$file")${function#"$kind:$file"}
+                    check_function "$function" # lists of words: behind a link may be a name with a space
                     ;;
                 *) continue ;;
             esac
@@ -115,8 +116,12 @@ check_files() {
 make_function() {
     kind=${1%%:*}
     part=$gadget/functions/$2
-    if ! mkdir "$part"; then
-        remove_gadget
+    if ! refusal=$(LC_ALL=C mkdir "$part" 2>&1); then
+        case $refusal in
+            *"No such file"*) ;;
+            *) die 5 "the kernel refused the function '$2': ${refusal##*: }. It has eight acm and four hid for all gadgets together;" \
+                "or the name is taken, or there is no memory" ;;
+        esac
         if [ "$kind" = usb9pfs ]; then
             lacks NET_9P_USBG "the kernel can't make the function '$2'" \
                 "with CONFIG_NET_9P=m it is left out without a word: CONFIG_NET_9P must be y as well"
@@ -210,7 +215,8 @@ present_functions() {
             [ -d "$part" ] || continue
             word=$kind
             if [ "$kind" = mass_storage ]; then
-                word=$kind:$(read_line "$part/lun.0/file")
+                # Of a gadget of another's making it may be any name, and this is to be one word.
+                word=$kind:$(read_line "$part/lun.0/file" | LC_ALL=C tr -c 'A-Za-z0-9._/:,+@=\n-' '[_*]')
                 [ "$(read_line "$part/lun.0/ro")" != 1 ] || word=$word,ro
             fi
             present="$present${present:+ }$word"

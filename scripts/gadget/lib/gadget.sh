@@ -10,7 +10,7 @@
 #
 #   gadget_defaults          all settings to their defaults; first
 #   set_setting NAME VALUE   NAME is an option of `up` that takes a value, without --; 1 for an unknown one. Further ones
-#                            are variables: wait=no, force=yes, json=yes
+#                            are variables: wait=no, defer=yes, force=yes, json=yes
 #   load_config FILE         settings from a file, where they are not set yet
 #   check_settings           checks them all; before the following
 #   do_up  do_down  do_status   what the program's verbs do
@@ -40,6 +40,10 @@
 # - An unanswered mount must not be killed: its message stays queued on the endpoint after its memory was freed.
 #   So no timeout applies to the mount itself; `--timeout` is for the wait for the host. It is a process of its own,
 #   named in the file TAG.mounting, that outlives this one.
+# - A mount that was unanswered when the cable was pulled, or the host reset the board, never ends: its message is lost,
+#   nobody is told, and it can't be ended, since close would go by a pointer that is old. Only a reboot helps. A process
+#   looks out for that (watch_mount), writes the file TAG.lost, ends `up` with code 13, and takes the board off the bus as
+#   soon as that is safe, for the next pull would panic.
 # - buflen takes any number; the buffer is allocated (physically contiguous, atomically) when the host configures
 #   the gadget, and a failure then is a fault the driver does not survive. So the size is chosen beforehand, by what
 #   /proc/buddyinfo says is free.
@@ -48,6 +52,8 @@
 #   or a hang, as soon as two programs use the mount. So `up --mount` after another mount makes the gadget anew; the
 #   host sees it go and come back. First it mounts and unmounts once as it is, since one program alone is no danger:
 #   after that the pointer is known to be cleared, whatever was done with the cable in between.
+# - A pulled cable is a disconnect as well. A gadget whose usb9pfs nobody mounts panics then, and no program can help it. So
+#   --defer-usb9pfs leaves usb9pfs out of the gadget until a mount is asked for, and takes it out again after the unmount.
 
 : "${progname:=usb9pfs-gadget}"
 configfs=/sys/kernel/config
@@ -57,6 +63,10 @@ default_config=/etc/usb9pfs-gadget.conf
 
 # shellcheck source=common.sh
 . "$USB9PFS_GADGET_LIB/common.sh"
+# shellcheck source=text.sh
+. "$USB9PFS_GADGET_LIB/text.sh"
+# shellcheck source=lock.sh
+. "$USB9PFS_GADGET_LIB/lock.sh"
 # shellcheck source=settings.sh
 . "$USB9PFS_GADGET_LIB/settings.sh"
 # shellcheck source=controllers.sh
@@ -77,6 +87,7 @@ default_config=/etc/usb9pfs-gadget.conf
 # Removes an unbound gadget, in the order configfs asks for. Harmless on half of one.
 remove_gadget() {
     [ -d "$gadget" ] || return 0
+    [ -z "$(read_line "$gadget/UDC")" ] || echo "" >"$gadget/UDC" || return 1 # of a controller that has gone
     for link in "$gadget"/os_desc/* "$gadget"/configs/*/*; do
         [ ! -L "$link" ] || rm "$link" || return 1
     done
@@ -105,12 +116,14 @@ check_tag_is_free() {
 
 forget_notes() {
     rm -f "$run_dir/$tag.mounted" "$run_dir/$tag.failed" "$run_dir/$tag.mounting" \
-        "$run_dir/$tag.watching" "$run_dir/$tag.stale"
+        "$run_dir/$tag.watching" "$run_dir/$tag.stale" "$run_dir/$tag.lost" \
+        "$run_dir/$tag.deferred"
 }
 
 build_gadget() {
     ! has_function usb9pfs || check_tag_is_free
     forget_notes
+    half_made=yes
     mkdir "$gadget" || die 1 "can't make $gadget"
     {
         echo "0x${id%:*}" >"$gadget/idVendor" &&
@@ -131,6 +144,7 @@ build_gadget() {
         shift
     done
     bind_controller
+    half_made=no
 }
 
 failures_to_start() { dmesg 2>/dev/null | sed -n '/failed to start .*: -[0-9]*$/p'; }
@@ -149,7 +163,9 @@ bind_controller() {
             # Not an errno of user space: glibc says "Unknown error 524".
             *524*) refusal="524 ENOTSUPP" ;;
             *"annot allocate memory"* | *"ut of memory"* | *:-12) refusal="12 ENOMEM" ;;
-            *busy* | *:-16) refusal="16 EBUSY" ;;
+            *:-16) refusal="16 EBUSY" ;;
+            *:-*) refusal="the kernel's log says: $failed_to_start" ;;
+            *busy*) refusal="16 EBUSY" ;;
         esac
         case $refusal in
             19* | 524*)
@@ -169,20 +185,49 @@ bind_controller() {
 # The function usb9pfs anew, see the top of this file; everything else of the gadget stays, network interfaces with
 # their addresses too, but the host sees it all go and come back.
 renew_usb9pfs() {
-    check_tag_is_free # the new one will stand behind all others
+    [ -n "$buflen" ] || buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
+    take_usb9pfs_out
+    put_usb9pfs_in
+}
+
+# Leaves the gadget unbound; put_usb9pfs_in and bind_rest bind it again.
+take_usb9pfs_out() {
+    unbind_and_unlink
+    rmdir "$gadget/functions/usb9pfs.$tag" || die 1 "can't remove 'usb9pfs.$tag'"
+    forget_notes
+}
+
+put_usb9pfs_in() {
+    check_tag_is_free # it will stand behind all others
+    [ -n "$buflen" ] || buflen=$(default_buflen)
+    make_function usb9pfs "usb9pfs.$tag"
+    bind_rest
+}
+
+unbind_and_unlink() {
+    half_made=yes
     echo "" >"$gadget/UDC" || die 1 "the kernel did not release the controller '$udc'"
-    functions=$(present_functions)
-    buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
     for instance in $(present_instances); do
         rm "$gadget/configs/c.1/$instance" || die 1 "can't unlink '$instance'"
     done
-    rmdir "$gadget/functions/usb9pfs.$tag" || die 1 "can't remove 'usb9pfs.$tag'"
-    forget_notes
-    make_function usb9pfs "usb9pfs.$tag"
+}
+
+bind_rest() {
+    functions=$(present_functions)
     for instance in $(present_instances); do
         ln -s "$gadget/functions/$instance" "$gadget/configs/c.1/" || give_up 1 "can't link '$instance' into the configuration"
     done
     bind_controller
+    half_made=no
+}
+
+# Whether usb9pfs is left out until a mount is asked for.
+is_deferred() { [ -e "$run_dir/$tag.deferred" ]; }
+
+without_usb9pfs() {
+    others=
+    for function in $1; do [ "$function" = usb9pfs ] || others="$others${others:+ }$function"; done
+    printf '%s\n' "$others"
 }
 
 # For a gadget that is up: what was asked for must be what there is. Nothing asked for is content with anything.
@@ -194,10 +239,10 @@ check_same() {
         present=$(present_functions)
         # What a hid was made of can't be read back as a file's name.
         asked=$(printf '%s\n' "$functions" | sed 's/hid:[^ ]*/hid/g')
-        [ "$asked" = "$present" ] ||
+        [ "$asked" = "$present" ] || { is_deferred && [ "$(without_usb9pfs "$asked")" = "$present" ]; } ||
             die 5 "'$tag' is up already, but with other functions: it has $present, asked for is $asked. Take it down first:" \
                 "$progname down --tag $tag"
-    elif [ -n "$mount_point" ] && ! gadget_has usb9pfs; then
+    elif [ -n "$mount_point" ] && ! gadget_has usb9pfs && ! is_deferred; then
         die 5 "'$tag' is up already, but without usb9pfs: it has $(present_functions). Take it down first: $progname down --tag $tag"
     fi
 }
@@ -205,6 +250,8 @@ check_same() {
 do_up() {
     require_root
     require_configfs
+    [ -z "$mount_point" ] || check_mount_point
+    take_lock
     [ -z "$(mounts_of_tag)" ] || note_mount
     bound=
     [ ! -d "$gadget" ] || bound=$(bound_controller)
@@ -217,18 +264,40 @@ do_up() {
         remove_gadget || die 1 "a half-made gadget '$tag' is in the way: $gadget"
         choose_controller
         check_budget
-        [ -n "$buflen" ] || buflen=$(default_buflen)
+        put_off=no
+        if [ "$defer" = yes ] && [ -z "$mount_point" ] && has_function usb9pfs; then
+            put_off=yes
+            functions=$(without_usb9pfs "$functions")
+            if [ -z "$functions" ]; then
+                say "'$tag' is usb9pfs alone: it is made when a mount is asked for ($progname up --mount DIR)"
+                release_lock
+                return
+            fi
+        fi
+        ! has_function usb9pfs || [ -n "$buflen" ] || buflen=$(default_buflen)
         identify
         : "${id:=1d6b:0109}" "${manufacturer:=Linux}" "${product:=usb9pfs gadget}"
         build_gadget
         about="serial $serial"
         ! has_function usb9pfs || about="$about, buflen $buflen"
+        [ $put_off = no ] || note_deferred
         say "'$tag' is up on '$udc' ($about): $functions"
+        [ $put_off = no ] || say "usb9pfs joins when a mount is asked for ($progname up --mount DIR)"
         list_networks "$progname: %s is interface %s, MAC %s; the host's end has MAC %s\n" | sed "s/; the host's end has MAC $//" >&2
     fi
+    release_lock
+    if [ -n "$mount_point" ]; then
+        do_mount
+        return
+    fi
     [ "$wait" = no ] || wait_for_host
-    [ -z "$mount_point" ] || do_mount
+    if gadget_has usb9pfs && [ ! -e "$run_dir/$tag.mounted" ]; then
+        say "a host is there or may come: as long as nobody mounts it, Linux 6.12 panics when the cable is pulled. Mount it" \
+            "('$progname up --tag $tag --mount DIR'), or leave usb9pfs out until then (--defer-usb9pfs)"
+    fi
 }
+
+note_deferred() { : >"$run_dir/$tag.deferred" || die 1 "can't write to $run_dir"; }
 
 # Says whether taking the gadget down is known not to panic the kernel, see the top of this file.
 down_is_safe() {
@@ -244,8 +313,15 @@ down_is_safe() {
 
 do_down() {
     require_root
+    take_lock
     if [ ! -d "$gadget" ]; then
+        release_lock
         say "'$tag' is not up"
+        return
+    fi
+    if [ "$only" = usb9pfs ] && ! gadget_has usb9pfs; then
+        release_lock
+        say "'$tag' has no usb9pfs"
         return
     fi
     mounted=$(mounts_of_tag)
@@ -254,6 +330,7 @@ do_down() {
         die 8 "still mounted, unmount first: umount $mounted"
     fi
     bound=$(bound_controller)
+    [ ! -e "$run_dir/$tag.lost" ] || [ "$force" = yes ] || die 9 "not taking '$tag' down: $lost_mount"
     if ! down_is_safe "$bound"; then
         if [ "$force" = yes ]; then
             say "the gadget is configured and was not mounted since; going on as told"
@@ -263,10 +340,20 @@ do_down() {
                 "('$progname up --tag $tag --mount DIR; umount DIR'), pull no cable, or reboot. --force overrides"
         fi
     fi
+    if [ "$only" = usb9pfs ] && [ -n "$bound" ] && [ "$(present_functions)" != usb9pfs ]; then
+        udc=$bound
+        take_usb9pfs_out
+        note_deferred
+        bind_rest
+        release_lock
+        say "'$tag' is without usb9pfs until a mount is asked for: $functions"
+        return
+    fi
     if [ -n "$bound" ]; then
         echo "" >"$gadget/UDC" || die 1 "the kernel did not release the controller '$bound'"
     fi
     remove_gadget || die 1 "could not remove all of $gadget"
     forget_notes
+    release_lock
     say "'$tag' is down"
 }

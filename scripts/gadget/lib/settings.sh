@@ -5,7 +5,7 @@
 gadget_defaults() {
     tag='' udc='' id='' serial='' manufacturer='' product='' buflen=''
     functions='' for_host='' host_mac='' dev_mac='' interface='' endpoints=''
-    mount_point='' options='' aname='' timeout='' wait=yes force=no json=no config=''
+    mount_point='' options='' aname='' timeout='' wait=yes defer=no only='' force=no json=no config=''
 }
 
 # The variable of an option with a value, of the command line or the configuration file.
@@ -35,7 +35,7 @@ set_setting() {
 
 # Reads "NAME = VALUE" lines; never runs them. What is set already, by the command line, wins.
 load_config() {
-    [ -r "$1" ] || bad_arguments "the configuration file '$1' can't be read"
+    { [ -r "$1" ] && [ ! -d "$1" ]; } || bad_arguments "the configuration file '$1' can't be read"
     given_functions=$functions line_number=0
     while IFS= read -r line || [ -n "$line" ]; do
         line_number=$((line_number + 1))
@@ -76,6 +76,9 @@ check_settings() {
         "" | . | .. | -* | *[!A-Za-z0-9._-]*) bad_arguments "the tag '$tag' may only have A-Z a-z 0-9 . _ and -" ;;
     esac
     [ ${#tag} -le 31 ] || bad_arguments "the tag '$tag' is longer than 31 characters"
+    case $udc in
+        . | .. | */*) bad_arguments "'$udc' is no name of a USB device controller: those are the entries of $udc_class" ;;
+    esac
     case $id in
         "") ;;
         [0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]:[0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]) ;;
@@ -113,6 +116,7 @@ check_settings() {
     for text in "$serial" "$manufacturer" "$product"; do
         # The kernel's USB_MAX_STRING_LEN.
         [ ${#text} -le 126 ] || bad_arguments "'$text' is longer than 126 characters"
+        is_text "$text" || bad_arguments "'$text' is not UTF-8, or has control characters: a host could not read it"
     done
     if [ "$wait" = no ] && [ -n "$mount_point" ]; then bad_arguments "--mount must wait for the host, so not with --no-wait"; fi
     gadget=$configfs/usb_gadget/$tag

@@ -1,23 +1,10 @@
 # How a gadget stands.
 # shellcheck shell=sh disable=SC2154,SC2034 # the settings are set in one file and read in others
 
-json_string() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"; }
-
-json_list() {
-    separator=
-    printf '['
-    while read -r item; do
-        printf '%s' "$separator"
-        json_string "$item"
-        separator=', '
-    done
-    printf ']'
-}
-
 newline='
 '
 do_status() {
-    up=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true present='' limit=''
+    up=false lost=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true present='' limit=''
     mounted=$(mounts_of_tag)
     [ -z "$mounted" ] || note_mount
     if [ -d "$gadget" ]; then
@@ -37,6 +24,7 @@ do_status() {
     limit_in=${limit%+*} limit_out=${limit#*+}
     # shellcheck disable=SC2086 # a list of words
     sum_endpoints $present
+    if [ -e "$run_dir/$tag.lost" ]; then lost=true safe=false; fi
     if [ -n "$mounted" ] || ! down_is_safe "$udc"; then safe=false; fi
     if [ "$json" = yes ]; then
         printf '{"version": 1, "tag": %s, "up": %s, "udc": %s, "state": %s, "speed": %s, ' "$(json_string "$tag")" \
@@ -47,6 +35,7 @@ do_status() {
             "$(for function in $present; do echo "${function%%:*}"; done | json_list)" \
             "$(list_networks '{"function": "%s", "interface": "%s", "device_mac": "%s", "host_mac": "%s"}, ' | sed 's/"host_mac": ""/"host_mac": null/g;s/, $//')" \
             "$(terminals | json_list)"
+        printf '"mount_is_lost": %s, ' "$lost"
         printf '"endpoints": {"in": %s, "out": %s, "in_limit": %s, "out_limit": %s}}\n' "$sum_in" "$sum_out" \
             "${limit_in:-null}" "${limit_out:-null}"
     elif [ "$up" = false ]; then
@@ -59,7 +48,14 @@ do_status() {
         for point in $mounted; do
             printf '%s: mounted on %s\n' "$tag" "$point"
         done
-        [ "$safe" = true ] || [ -n "$mounted" ] || printf '%s: configured, and not mounted since: taking it down now would panic Linux 6.12\n' "$tag"
+        if [ $lost = true ]; then
+            printf '%s: %s\n' "$tag" "$lost_mount"
+        elif mount_is_under_way; then
+            printf "%s: a mount waits for a program on the host that serves it; a pulled cable now takes a reboot\n" "$tag"
+        elif [ "$safe" = false ] && [ -z "$mounted" ]; then
+            printf '%s: configured, and not mounted since: taking it down now would panic Linux 6.12, and so would a pulled cable\n' "$tag"
+        fi
+        ! is_deferred || printf '%s: usb9pfs joins when a mount is asked for\n' "$tag"
     fi
     [ "$state" = configured ] || exit 11
 }

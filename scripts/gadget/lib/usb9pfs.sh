@@ -27,7 +27,8 @@ mounts_of_tag() {
     for function in "$configfs"/usb_gadget/*/functions/usb9pfs.*; do other_tags="$other_tags ${function##*/usb9pfs.}"; done
     cat /proc/mounts /proc/[0-9]*/mounts 2>/dev/null | awk -v tag="$tag" -v others="$other_tags " '
         $3 == "9p" && $4 ~ /(^|,)trans=usbg(,|$)/ && ($1 == tag || index(tag, $1) == 1 && !index(others, " " $1 " ")) &&
-            !seen[$2]++ { gsub(/\\040/, " ", $2); print $2 }'
+            !seen[$2]++ {
+                gsub(/\\040/, " ", $2); gsub(/\\011/, "\t", $2); gsub(/\\134/, "\\", $2); print $2 }'
 }
 
 # Remembers that the gadget has carried a mount, see the top of gadget.sh.
@@ -38,22 +39,60 @@ note_mount() {
 
 # Whether a mount waits for the host's answer: /proc/mounts does not have it yet.
 mount_is_under_way() {
-    mounter=$(read_line "$run_dir/$tag.mounting")
-    [ -n "$mounter" ] && kill -0 "$mounter" 2>/dev/null
+    { read -r mounter <"$run_dir/$tag.mounting"; } 2>/dev/null && is_alive "$mounter"
+}
+
+lost_mount="a mount waited for the host's answer when the cable was pulled, or the host reset the board; in Linux 6.12 such a mount never
+ ends, and nothing can be mounted before the board is rebooted: reboot it"
+lost_mount=$(printf '%s' "$lost_mount" | tr -d '\n')
+
+check_lost() { [ ! -e "$run_dir/$tag.lost" ] || die 13 "$lost_mount"; }
+
+# Before anything is made: afterwards, each moment between the host's configuration and the mount is one in which a pulled
+# cable is a panic.
+check_mount_point() {
+    grep -qw 9p /proc/filesystems || load 9p
+    grep -qw 9p /proc/filesystems || lacks 9P_FS "there is no 9p file system"
+    case $mount_point in -*) mount_point=./$mount_point ;; esac
+    [ -d "$mount_point" ] || die 2 "there is no directory '$mount_point'"
+    mount_point=$(readlink -f "$mount_point")
+}
+
+# Takes the lock with the gadget up, usb9pfs in it, the host there and no mount under way.
+prepare_mount() {
+    joined=no
+    while :; do
+        check_lost
+        wait_for_host
+        take_lock
+        [ "$(bound_controller)" = "$udc" ] || die 1 "'$tag' was taken down in the meantime"
+        check_lost
+        if mount_is_under_way; then
+            release_lock
+            [ $joined = yes ] || say "a mount of '$tag' waits for the host's answer already; waiting with it"
+            joined=yes
+            while mount_is_under_way && [ ! -e "$run_dir/$tag.lost" ]; do pause; done
+        elif ! gadget_has usb9pfs; then
+            is_deferred || die 5 "'$tag' is without usb9pfs: it has $(present_functions)"
+            say "usb9pfs joins the gadget; the host sees it go and come back"
+            unbind_and_unlink
+            rm -f "$run_dir/$tag.deferred"
+            put_usb9pfs_in
+            release_lock
+        else
+            [ "$(host_state "$udc")" != configured ] || return 0
+            release_lock
+        fi
+    done
 }
 
 do_mount() {
-    grep -qw 9p /proc/filesystems || load 9p
-    grep -qw 9p /proc/filesystems || lacks 9P_FS "there is no 9p file system"
-    [ -d "$mount_point" ] || die 2 "there is no directory '$mount_point'"
-    mount_point=$(readlink -f "$mount_point")
-    if mount_is_under_way; then
-        say "a mount of '$tag' waits for the host's answer already; waiting with it"
-        while mount_is_under_way; do pause; done
-    fi
+    check_mount_point
+    prepare_mount
     mounted=$(mounts_of_tag)
     if printf '%s\n' "$mounted" | grep -Fqx -- "$mount_point"; then
         note_mount
+        release_lock
         say "already mounted on $mount_point"
         return
     fi
@@ -62,26 +101,35 @@ do_mount() {
     if [ -e "$run_dir/$tag.mounted" ] || [ -e "$run_dir/$tag.failed" ]; then
         say "'$tag' saw a mount before, and this kernel can't mount a gadget twice: making it anew, after one more"
         mount_9p
+        take_lock
         umount "$mount_point" || die 1 "can't unmount $mount_point"
         renew_usb9pfs
-        wait_for_host
+        release_lock
+        prepare_mount
     fi
     mount_9p
 }
 
 # One mount, in a process of its own that no signal meant for this one reaches: it must not be ended unanswered. That
-# process also keeps the notes, so that they are right when this one has gone.
+# process also keeps the notes, so that they are right when this one has gone. Called with the lock, and gives it back.
 mount_9p() {
     msize=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
     all_options="trans=usbg,version=9p2000.L,uname=root,access=client,cache=mmap,msize=$msize"
     all_options="$all_options${aname:+,aname=$aname}${options:+,$options}"
-    [ "$(host_state "$udc")" = configured ] || die 6 "the host went away; not mounting, that would make the kernel panic"
+    disconnects=$(count_disconnects)
+    : >"$run_dir/$tag.mounting" || die 1 "can't write to $run_dir"
+    [ "$(host_state "$udc")" = configured ] || {
+        rm -f "$run_dir/$tag.mounting"
+        die 6 "the host went away; not mounting, that would make the kernel panic"
+    }
     say "mounting '$tag' on $mount_point (this waits until a program on the host serves it: p9fwd serve ROOTFS)"
-    mkdir -p "$run_dir"
-    trap 'say "broken off; the mount itself can not be, and goes on when the host serves it"; exit 130' INT TERM HUP
     (
         trap '' INT TERM HUP QUIT
-        read -r own _ </proc/self/stat && echo "$own" >"$run_dir/$tag.mounting"
+        # A note that can't be made is a mount that nobody would know of.
+        if ! identify_process || ! echo "$own_id" >"$run_dir/$tag.mounting"; then
+            rm -f "$run_dir/$tag.mounting"
+            exit 2
+        fi
         rm -f "$run_dir/$tag.mounted"
         code=0
         mount -t 9p -o "$all_options" "$tag" "$mount_point" || code=1
@@ -89,9 +137,55 @@ mount_9p() {
         rm -f "$run_dir/$tag.mounting"
         exit $code
     ) &
-    wait $! || die 7 "mounting failed with the options $all_options. The kernel's log (dmesg) may say more"
-    trap - INT TERM HUP
+    mount_process=$!
+    while [ -e "$run_dir/$tag.mounting" ] && [ ! -s "$run_dir/$tag.mounting" ]; do pause; done
+    release_lock
+    trap 'say "broken off; the mount itself can not be, and goes on when the host serves it"; exit 130' INT TERM HUP
+    trap 'check_lost' USR1
+    identify_process
+    watch_mount "$own_id"
+    code=0
+    wait $mount_process || code=$?
+    case $code in
+        0) ;;
+        2) die 1 "can't write to $run_dir: full, or read-only?" ;;
+        *) die 7 "mounting failed with the options $all_options. The kernel's log (dmesg) may say more" ;;
+    esac
+    trap - INT TERM HUP USR1
     watch_cable
+}
+
+# How often the driver has said that a message was lost with the connection.
+count_disconnects() { dmesg 2>/dev/null | grep -F "configfs-gadget.$tag " | grep -c 'usb9pfs complete --> -'; }
+
+# watch_mount ID: looks out for what a mount that waits does not survive (see gadget.sh), and tells process ID. The controller's
+# state is quick to tell, but some (dummy_hcd) stay "configured" while the cable is out; then the kernel's log has it.
+watch_mount() {
+    (
+        trap '' HUP INT TERM
+        cd / || exit
+        looks=0
+        while mount_is_under_way; do
+            { read -r state_now <"$udc_class/$udc/state"; } 2>/dev/null || state_now=configured
+            case $state_now in
+                configured | suspended) ;;
+                *)
+                    # Off the bus, while no configuration is set: the next pulled cable would panic.
+                    { echo disconnect >"$udc_class/$udc/soft_connect"; } 2>/dev/null
+                    lose_mount "$1"
+                    exit
+                    ;;
+            esac
+            looks=$(((looks + 1) % 20))
+            if [ $looks = 0 ] && [ ! -e "$run_dir/$tag.lost" ] && [ "$(count_disconnects)" -gt "$disconnects" ]; then lose_mount "$1"; fi
+            sleep 0.05 || usleep 50000 || sleep 1
+        done
+    ) </dev/null >/dev/null 2>&1 &
+}
+
+lose_mount() {
+    : >"$run_dir/$tag.lost"
+    ! is_alive "$1" || kill -USR1 "${1%%.*}"
 }
 
 # In this mount namespace; no process is started.

@@ -67,6 +67,12 @@ check_equal "... the serial number" window "$(cat "$(board_device 0)/serial")"
 check "... a network, too" grep -q '"ncm", *"usb9pfs"' <(usb9pfs-gadget status --json)
 umount /mnt
 check "down" usb9pfs-gadget down
+check "gadget.md: without usb9pfs" as_written docs/gadget.md "The cable and the kernel" 1.1
+check_equal "... there is nothing yet" "" "$(gadgets)"
+check "gadget.md: which joins with the mount" as_written docs/gadget.md "The cable and the kernel" 1.2
+check_equal "... the host's directory" board "$(cat /mnt/etc/hostname)"
+check "gadget.md: and goes with the unmount" as_written docs/gadget.md "The cable and the kernel" 1.3
+check_equal "... nothing is left" "" "$(gadgets)"
 check "the same p9fwd serves all the while" kill -0 $serve
 kill $serve
 

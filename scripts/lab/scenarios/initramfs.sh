@@ -15,6 +15,12 @@
 # lab: boot=read-only -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=overlay -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.overlay=tmpfs
 # lab: boot=bad-loader -- root=dummy_udc.0 usb9pfs.shell panic=0
+# lab: boot=shell-now -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell=now
+# lab: boot=replugged -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
+# lab: boot=cable-out -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw panic=5
+# lab: boot=cable-out-stays -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell quiet panic=0
+# lab: boot=host-killed -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
+# lab: boot=reboot -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=two --boards 2 --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=static-ip --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.function=ecm usb9pfs.ip=172.31.0.2::172.31.0.1:255.255.255.0:board::off:172.31.0.1
 # lab: boot=dhcp --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.for=linux usb9pfs.ip=dhcp
@@ -55,6 +61,24 @@ INIT
 says() { # SECONDS PATTERN
     check "the console says: $2" wait_for "$1" console_says "$2"
 }
+
+port=/sys/bus/usb/devices/1-0:1.0/usb1-port1/disable
+
+# The board's notes, as it sees them.
+mount_waits() { [ -s "$board_root/run/usb9pfs-gadget/dummy_udc.0.mounting" ]; }
+
+# One that is stopped before it has done anything.
+serve_stopped() {
+    "${as_user[@]}" sh -c 'kill -STOP $$; exec "$@"' sh "$P9FWD" serve --path 1-1 "$1" </dev/null >>"$LAB_DIR/out/host.log" 2>&1 &
+    echo $! >/run/lab/host-0.pids
+}
+
+host_kill() {
+    local pid
+    pid=$(cat /run/lab/host-0.pids)
+    kill -KILL "$pid"
+    wait "$pid"
+} 2>/dev/null
 
 boots_now() { check "$1" wait_for 60 started; }
 
@@ -135,7 +159,6 @@ case $1 in
         check "quiet: nothing but that" test "$(console | grep -c '^usb9pfs')" = 1
         ;;
     late)
-        port=/sys/bus/usb/devices/1-0:1.0/usb1-port1/disable
         echo 1 >$port
         image_mount /run/image
         board_power_on
@@ -234,6 +257,101 @@ case $1 in
         says 60 "error: the root is mounted, but its /sbin/init can not be started"
         console_type "echo process \$(cat /proc/1/comm), \$(ls / | wc -l) directories"
         says 10 "process busybox, 7 directories"
+        ;;
+    shell-now)
+        tree=$(small_root root)
+        serve "$tree"
+        board_power_on
+        says 60 "a shell; 'exit' leaves it"
+        check_equal "before any gadget is made" "" "$(ls /sys/kernel/config/usb_gadget)"
+        console_type "echo process \$(cat /proc/1/comm), \$(ls /lib/usb9pfs | wc -w) entries"
+        says 20 "process init, [0-9]* entries"
+        check "the board has not gone on" eval '! started && ! console_says "mounting|waiting for a host"'
+        console_type "exit"
+        boots_now "the board boots when the shell is left"
+        ;;
+    replugged)
+        # The host gives the device an address, but does not configure it.
+        echo 0 >/sys/bus/usb/devices/usb1/authorized_default
+        tree=$(small_root root)
+        board_power_on
+        for time in first second; do
+            check "the host sees the board, the $time time" wait_for 60 board_device 0
+            echo 1 >$port
+            check "the cable is out" wait_for 60 board_gone 0
+            echo 0 >$port
+        done
+        check "and in again" wait_for 60 board_device 0
+        echo 1 >/sys/bus/usb/devices/usb1/authorized_default
+        echo 1 >"$(board_device 0)/authorized"
+        says 60 "waiting for a program on the host that serves the root"
+        serve "$tree"
+        boots_now "a cable that was out twice before the mount"
+        ;;
+    cable-out)
+        board_power_on
+        check "the mount waits" wait_for 60 mount_waits
+        echo 1 >$port
+        says 60 "error: a mount waited for the host's answer when the cable was pulled"
+        says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
+        says 10 "rebooting in 5 s .panic=5"
+        echo 0 >$port
+        board_reboots "and it reboots, as panic= says" 60
+        ;;
+    cable-out-stays)
+        tree=$(small_root root)
+        board_power_on
+        check "the mount waits" wait_for 60 mount_waits
+        echo 1 >$port
+        check "the cable is out" wait_for 60 board_gone 0
+        echo 0 >$port
+        says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
+        says 10 "a shell; 'exit' leaves it"
+        check "the board goes off the bus" wait_for 60 board_gone 0
+        serve "$tree"
+        echo 1 >$port
+        echo 0 >$port
+        console_type "usb9pfs-gadget status --tag dummy_udc.0; echo code \$?"
+        says 20 "dummy_udc.0: a mount waited for the host's answer when the cable was pulled"
+        says 20 "code 11"
+        console_type "exit"
+        says 10 "nothing more is tried here"
+        ;;
+    host-killed)
+        tree=$(small_root root)
+        serve "$tree"
+        check "the host's program runs" wait_for 20 grep -q p9fwd "/proc/$(cat /run/lab/host-0.pids)/cmdline"
+        kill -STOP "$(cat /run/lab/host-0.pids)"
+        board_power_on
+        check "the mount waits" wait_for 60 mount_waits
+        for time in 1 2 3; do
+            host_kill
+            serve_stopped "$tree"
+            check "killed and started again, $time: the mount waits" mount_waits
+        done
+        host_kill
+        serve "$tree"
+        boots_now "with one that lives"
+        check "the root is what is served" in_board_sh 'touch /here'
+        check "and the host has it" test -e "$tree/here"
+        ;;
+    reboot)
+        tree=$(small_root root)
+        if [ -z "${LAB_BOOTED_BEFORE:-}" ]; then
+            serve "$tree"
+            board_power_on
+            boots_now "it boots"
+            check "and writes" in_board_sh 'echo first >/written'
+            in_board_sh 'cat /bin/busybox >/copy; reboot -f' &
+            board_reboots "reboot -f on the board" 60 again
+        else
+            board_power_on
+            says 60 "waiting for a program on the host that serves the root"
+            serve "$tree"
+            boots_now "it boots again"
+            check "and writes again" in_board_sh 'echo second >/written'
+            check_equal "to the host" second "$(cat "$tree/written")"
+        fi
         ;;
     two)
         image_mount /run/image

@@ -99,8 +99,16 @@ check "nothing of it is left" test ! -e $gadget
 check "the journal tells" grep -q "is down" <(journal usb9pfs-gadget)
 stage "stopped"
 
-# usb9pfs: a gadget that a host has configured and nobody has mounted must stay.
+# usb9pfs waits for its mount: as long as nobody has mounted it, a pulled cable makes the kernel panic.
 configure "function = usb9pfs"
+check "start with usb9pfs alone" in_board systemctl start usb9pfs-gadget
+check_equal "there is no gadget yet" "active" "$(state_of usb9pfs-gadget)$(ls /run/configfs/usb_gadget)"
+check "stop" in_board systemctl stop usb9pfs-gadget
+
+# As the admin's own choice: a gadget that a host has configured and nobody has mounted must stay.
+mkdir -p $root/etc/systemd/system/usb9pfs-gadget.service.d
+printf '%s\n' '[Service]' ExecStart= 'ExecStart=/usr/sbin/usb9pfs-gadget up --no-wait' >$root/etc/systemd/system/usb9pfs-gadget.service.d/own.conf
+check "daemon-reload" in_board systemctl daemon-reload
 check "start with usb9pfs" in_board systemctl start usb9pfs-gadget
 configured() { [ "$(cat /sys/class/udc/$udc/state)" = configured ]; }
 check "the host configures it" wait_for 20 configured
@@ -110,6 +118,9 @@ check "the journal says why" grep -q "never mounted\|no mount was seen" <(journa
 check "the gadget is still there" board_device 0
 check "start finds it" in_board systemctl start usb9pfs-gadget
 check_equal "and is content" active "$(state_of usb9pfs-gadget)"
+
+rm $root/etc/systemd/system/usb9pfs-gadget.service.d/own.conf
+check "daemon-reload" in_board systemctl daemon-reload
 
 tree=$(export_directory root)
 echo content >"$tree/file"

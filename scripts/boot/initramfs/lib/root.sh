@@ -84,6 +84,7 @@ mount_9p() {
                     "rootflags names is not what the host serves; 'Invalid argument': an option is wrong. rootflags=$rootflags"
                 return 1
                 ;;
+            13) return 3 ;;
             *) return 1 ;;
         esac
     done
@@ -185,6 +186,7 @@ unmount_root() {
     done
 }
 
+# 3: no try can mend it.
 try_root() {
     found_init='' first_why=''
     unmount_root || return
@@ -195,7 +197,9 @@ try_root() {
     else
         mount_9p "$new_root" "${mount_options:+$mount_options,}$access" && check_root
     fi && return
+    code=$?
     # At once: the host gets its session back, and what is mended there is seen by a mount that knows nothing yet.
     unmount_root
-    return 1
+    [ $code = 3 ] || code=1
+    return $code
 }

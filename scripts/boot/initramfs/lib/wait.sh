@@ -9,7 +9,7 @@ tell_findings() {
 
 # One try in a child, since a mount can hang for as long as the host keeps silent, and must not be killed (see the
 # gadget's program). The child and its result outlive this process: who calls again waits for the same try. Says every 15 s
-# what it waits for. 0: the root is there; 1: it failed; 2: the time is over, it goes on.
+# what it waits for. 0: the root is there; 1: it failed; 2: the time is over, it goes on; 3: only a reboot helps.
 watched_try() {
     if [ ! -e "$state_dir/trying" ]; then
         rm -f "$state_dir/result"
@@ -36,7 +36,7 @@ watched_try() {
 }
 
 # Tries until the root is there. 1: a try failed, and the command line asks for a shell then; 2: the time is over. Call it
-# again to go on.
+# again to go on. 3: only a reboot helps.
 get_root() {
     [ -z "$timeout" ] || deadline=$(($(seconds) + timeout))
     while :; do
@@ -47,6 +47,7 @@ get_root() {
                 say "error: no root within $timeout s (usb9pfs.timeout); waited for $(waits_for)"
                 return 2
                 ;;
+            3) return 3 ;;
         esac
         [ -z "$shell" ] || return 1
         say "trying again in $retry s"
