@@ -285,8 +285,8 @@ for board in 0 1; do
     check_equal "two boards: none of the other's" "" "$(grep -o "$(bus_path $((1 - board))):" "/run/lab/board-$board.log")"
 done
 
-# Two processes that would take any board: one each. Neither touches a board of the other's between its stages, nor one that had
-# its turn and stays; a process that names such a board fails.
+# Two processes that would take any board: one each. Neither touches a board of the other's between its stages; a process that
+# names such a board fails.
 load rival-0 rpiboot "$boot"
 rival_0=$loader
 wait_for 60 is_waiting rival-0
