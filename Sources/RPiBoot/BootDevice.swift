@@ -4,11 +4,17 @@ public import USBLink
 
 /// A Raspberry Pi that waits on a USB port for what it is to run.
 public struct BootDevice: AttachedDevice, Hashable, Sendable {
+    /// The bus number, such as 2.
     public var bus: Int
+    /// The device's number on its bus; a new one at every enumeration, and so in every stage.
     public var address: Int
+    /// The port, as the kernel names it, such as "2-1.1.2"; the same in all stages.
     public var path: String
+    /// The family of its processor.
     public var chip: BootChip
+    /// One of the family's, such as 0x2711.
     public var productID: UInt16
+    /// What runs on it.
     public var stage: Stage
     /// The interface that takes files, and the address of its bulk OUT endpoint.
     public var interface: Int
@@ -93,6 +99,7 @@ extension USBContext {
     /// The Raspberry Pis that wait to be loaded, by bus and port.
     ///
     /// Needs no permission on the device nodes and sends nothing on the wire.
+    /// - Throws: what `libusb_get_device_list` says, such as `USBError.noMemory`.
     public func bootDevices() throws(USBError) -> [BootDevice] {
         try devices { list in
             list.compactMap { bootDevice($0) }.sorted { ($0.bus, $0.path) < ($1.bus, $1.path) }

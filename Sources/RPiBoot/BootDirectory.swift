@@ -33,8 +33,11 @@ public final class BootDirectory: Sendable {
     public enum Refusal: Hashable, Sendable {
         /// The name is absolute or has "..", or a symbolic link leads out of the directory.
         case outside(String)
+        /// A directory, a socket, a device.
         case notAFile(String)
+        /// 2 GiB or more: a board's sizes are signed 32-bit numbers.
         case tooLarge(String)
+        /// What `open(2)` or `stat(2)` says, such as EACCES.
         case unreadable(String, Errno)
         /// `bootfiles.bin` is no tar archive, or it is damaged.
         case damagedArchive

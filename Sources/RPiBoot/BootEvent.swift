@@ -4,6 +4,7 @@ public enum BootEvent: Sendable {
     case bootcodeSent(BootFile)
     /// The bootloader has asked for a file's size; nil if it is not there.
     case sizeAsked(String, UInt32?)
+    /// A file has reached the bootloader, under the name that it asked for.
     case fileSent(String, BootFile)
     /// Told once per name.
     case missing(String)

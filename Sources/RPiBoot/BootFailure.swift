@@ -11,14 +11,16 @@ public enum BootFailure: Error, Hashable, Sendable {
     case notTaken(String)
     /// The boot ROM did not like its file: the status that it gave.
     case refused(String, status: UInt32)
-    /// The directory has no boot code for this processor.
+    /// The directory has no boot code for this processor: see `BootChip.bootcode`.
     case noBootcode(BootChip)
     /// The boot code is there, and can't be used.
     case badBootcode(BootDirectory.Refusal)
+    /// A file that was opened can't be read; its name as in `BootFile.origin`, and what `pread(2)` says.
     case unreadable(String, Errno)
-    /// The file has become shorter while it was sent.
+    /// The file has become shorter while it was sent; its name as in `BootFile.origin`.
     case changed(String)
     /// The board sent something that is no request.
     case malformed(FileMessage.Malformation)
+    /// A transfer failed, and the board is still there.
     case usb(USBError)
 }

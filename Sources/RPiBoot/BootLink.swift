@@ -32,7 +32,8 @@ public final class BootLink {
         )
     }
 
-    /// Sends the boot ROM its file: header, file, status back.
+    /// Sends the boot ROM its file: header, file, status back; then the ROM runs it, and the device goes.
+    /// - Throws: `BootFailure`: `.noBootcode` and `.badBootcode` before anything is sent, `.refused` for a status other than 0.
     public func loadBootcode(
         from directory: BootDirectory,
         until stop: StopRequest,
@@ -61,7 +62,8 @@ public final class BootLink {
         }
     }
 
-    /// 0 is success. A ROM that is gone has nothing more to say: it runs what it got.
+    /// What the boot ROM says of its file; 0 is success. One that is gone, or says less than the four bytes of a status, has
+    /// nothing against the file: it runs what it got.
     private func romStatus(_ name: String, _ transfer: BootTransfer) throws(BootFailure) -> UInt32 {
         do throws(BootTransfer.Failure) {
             let count = try transfer.receive(4, seconds: 20)
@@ -74,7 +76,8 @@ public final class BootLink {
         }
     }
 
-    /// Answers the bootloader's questions until it is done.
+    /// Answers the bootloader's questions until it is done, however long it is silent between two.
+    /// - Throws: `BootFailure`; `.gone(during: nil)` if the board has left between two questions, which may be all it wanted.
     public func serveFiles(_ server: inout FileServer, until stop: StopRequest, notify: (BootEvent) -> Void)
         throws(BootFailure)
     {

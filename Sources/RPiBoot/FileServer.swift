@@ -8,15 +8,16 @@ public struct FileServer {
     /// by now.
     private var announced: (name: [UInt8], file: BootFile)?
 
-    /// What the board got.
+    /// Files that have reached the board, each as often as it was sent.
     public private(set) var filesSent = 0
+    /// Bytes of those files.
     public private(set) var bytesSent: UInt64 = 0
     /// What the board asked for in vain, in that order, each name once.
     public private(set) var missing: [String] = []
     /// What the board said of itself.
     public private(set) var metadata: [(property: String, value: String)] = []
 
-    /// A hostile board must not fill the memory.
+    /// The most names, and the most properties, that are remembered: a hostile board must not fill the memory.
     private static let memory = 1000
 
     public init(
@@ -40,6 +41,7 @@ public struct FileServer {
         case end(acknowledged: Bool)
     }
 
+    /// What to answer a question with. A file that is to be sent is counted by `sent`.
     public mutating func answer(_ message: FileMessage) -> Answer {
         // "Done" has no name, and a message without a name is "done".
         if message.command == .done { return .end(acknowledged: false) }

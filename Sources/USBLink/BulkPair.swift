@@ -15,11 +15,15 @@ public struct BulkPair: Hashable, Sendable {
     public let maxPacketSize: Int
 
     /// The first interface of a configuration that speaks 9P; nil if there is none.
-    init?(in configuration: libusb_config_descriptor) {
+    ///
+    /// A descriptor that promises larger packets than the speed allows is corrected, as the kernel does for its own use
+    /// (`usb_parse_endpoint` in `drivers/usb/core/config.c`): it sends zero-length packets by what it has corrected.
+    /// - Parameter packetLimit: bytes of the largest bulk packet at the device's speed.
+    init?(in configuration: libusb_config_descriptor, packetLimit: Int) {
         for index in 0..<Int(configuration.bNumInterfaces) {
             let interface = configuration.interface[index]
             for setting in 0..<Int(interface.num_altsetting) {
-                if let pair = BulkPair(interface.altsetting[setting]) {
+                if let pair = BulkPair(interface.altsetting[setting], packetLimit) {
                     self = pair
                     return
                 }
@@ -28,7 +32,7 @@ public struct BulkPair: Hashable, Sendable {
         return nil
     }
 
-    private init?(_ setting: libusb_interface_descriptor) {
+    private init?(_ setting: libusb_interface_descriptor, _ packetLimit: Int) {
         guard setting.bInterfaceClass == 0xff, setting.bInterfaceSubClass == 0xff, setting.bInterfaceProtocol == 9
         else { return nil }
         var input: libusb_endpoint_descriptor?
@@ -47,6 +51,6 @@ public struct BulkPair: Hashable, Sendable {
         alternateSetting = Int(setting.bAlternateSetting)
         requests = input.bEndpointAddress
         replies = output.bEndpointAddress
-        maxPacketSize = Int(input.wMaxPacketSize & 0x7ff)
+        maxPacketSize = min(Int(input.wMaxPacketSize & 0x7ff), packetLimit)
     }
 }

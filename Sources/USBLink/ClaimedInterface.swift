@@ -80,7 +80,9 @@ package final class ClaimedInterface {
         defer { libusb_free_config_descriptor(descriptor) }
         let sysfs = SysfsDevice(path: device.path)
         for index in 0..<Int(descriptor.pointee.bNumInterfaces) {
-            let setting = descriptor.pointee.interface[index].altsetting[0]
+            let interface = descriptor.pointee.interface[index]
+            guard interface.num_altsetting > 0 else { continue }
+            let setting = interface.altsetting[0]
             guard setting.bInterfaceClass == UInt8(LIBUSB_CLASS_MASS_STORAGE.rawValue) else { continue }
             let number = Int(setting.bInterfaceNumber)
             if sysfs.exists {

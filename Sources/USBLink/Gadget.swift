@@ -4,11 +4,13 @@ public struct Gadget: AttachedDevice, Hashable, Sendable {
     public var bus: Int
     /// The device's number on its bus; a new one at every enumeration.
     public var address: Int
+    /// The ids of the device descriptor, 1d6b and 0109 by default; other gadgets have others.
     public var vendorID: UInt16
     public var productID: UInt16
     /// The port, as the kernel names it: bus, hyphen, ports with dots, such as "2-1.1.2". Stable as long as the cables.
     public var path: String
     public var speed: Speed
+    /// Where its messages travel.
     public var bulk: BulkPair
     /// The strings the gadget gives itself; nil where it has none or they can't be read.
     public var manufacturer: String?
@@ -27,5 +29,14 @@ public struct Gadget: AttachedDevice, Hashable, Sendable {
         case high = 480
         case `super` = 5000
         case superPlus = 10000
+
+        /// Bytes of the largest bulk packet: USB 2.0, 5.8.3; USB 3.2, 9.6.6.
+        var maxBulkPacketSize: Int {
+            switch self {
+            case .full: 64
+            case .high: 512
+            case .unknown, .super, .superPlus: 1024
+            }
+        }
     }
 }

@@ -40,6 +40,8 @@ public final class GadgetLink {
     /// The IN transfer whose message is being executed.
     private var executing: BulkTransfer
     private let reply: BulkTransfer
+    /// How long what has begun to arrive may take to end, once the link is to stop.
+    private var endPatience = Patience(milliseconds: 1000)
 
     /// The negotiated msize in bytes; 0 before the first Tversion.
     public var msize: Int { exchange.msize }
@@ -76,7 +78,9 @@ public final class GadgetLink {
 
     /// Answers requests until the link ends; to be called once.
     public func run(answering responder: some Responder, until stop: StopRequest) -> LinkEnd {
-        stop.interrupting(context) {
+        let claimed = claimed
+        responder.serve { [weak claimed] in claimed?.isGone ?? true }
+        return stop.interrupting(context) {
             defer { retire() }
             do throws(Ended) {
                 try loop(responder, stop)
@@ -98,8 +102,11 @@ public final class GadgetLink {
         resize(msize: msize)
         while true {
             if !isReading {
-                // What has begun to arrive must be answered before the link may stop.
-                if stop.isRequested, !framing.isMidMessage { throw Ended(.stopped) }
+                if stop.isRequested {
+                    // What has begun to arrive must be answered before the link may stop; if it ever ends.
+                    guard framing.isMidMessage else { throw Ended(.stopped) }
+                    if endPatience.isOver { throw Ended(.wedged(.requestLost)) }
+                }
                 try read()
             }
             switch try awaitStep(stop) {
@@ -140,16 +147,15 @@ public final class GadgetLink {
 
     /// Waits until the incoming transfer has ended, and says what it brought.
     private func awaitStep(_ stop: StopRequest) throws(Ended) -> RequestFraming.Step {
-        var patience = Patience(milliseconds: 1000)
         while incoming.isInFlight {
             // A message that has begun is read to its end: the board can't send it again.
-            if stop.isRequested, !framing.isMidMessage || patience.isOver { incoming.cancel() }
+            if stop.isRequested, !framing.isMidMessage || endPatience.isOver { incoming.cancel() }
             context.handleEvents(milliseconds: stop.isRequested ? 50 : 60_000)
         }
         isReading = false
         let isCancelled = incoming.status == LIBUSB_TRANSFER_CANCELLED
         guard isCancelled || incoming.status == LIBUSB_TRANSFER_COMPLETED else {
-            throw failure(of: incoming, midRequest: framing.isMidMessage)
+            throw failure(of: incoming, midRequest: framing.isMidMessage || incoming.count > 0)
         }
         if isCancelled, incoming.count == 0, framing.isMidMessage { throw Ended(.wedged(.requestLost)) }
         return framing.received(

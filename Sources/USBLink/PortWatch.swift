@@ -6,8 +6,11 @@ public enum PortWatch {
     ///
     /// libusb tells of arrivals, but not everywhere (there is no udev in a container), and a session without udev never
     /// lists a device that came after it was opened. So a new session looks again twice a second.
-    /// - Parameter deadline: nil waits for ever.
+    /// - Parameters:
+    ///   - deadline: nil waits for ever.
+    ///   - look: called with a session that lists what is there now, on the thread that waits.
     /// - Returns: nil if the time is over or `StopRequest.request` was called.
+    /// - Throws: what opening a session says, and what `look` throws.
     public static func wait<Found>(
         until deadline: ContinuousClock.Instant?,
         stop: StopRequest,

@@ -11,4 +11,12 @@ public protocol Responder: AnyObject {
     /// - Returns: the reply's size in bytes. Anything that is not a valid reply to the request (see `ReplyRules`) is
     ///   replaced by an Rlerror, so 0 will do where a responder has nothing better to say.
     func respond(to request: RawSpan, into reply: UnsafeMutableRawBufferPointer) -> Int
+
+    /// Called when a link begins: while it waits for somebody else, a responder may ask now and then whether the board has
+    /// gone meanwhile, so that nobody wants the reply. Needs no implementation where nothing is waited for.
+    func serve(boardGone: @escaping () -> Bool)
+}
+
+extension Responder {
+    public func serve(boardGone: @escaping () -> Bool) {}
 }

@@ -16,9 +16,12 @@ package struct SysfsDevice {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         // An attribute is one page at most; a USB string has at most 126 UTF-16 units.
-        let text = String(unsafeUninitializedCapacity: 4096) { max(0, read(descriptor, $0.baseAddress, $0.count)) }
-        let trimmed = text.last == "\n" ? String(text.dropLast()) : text
-        return trimmed.isEmpty ? nil : trimmed
+        let text = String(unsafeUninitializedCapacity: 4096) { buffer in
+            let count = max(0, read(descriptor, buffer.baseAddress, buffer.count))
+            // The byte, not the Character: a device whose string ends in "\r" would make one of "\r\n".
+            return count > 0 && buffer[count - 1] == UInt8(ascii: "\n") ? count - 1 : count
+        }
+        return text.isEmpty ? nil : text
     }
 
     /// Whether sysfs knows the device; where it is not mounted, it knows none.

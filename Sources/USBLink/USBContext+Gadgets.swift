@@ -6,6 +6,7 @@ extension USBContext {
     ///
     /// Needs no permission on the device nodes and sends nothing on the wire: descriptors and strings come from sysfs,
     /// the strings from the device only where there is no sysfs.
+    /// - Throws: what `libusb_get_device_list` says, such as `USBError.noMemory`.
     public func gadgets() throws(USBError) -> [Gadget] {
         try devices { list in
             list.compactMap { device in gadget(device) }.sorted { ($0.bus, $0.path) < ($1.bus, $1.path) }
@@ -26,7 +27,8 @@ extension USBContext {
         var configuration: UnsafeMutablePointer<libusb_config_descriptor>?
         guard libusb_get_active_config_descriptor(device, &configuration) == 0, let configuration else { return nil }
         defer { libusb_free_config_descriptor(configuration) }
-        guard let bulk = BulkPair(in: configuration.pointee) else { return nil }
+        let speed = Self.speed(of: device)
+        guard let bulk = BulkPair(in: configuration.pointee, packetLimit: speed.maxBulkPacketSize) else { return nil }
         var descriptor = libusb_device_descriptor()
         guard libusb_get_device_descriptor(device, &descriptor) == 0 else { return nil }
 
@@ -37,7 +39,7 @@ extension USBContext {
             vendorID: descriptor.idVendor,
             productID: descriptor.idProduct,
             path: path,
-            speed: Self.speed(of: device),
+            speed: speed,
             bulk: bulk,
             isAccessible: false
         )

@@ -5,7 +5,7 @@ import USBLink
 
 /// Takes boards through the stages of being loaded; belongs to one thread.
 final class BoardLoader {
-    private let report: BootReport
+    let report: BootReport
     /// The device that was dealt with last at each port. It stays visible for a moment after that, or for long if it has
     /// not liked what it got; its next stage enumerates as another one.
     private var handled: [String: Int] = [:]
@@ -29,6 +29,7 @@ final class BoardLoader {
     func isNew(_ device: BootDevice) -> Bool { handled[device.path] != device.address }
 
     /// Opens a directory, and checks that something can be loaded from it.
+    /// - Throws: `CommandFailure`: `.notFound`, `.permission`, or `.badInput` for what is no directory or is refused.
     static func open(_ path: String) throws(CommandFailure) -> BootDirectory {
         let directory: BootDirectory
         do throws(Errno) {
@@ -42,6 +43,7 @@ final class BoardLoader {
 
     /// Deals with one stage of a board.
     /// - Parameter hasJustCome: whether udev may still be busy with it.
+    /// - Throws: `CommandFailure`; `.busy` if another process has the device's interface.
     func load(_ device: BootDevice, hasJustCome: Bool, until stop: StopRequest) throws(CommandFailure) -> Progress {
         let link: BootLink
         do throws(USBError) {

@@ -6,6 +6,8 @@ struct BoardSearch {
     var selector: GadgetSelector
     /// Which Raspberry Pis in boot mode count; nil where there is nothing to load them with.
     var loads: ((BootDevice) -> Bool)?
+    /// Passes over boards that other processes have; nil where there is nothing to load them with.
+    var ports: PortShare?
 
     enum Board {
         case gadget(Gadget)
@@ -16,12 +18,16 @@ struct BoardSearch {
 
     /// - Returns: nil if there is none.
     func look(_ context: USBContext) throws(USBError) -> Board? {
-        let gadgets = try context.gadgets().filter(selector.matches)
+        var gadgets = try context.gadgets().filter(selector.matches)
         var loadable: [BootDevice] = []
         if let loads {
             // An id is the gadget's: a Raspberry Pi in boot mode has another one.
             let port = GadgetSelector(path: selector.path, serial: selector.serial)
             loadable = try context.bootDevices().filter { port.matches($0) && loads($0) }
+        }
+        if let ports, ports.passesOver {
+            gadgets.removeAll { !ports.take($0) }
+            loadable.removeAll { !ports.take($0) }
         }
         switch gadgets.count + loadable.count {
         case 0: return nil

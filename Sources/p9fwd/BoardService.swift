@@ -1,5 +1,4 @@
 import CommandSupport
-import Glibc
 import P9Wire
 import RPiBoot
 import USBLink
@@ -36,7 +35,8 @@ struct BoardService: Sendable {
         var msize = 0
         var isFirst = true
         let loader = bootDirectory.map { BoardLoader(BootReport($0, verbose: verbose > 0)) }
-        while let (board, waited) = try find(selector, loader, timeout, stop) {
+        let ports = try loader.map { loader in try PortShare(selector, tell: loader.report.passedOver) }
+        while let (board, waited) = try find(selector, loader, ports, timeout, stop) {
             let hasJustCome = waited || !isFirst
             isFirst = false
             let gadget: Gadget
@@ -46,16 +46,22 @@ struct BoardService: Sendable {
             case .several(let gadgets, let loadable):
                 throw USBFailure.several(gadgets, loadable)
             case .loadable(let device):
-                guard let loader else { continue }
+                guard let loader, let ports else { continue }
+                try ports.reserve(device.path)
+                msize = 0
+                do throws(CommandFailure) {
+                    try load(device, loader, hasJustCome, stop)
+                } catch {
+                    guard error.cause == .busy, ports.passesOver else { throw error }
+                    ports.leave(device)
+                    continue
+                }
                 // What is loaded comes back at the same port, with another id and perhaps another serial number.
                 selector = GadgetSelector(path: device.path)
-                msize = 0
-                try load(device, loader, hasJustCome, stop)
+                ports.settle()
                 continue
             }
-            // The board that comes back is the one at this port; it may be another one's turn at any other.
-            selector = GadgetSelector(path: gadget.path)
-            timeout = nil
+            try ports?.reserve(gadget.path)
             let link: GadgetLink
             do throws(USBError) {
                 // udev may be busy with all that came with the board.
@@ -65,11 +71,19 @@ struct BoardService: Sendable {
                 if stop.isRequested { return }
                 if error == .noDevice, !once {
                     // It has gone again, or its device node is yet to come.
-                    _ = usleep(250_000)
+                    pause(milliseconds: 250)
+                    continue
+                }
+                if error == .busy, let ports, ports.passesOver {
+                    ports.leave(gadget)
                     continue
                 }
                 throw USBFailure.opening(gadget, error)
             }
+            // The board that comes back is the one at this port; it may be another one's turn at any other.
+            selector = GadgetSelector(path: gadget.path)
+            ports?.settle()
+            timeout = nil
             StandardError.say("serving the board at port \(gadget.path) (\(gadget.title))")
             for interface in link.detachedInterfaces {
                 StandardError.say("took usb-storage off its interface \(interface): it would reset the board")
@@ -95,7 +109,12 @@ struct BoardService: Sendable {
     }
 
     /// Takes one stage of a board's loading; the next one, or the gadget, is found at the same port.
-    private func load(_ device: BootDevice, _ loader: BoardLoader, _ hasJustCome: Bool, _ stop: StopRequest) throws {
+    private func load(
+        _ device: BootDevice,
+        _ loader: BoardLoader,
+        _ hasJustCome: Bool,
+        _ stop: StopRequest
+    ) throws(CommandFailure) {
         do throws(CommandFailure) {
             switch try loader.load(device, hasJustCome: hasJustCome, until: stop) {
             case .bootcodeTaken, .filesTaken, .stopped: break
@@ -107,7 +126,7 @@ struct BoardService: Sendable {
             case .notFound, .permission, .busy, .badInput: throw error
             default: if once { throw error }
             }
-            tell(error)
+            StandardError.tell(error)
         }
     }
 
@@ -116,11 +135,14 @@ struct BoardService: Sendable {
     private func find(
         _ selector: GadgetSelector,
         _ loader: BoardLoader?,
+        _ ports: PortShare?,
         _ timeout: Double?,
         _ stop: StopRequest
-    ) throws -> (BoardSearch.Board, Bool)? {
+    ) throws(CommandFailure) -> (BoardSearch.Board, Bool)? {
         if stop.isRequested { return nil }
-        let search = BoardSearch(selector: selector, loads: loader.map { loader in { loader.isNew($0) } })
+        // One that went before it could be opened.
+        if let ports, ports.passesOver { ports.release(except: []) }
+        let search = BoardSearch(selector: selector, loads: loader.map { loader in { loader.isNew($0) } }, ports: ports)
         do throws(USBError) {
             if let board = try search.look(USBContext()) { return (board, false) }
             StandardError.say("waiting for a board\(selector.phrase) to appear")
@@ -131,11 +153,6 @@ struct BoardService: Sendable {
         }
         if stop.isRequested { return nil }
         throw USBFailure.timeout(selector, seconds: timeout ?? 0)
-    }
-
-    private func tell(_ failure: CommandFailure) {
-        StandardError.say(failure.message)
-        if let advice = failure.advice { StandardError.write(advice + "\n") }
     }
 
     /// Tells why a link has ended; returns if the next thing is to wait for the board.
@@ -175,10 +192,10 @@ struct BoardService: Sendable {
             )
         }
         if once { throw failure }
-        tell(failure)
+        StandardError.tell(failure)
         // A device that fails at once must not keep a processor busy.
         switch end {
-        case .failed, .wedged: sleep(1)
+        case .failed, .wedged: pause(milliseconds: 1000)
         case .stopped, .gone: break
         }
     }

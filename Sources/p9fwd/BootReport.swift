@@ -26,8 +26,13 @@ final class BootReport {
             _ = events.failure(failure)
             return
         }
-        StandardError.say(failure.message)
-        if let advice = failure.advice { StandardError.write(advice + "\n") }
+        StandardError.tell(failure)
+    }
+
+    /// Tells of a board that is left to the process that has it.
+    func passedOver(_ port: String) {
+        events?.send("busy", [("path", .string(port))])
+        say("another process has the board at port \(port); looking for the next one")
     }
 
     func found(_ device: BootDevice) {

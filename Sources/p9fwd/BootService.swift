@@ -24,12 +24,19 @@ struct BootService: Sendable {
 
     private func serve(_ report: BootReport, until stop: StopRequest) throws {
         let loader = BoardLoader(report)
-        var timeout = timeout
-        while let (device, waited) = try find(loader, report, timeout, stop) {
-            timeout = nil
+        let ports = try PortShare(selector, tell: report.passedOver)
+        var deadline = timeout.map { ContinuousClock.now + .seconds($0) }
+        while let (device, waited) = try find(loader, ports, deadline, stop) {
+            try ports.reserve(device.path)
             do throws(CommandFailure) {
                 if try take(device, waited, loader, stop), once { return }
+                deadline = nil
             } catch {
+                if error.cause == .busy, ports.passesOver {
+                    ports.leave(device)
+                    continue
+                }
+                deadline = nil
                 // What is wrong with the directory stays wrong.
                 switch error.cause {
                 case .notFound, .permission, .busy, .badInput: throw error
@@ -108,20 +115,22 @@ struct BootService: Sendable {
     /// - Returns: the board, and whether it came while this waited.
     private func find(
         _ loader: BoardLoader,
-        _ report: BootReport,
-        _ timeout: Double?,
+        _ ports: PortShare,
+        _ deadline: ContinuousClock.Instant?,
         _ stop: StopRequest
     ) throws(CommandFailure) -> (BootDevice, Bool)? {
         let selector = selector
         func look(_ context: USBContext) throws(USBError) -> BootDevice? {
+            let devices = try context.bootDevices()
+            // A board that had its turn and is still there is no other process's either.
+            ports.release(except: devices.filter { !loader.isNew($0) }.map(\.path) + [selector.path].compactMap { $0 })
             // All get the same, one after the other: there is nothing to choose.
-            try context.bootDevices().first { selector.matches($0) && loader.isNew($0) }
+            return devices.first { selector.matches($0) && loader.isNew($0) && (!ports.passesOver || ports.take($0)) }
         }
         if stop.isRequested { return nil }
         do throws(USBError) {
             if let found = try look(USBContext()) { return (found, false) }
-            report.say("waiting for a Raspberry Pi in boot mode\(selector.phrase)")
-            let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
+            loader.report.say("waiting for a Raspberry Pi in boot mode\(selector.phrase)")
             if let found = try PortWatch.wait(until: deadline, stop: stop, look: look) { return (found, true) }
         } catch {
             throw USBFailure.noUSB(error)

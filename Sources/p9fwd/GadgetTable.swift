@@ -53,9 +53,19 @@ struct GadgetTable {
 }
 
 extension String {
-    /// The text without control characters: a device names itself as it likes, and must not reach the terminal so.
+    /// The text with a "?" for each control character, and for what turns or hides the text beside it: a device names itself
+    /// as it likes, and must not reach the terminal so.
     var printable: String {
-        String(UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+        String(
+            UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: "?"
+                    default: scalar
+                    }
+                }
+            )
+        )
     }
 
     fileprivate func padded(to width: Int) -> String {

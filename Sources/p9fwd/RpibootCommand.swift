@@ -54,7 +54,10 @@ struct RpibootCommand: ParsableCommand {
                 BootReport(directory, verbose: isVerbose, events: json ? EventStream(isEnabled: true) : nil)
             }
         } catch let failure as CommandFailure {
-            throw events.failure(failure)
+            let failure = events.failure(failure)
+            guard json else { throw failure }
+            // Told in an event, and nowhere else: who reads both streams as one wants to find JSON only.
+            throw ExitCode(failure.cause.rawValue)
         }
     }
 }

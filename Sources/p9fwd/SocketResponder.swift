@@ -13,6 +13,8 @@ final class SocketResponder: Responder {
     private var socket: FrameSocket?
     /// Whether nothing has been sent over the connection yet, so that the server knows no fid of the board.
     private var isFresh = true
+    /// Whether the board that is being answered has left the bus.
+    private var isBoardGone: () -> Bool = { true }
 
     /// How long a new mount waits for a server that does not listen, in seconds.
     private static let connectPatience = 10.0
@@ -24,6 +26,10 @@ final class SocketResponder: Responder {
         self.address = address
         self.stop = stop
         socket = try address.connect()
+    }
+
+    func serve(boardGone: @escaping () -> Bool) {
+        isBoardGone = boardGone
     }
 
     func respond(to request: RawSpan, into reply: UnsafeMutableRawBufferPointer) -> Int {
@@ -57,7 +63,7 @@ final class SocketResponder: Responder {
         return size
     }
 
-    /// Waits for the reply as long as it takes, and says so; only the end of the process makes it give up.
+    /// Waits for the reply as long as it takes, and says so; only the end of the process, or of the board, makes it give up.
     private func awaitReply(to rules: ReplyRules) throws(FrameSocketError) {
         let start = ContinuousClock.now
         var stopSeen: ContinuousClock.Instant?
@@ -69,6 +75,8 @@ final class SocketResponder: Responder {
                 stopSeen = seen
                 if now - seen >= .seconds(Self.stopPatience) { throw .timedOut }
             }
+            // The board may be back before such a server answers.
+            if isBoardGone() { throw .timedOut }
             if now - start >= .seconds(nextWord) {
                 let seconds = Int((now - start) / .seconds(1))
                 StandardError.say(
@@ -100,7 +108,7 @@ final class SocketResponder: Responder {
                 if isFirst { StandardError.say("can't reach the server at \(address): \(error); trying again") }
                 isFirst = false
             }
-            if stop.isRequested || ContinuousClock.now >= deadline { return }
+            if stop.isRequested || ContinuousClock.now >= deadline || isBoardGone() { return }
             pause(milliseconds: 250)
         }
     }

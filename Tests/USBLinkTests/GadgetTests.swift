@@ -37,7 +37,7 @@ import Testing
     private let bulk: [(address: UInt8, attributes: UInt8)] = [(0x02, 2), (0x81, 2)]
 
     /// The pair of a configuration with these interfaces, each with the alternate settings given.
-    private func pair(_ interfaces: [[Setting]]) -> BulkPair? {
+    private func pair(_ interfaces: [[Setting]], packetSize: UInt16 = 512, packetLimit: Int = 512) -> BulkPair? {
         // Descriptors point to each other; a test leaves them to the end of the process.
         func list<Element>(_ elements: [Element]) -> UnsafePointer<Element>? {
             let list = UnsafeMutableBufferPointer<Element>.allocate(capacity: elements.count)
@@ -57,7 +57,7 @@ import Testing
                         var descriptor = libusb_endpoint_descriptor()
                         descriptor.bEndpointAddress = endpoint.address
                         descriptor.bmAttributes = endpoint.attributes
-                        descriptor.wMaxPacketSize = 512
+                        descriptor.wMaxPacketSize = packetSize
                         return descriptor
                     }
                 )
@@ -68,7 +68,7 @@ import Testing
         var configuration = libusb_config_descriptor()
         configuration.bNumInterfaces = UInt8(interfaces.count)
         configuration.interface = list(descriptors)
-        return BulkPair(in: configuration)
+        return BulkPair(in: configuration, packetLimit: packetLimit)
     }
 
     @Test func aloneAndAmongOthers() throws {
@@ -81,6 +81,21 @@ import Testing
 
     @Test func pairInAlternateSettingOne() {
         #expect(pair([[.ours([]), .ours(bulk)]])?.alternateSetting == 1)
+    }
+
+    @Test(arguments: [(64, 64), (512, 512), (1024, 512), (0x7ff, 512), (0x1fff, 512), (512 | 3 << 11, 512)])
+    func packetsLargerThanTheSpeedAllowsAreCorrected(promised: Int, real: Int) {
+        #expect(pair([[.ours(bulk)]], packetSize: UInt16(promised))?.maxPacketSize == real)
+    }
+
+    @Test func packetsOfNothingAreNoGadget() {
+        #expect(pair([[.ours(bulk)]], packetSize: 0) == nil)
+        #expect(pair([[.ours(bulk)]], packetSize: 0x800) == nil)
+    }
+
+    @Test func configurationThatHasFewerSettingsThanItSays() {
+        #expect(pair([[], [.ours(bulk)]])?.interface == 1)
+        #expect(pair([[]]) == nil)
     }
 
     @Test func othersAreNoGadgets() {

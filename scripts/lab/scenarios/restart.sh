@@ -29,7 +29,7 @@ start() {
     setpriv --reuid "$LAB_UID" --regid "$LAB_GID" --clear-groups "$P9FWD" serve "$tree" --path "$(board_path 0)" \
         </dev/null >>/run/lab/host-0.log 2>&1 &
     p9fwd=$!
-    wait_for 5 grep -q '^Name:.*p9fwd' /proc/$p9fwd/status
+    wait_for 60 grep -q '^Name:.*p9fwd' /proc/$p9fwd/status
 }
 
 # again NAME: a new process answers the mounted board, which then can mount anew. One request at a time: after a second
@@ -37,15 +37,15 @@ start() {
 again() {
     start || fail "$1: serve again"
     if [ -n "$load" ]; then
-        check "$1: the board gets an answer" wait_for 10 ended "$load"
+        check "$1: the board gets an answer" wait_for 60 ended "$load"
         load=
     else
-        check "$1: the board gets an answer" sh -c 'timeout 10 stat /run/board/kept 2>&1 | grep -q "Stale file handle"'
+        check "$1: the board gets an answer" sh -c 'timeout 60 stat /run/board/kept 2>&1 | grep -q "Stale file handle"'
     fi
-    check "$1: unmount" timeout 10 umount /run/board
+    check "$1: unmount" timeout 60 umount /run/board
     board_mount 0 /run/board &
-    wait_for 15 ended $! || fail "$1: mount again"
-    check_equal "$1: read" "$(cat "$tree/kept")" "$(timeout 10 cat /run/board/kept)"
+    wait_for 60 ended $! || fail "$1: mount again"
+    check_equal "$1: read" "$(cat "$tree/kept")" "$(timeout 60 cat /run/board/kept)"
 }
 
 ended() { ! kill -0 "$1" 2>/dev/null; }
@@ -58,7 +58,7 @@ setpriv --reuid "$LAB_UID" --regid 65534 --clear-groups "$P9FWD" serve "$tree" -
 late=$!
 sleep 3
 permitted() { chmod 666 "$node" && grep -q 'serving the board' /run/lab/late.log; }
-check "permissions that come late are waited for" wait_for 5 permitted
+check "permissions that come late are waited for" wait_for 60 permitted
 kill $late
 wait $late
 start || fail "serve"

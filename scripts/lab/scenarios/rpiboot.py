@@ -15,140 +15,38 @@ name may have escapes such as \\x00, and is padded to 256 bytes with NULs ("raw"
 """
 
 import codecs
-import fcntl
 import os
 import signal
 import struct
 import sys
 
-# linux/usb/raw_gadget.h
-INIT = 0x41015500  # _IOW('U', 0, struct usb_raw_init): 257 bytes
-RUN = 0x5501
-EVENT_FETCH = 0x80085502
-EP0_WRITE = 0x40085503
-EP0_READ = 0xC0085504
-EP_ENABLE = 0x40095505
-EP_READ = 0xC0085508
-CONFIGURE = 0x5509
-VBUS_DRAW = 0x4004550A
-EP0_STALL = 0x550C
-CONTROL, RESET, DISCONNECT = 2, 5, 6
-HIGH_SPEED = 3
+from raw_gadget import RawGadget, configuration, endpoint, interface
 
 VENDOR = 0x0A5C
-BULK = 2
+
+# What the boards show: one vendor interface, or that of mass storage before it (BCM2837). Class, endpoints.
+ONE = [((0xFF, 0, 0), [endpoint(0x01), endpoint(0x82)])]
+TWO = [((8, 6, 0x50), [endpoint(0x01), endpoint(0x82)]), ((0xFF, 0, 0), [endpoint(0x03), endpoint(0x84)])]
 
 
-def endpoint(address):
-    return struct.pack("<BBBBHB", 7, 5, address, BULK, 512, 0)
-
-
-def interface(number, triple, endpoints):
-    return struct.pack("<BBBBBBBBB", 9, 4, number, 0, len(endpoints), *triple, 0) + b"".join(map(endpoint, endpoints))
-
-
-def configuration(*interfaces):
-    body = b"".join(interfaces)
-    return struct.pack("<BBHBBBBB", 9, 2, 9 + len(body), len(interfaces), 1, 0, 0xC0, 250) + body
-
-
-# What the boards show: one vendor interface, or that of mass storage before it (BCM2837).
-ONE = configuration(interface(0, (0xFF, 0, 0), [0x01, 0x82]))
-TWO = configuration(interface(0, (8, 6, 0x50), [0x01, 0x82]), interface(1, (0xFF, 0, 0), [0x03, 0x84]))
-
-
-class Device:
+class Device(RawGadget):
     def __init__(self, udc, product, serial_index, serial):
-        self.product = product
-        self.serial_index = serial_index
-        self.strings = {1: "Broadcom", 2: "Boot", serial_index: serial}
-        self.configuration = TWO if product == 0x2764 else ONE
+        interfaces = TWO if product == 0x2764 else ONE
+        config = configuration(*(interface(number, *part) for number, part in enumerate(interfaces)))
         self.out_address = 3 if product == 0x2764 else 1
-        self.out = None
         # The ROM of BCM2711 says first that there are two interfaces in 55 bytes, and then shows one in 32.
         self.boasts = product == 0x2711
         self.pull = None
-        self.file = os.open("/dev/raw-gadget", os.O_RDWR)
-        name = udc.rsplit(".", 1)[0].encode()
-        fcntl.ioctl(self.file, INIT, struct.pack("128s128sB", name, udc.encode(), HIGH_SPEED))
-        fcntl.ioctl(self.file, RUN, 0)
-
-    def vendor_request(self):
-        """The next vendor request: direction IN?, length, bytes wanted. Everything else is answered here."""
-        while True:
-            event = bytearray(struct.pack("<II", 0, 8) + bytes(8))
-            fcntl.ioctl(self.file, EVENT_FETCH, event)
-            kind = struct.unpack_from("<I", event)[0]
-            if kind == DISCONNECT:
-                sys.exit("the host has disconnected the device")
-            if kind == RESET and self.out is not None:
-                sys.exit("the host has reset the device")
-            if kind != CONTROL:
-                continue
-            request_type, request, value, index, length = struct.unpack_from("<BBHHH", event, 8)
-            if request_type & 0x60 == 0x40:
-                if request != 0:
-                    sys.exit(f"vendor request {request}")
-                return bool(request_type & 0x80), value | index << 16, length
-            if request_type & 0x60 == 0:
-                self.standard(request, value, length)
-            else:
-                self.stall()  # a class request of usb-storage
-
-    def standard(self, request, value, length):
-        if request == 6:  # GET_DESCRIPTOR
-            self.descriptor(value >> 8, value & 0xFF, length)
-        elif request == 9:  # SET_CONFIGURATION
-            if self.out is not None:
-                sys.exit("the host has set the configuration again")
-            self.enable()
-            fcntl.ioctl(self.file, VBUS_DRAW, 250)
-            fcntl.ioctl(self.file, CONFIGURE, 0)
-            self.read_control()
-        elif request == 0:  # GET_STATUS
-            self.write_control(b"\1\0")
-        else:
-            self.stall()
-
-    def enable(self):
-        offset = 9
-        while offset < len(self.configuration):
-            size, kind, address = self.configuration[offset : offset + 3]
-            if kind == 5:
-                # struct usb_endpoint_descriptor has two more bytes, for audio.
-                raw = bytearray(self.configuration[offset : offset + 7] + bytes(2))
-                handle = fcntl.ioctl(self.file, EP_ENABLE, raw)
-                if address == self.out_address:
-                    self.out = handle
-            offset += size
+        endpoints = [part for _, parts in interfaces for part in parts]
+        strings = {1: "Broadcom", 2: "Boot", serial_index: serial}
+        super().__init__(udc, VENDOR, product, strings, serial_index, config, endpoints)
 
     def descriptor(self, kind, index, length):
-        if kind == 1:
-            data = struct.pack(
-                "<BBHBBBBHHHBBBB", 18, 1, 0x200, 0, 0, 0, 64, VENDOR, self.product, 0, 1, 2, self.serial_index, 1
-            )
-        elif kind == 2:
-            data = self.configuration
-            if self.boasts:
-                self.boasts = False
-                data = struct.pack("<BBHBBBBB", 9, 2, 55, 2, 1, 0, 0xC0, 250)
-        elif kind == 3 and index == 0:
-            data = b"\4\3\x09\4"
-        elif kind == 3 and index in self.strings:
-            text = self.strings[index].encode("utf-16-le")
-            data = bytes([2 + len(text), 3]) + text
+        if kind == 2 and self.boasts:
+            self.boasts = False
+            self.write_control(struct.pack("<BBHBBBBB", 9, 2, 55, 2, 1, 0, 0xC0, 250)[:length])
         else:
-            return self.stall()
-        self.write_control(data[:length])
-
-    def write_control(self, data):
-        fcntl.ioctl(self.file, EP0_WRITE, bytearray(struct.pack("<HHI", 0, 0, len(data)) + data))
-
-    def read_control(self):
-        fcntl.ioctl(self.file, EP0_READ, bytearray(struct.pack("<HHI", 0, 0, 0)))
-
-    def stall(self):
-        fcntl.ioctl(self.file, EP0_STALL, 0)
+            super().descriptor(kind, index, length)
 
     def announcement(self):
         """The length that the host tells."""
@@ -164,12 +62,10 @@ class Device:
         while len(content) < length:
             if self.pull is not None and len(content) >= self.pull:
                 os._exit(0)
-            size = min(16384, length - len(content))
-            buffer = bytearray(struct.pack("<HHI", self.out, 0, size) + bytes(size))
-            count = fcntl.ioctl(self.file, EP_READ, buffer)
-            if count == 0:
+            piece = self.read(self.out_address, min(16384, length - len(content)))
+            if not piece:
                 sys.exit("the host has sent a packet of no bytes")
-            content += buffer[8 : 8 + count]
+            content += piece
         return bytes(content)
 
     def question(self, data):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # p9fwd rpiboot: boards of each family loaded byte by byte, hostile ones, pulled ones, two at once; and on to the root
-# lab: timeout=700
+# lab: timeout=1000
 # lab: boards=2
 # lab: packages=xxd
 # shellcheck source=../lib.sh
@@ -168,6 +168,13 @@ for line in sys.stdin:
     keys = "event", "stage", "name", "files", "size", "bytes"
     print(*(event[key] for key in keys if key in event))' </run/lab/pi5.out)"
 check_equal "pi5: nothing but JSON" "" "$(cat /run/lab/pi5.log)"
+load failure rpiboot /run/export/empty --json
+loaded failure 3
+check_equal "failure: an event" "error 3" "$(python3 -c '
+import json, sys
+event = json.loads(sys.stdin.read())
+print(event["event"], event["exit_code"])' </run/lab/failure.out)"
+check_equal "failure: nothing but JSON" "" "$(cat /run/lab/failure.log)"
 
 # BCM2837: a disk that answers nothing before the interface that counts, no serial number, and a firmware that asks in a stage of its own.
 # usb-storage leaves a new disk alone for a second, which is long enough for p9fwd to take it off, but not on a busy lab.
@@ -276,6 +283,60 @@ loaded board-1 0
 for board in 0 1; do
     same "two boards: small.img of board $board" "$boot/small.img" /run/lab/both-$board-files/0001
     check_equal "two boards: none of the other's" "" "$(grep -o "$(bus_path $((1 - board))):" "/run/lab/board-$board.log")"
+done
+
+# Two processes that would take any board: one each. Neither touches a board of the other's between its stages; a process that
+# names such a board fails.
+load rival-0 rpiboot "$boot"
+rival_0=$loader
+wait_for 60 is_waiting rival-0
+stage_begin 0 rom 2711 rival-0-rom linger=yes
+check "rivals: the first has board 0" wait_for 60 grep -q 'boot ROM: sent' /run/lab/rival-0.log
+load rival-1 rpiboot "$boot" --once
+rival_1=$loader
+check "rivals: the second says so" wait_for 60 grep -qF "another process has the board at port $(bus_path 0); looking for the next one" /run/lab/rival-1.log
+load rival-2 rpiboot "$boot" --path "$(bus_path 0)"
+loaded rival-2 5
+said rival-2 "another process has the board at port $(bus_path 0)"
+stage_end 0
+check "rivals: board 1: ROM" stage 1 rom 2711 rival-1-rom
+check "rivals: board 0: files" stage 0 files 2711 rival-0-files both:file-513 end
+check "rivals: board 1: files" stage 1 files 2711 rival-1-files both:file-512 end
+loader=$rival_1
+loaded rival-1 0
+said rival-1 "$(bus_path 1): BCM2711 loaded: 1 file, 512 bytes"
+check_equal "rivals: the second has nothing of board 0" "" "$(grep -F ": $(bus_path 0): " /run/lab/rival-1.log)"
+check "rivals: the first has loaded board 0" wait_for 60 grep -qF "$(bus_path 0): BCM2711 loaded: 1 file, 513 bytes" /run/lab/rival-0.log
+kill $rival_0
+loader=$rival_0
+loaded rival-0 0
+# The same of serve: the gadget of a board that another one has loaded is not for it.
+for number in 0 1; do
+    mkdir -p /run/export/rival-$number
+    echo "of server $number" >/run/export/rival-$number/file
+    chown -R "$LAB_UID:$LAB_GID" /run/export/rival-$number
+done
+load server-0 serve /run/export/rival-0 --rpiboot "$boot"
+servers=("$loader")
+wait_for 60 is_waiting server-0
+check "servers: board 0: ROM" stage 0 rom 2711 server-0-rom
+load server-1 serve /run/export/rival-1 --rpiboot "$boot"
+servers+=("$loader")
+wait_for 60 is_waiting server-1
+check "servers: board 0: files" stage 0 files 2711 server-0-files both:file-513 end
+check "servers: board 0: gadget" board_up 0
+check "servers: the second leaves it to the first" wait_for 60 grep -q "another process has the board at port $(bus_path 0)" /run/lab/server-1.log
+check "servers: board 0: mount" board_mount 0 /run/board
+check_equal "servers: board 0 is the first's" "of server 0" "$(cat /run/board/file)"
+check "servers: board 1: ROM" stage 1 rom 2711 server-1-rom
+check "servers: board 1: files" stage 1 files 2711 server-1-files both:file-512 end
+check "servers: board 1 is the second's" wait_for 60 grep -qF "$(bus_path 1): BCM2711 loaded: 1 file, 512 bytes" /run/lab/server-1.log
+check "servers: board 0: unmount" umount /run/board
+check "servers: board 0: gadget down" board_down 0
+for number in 0 1; do
+    loader=${servers[number]}
+    kill "$loader"
+    loaded server-$number 0
 done
 
 # From power-on to the root, twice, by one process; a file of this port's only.
