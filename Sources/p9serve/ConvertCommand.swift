@@ -18,6 +18,8 @@ struct ConvertCommand: ParsableCommand {
               p9serve convert rootfs --to pseudo
               p9serve convert rootfs --to rsync --output rootfs.rsync
               p9serve convert target --from device-table --metadata table.txt --to override-stat --output rootfs
+
+            \(ExitCause.help(.notFound, .permission, .interrupted))
             """
     )
 
@@ -68,6 +70,10 @@ struct ConvertCommand: ParsableCommand {
     var quiet = false
 
     func run() throws {
+        try CommandFailure.documented(json) { try convert() }
+    }
+
+    private func convert() throws {
         var options = TreeConversion.Options(to: to)
         options.from = from
         options.metadata = metadata
@@ -86,7 +92,7 @@ struct ConvertCommand: ParsableCommand {
                 .write(isQuiet: quiet, asJSON: json)
         } catch {
             display.clear()
-            throw CommandFailure(error.exitCause, error.message, advice: error.hint)
+            throw CommandFailure(error)
         }
     }
 }

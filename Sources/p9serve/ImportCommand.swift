@@ -22,6 +22,8 @@ struct ImportCommand: ParsableCommand {
               p9serve import core-image.wic.zst rootfs --partition 2
               p9serve import debian.oci rootfs --platform linux/arm64
               docker export CONTAINER | p9serve import - rootfs
+
+            \(ExitCause.help(.notFound, .permission, .interrupted))
             """
     )
 
@@ -111,7 +113,7 @@ struct ImportCommand: ParsableCommand {
             ImportReport(summary, source: source, directory: directory).write(isQuiet: quiet || json, events)
         } catch {
             line.clear()
-            throw events.failure(error)
+            throw events.failure(CommandFailure(error))
         }
     }
 
@@ -160,16 +162,5 @@ extension ImportProgress {
             ("entries_total", entriesTotal.map { .integer($0) } ?? .null),
             ("content_bytes", .integer(contentBytes)),
         ]
-    }
-}
-
-extension ImageError {
-    var exitCause: ExitCause {
-        switch code {
-        case .badArchive, .refusedEntry, .badDestination: .badInput
-        case .notFound: .notFound
-        case .permission: .permission
-        case .unsupportedFileSystem, .noSpace, .treeChanged, .cancelled, .system: .failure
-        }
     }
 }

@@ -30,8 +30,17 @@ final class PathFailures {
 
     /// - Throws: the last failure, with the worst code.
     func finish() throws {
-        guard var last else { return }
+        if let failure { throw failure }
+    }
+
+    /// What `--json` adds to a document of the files that could be looked at.
+    var members: [(key: String, value: JSONValue)] {
+        failure.map { [("error", .object($0.members))] } ?? []
+    }
+
+    private var failure: CommandFailure? {
+        guard var last else { return nil }
         last.cause = worst
-        throw last
+        return last
     }
 }
