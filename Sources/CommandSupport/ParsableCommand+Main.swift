@@ -19,8 +19,7 @@ extension ParsableCommand {
             try flushOutput()
             Glibc.exit(ExitCause.success.rawValue)
         } catch let failure as CommandFailure {
-            StandardError.say(failure.message)
-            if let advice = failure.advice { StandardError.write(advice + "\n") }
+            StandardError.tell(failure)
             Glibc.exit(failure.cause.rawValue)
         } catch {
             Self.exit(withError: error)

@@ -7,6 +7,12 @@ public enum StandardError {
         write("\(programName): \(message)\n")
     }
 
+    /// Writes a failure as `say` does, and its advice.
+    public static func tell(_ failure: CommandFailure) {
+        say(failure.message)
+        if let advice = failure.advice { write(advice + "\n") }
+    }
+
     /// Writes text as it is.
     public static func write(_ text: String) {
         // What was printed before is also to be seen before, even where standard output is a pipe.

@@ -107,7 +107,7 @@ struct BoardService: Sendable {
             case .notFound, .permission, .busy, .badInput: throw error
             default: if once { throw error }
             }
-            tell(error)
+            StandardError.tell(error)
         }
     }
 
@@ -131,11 +131,6 @@ struct BoardService: Sendable {
         }
         if stop.isRequested { return nil }
         throw USBFailure.timeout(selector, seconds: timeout ?? 0)
-    }
-
-    private func tell(_ failure: CommandFailure) {
-        StandardError.say(failure.message)
-        if let advice = failure.advice { StandardError.write(advice + "\n") }
     }
 
     /// Tells why a link has ended; returns if the next thing is to wait for the board.
@@ -175,7 +170,7 @@ struct BoardService: Sendable {
             )
         }
         if once { throw failure }
-        tell(failure)
+        StandardError.tell(failure)
         // A device that fails at once must not keep a processor busy.
         switch end {
         case .failed, .wedged: sleep(1)

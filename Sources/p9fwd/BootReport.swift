@@ -26,8 +26,7 @@ final class BootReport {
             _ = events.failure(failure)
             return
         }
-        StandardError.say(failure.message)
-        if let advice = failure.advice { StandardError.write(advice + "\n") }
+        StandardError.tell(failure)
     }
 
     func found(_ device: BootDevice) {

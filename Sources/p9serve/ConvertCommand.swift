@@ -83,15 +83,17 @@ struct ConvertCommand: ParsableCommand {
         options.isStrict = strict
         let cancellation = Cancellation()
         try SignalWaiter.cancelOnSignals(cancellation)
-        let display = ConversionDisplay(isEnabled: !quiet)
-        let conversion = TreeConversion(directory, options, cancellation: cancellation) { display.show($0, $1) }
+        let line = ProgressLine(isEnabled: !quiet && !json)
+        let conversion = TreeConversion(directory, options, cancellation: cancellation) { pass, files in
+            line.show { ProgressLine.State(text: "\(pass), \(files) files") }
+        }
         do throws(ImageError) {
             let summary = try conversion.run()
-            display.clear()
+            line.clear()
             ConversionReport(summary, directory: directory, output: output, isDryRun: isDryRun)
                 .write(isQuiet: quiet, asJSON: json)
         } catch {
-            display.clear()
+            line.clear()
             throw CommandFailure(error)
         }
     }

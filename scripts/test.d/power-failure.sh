@@ -12,6 +12,8 @@ if [ "$(id -u)" != 0 ]; then
     exit 0
 fi
 need_packages python3 e2fsprogs mount
+# Else a mount namespace that somebody makes meanwhile would keep the file system mounted.
+[ -n "${POWER_FAILURE_NAMESPACE:-}" ] || POWER_FAILURE_NAMESPACE=1 exec unshare --mount "$0"
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
 work=$(mktemp -d)
 disk=$work/disk
@@ -40,7 +42,9 @@ import fcntl, os, struct, sys
 directory = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.ioctl(directory, 0x8004587D, struct.pack("I", 2))
 PY
+    cp --sparse=always "$work/image" "$work/copy" # what the disk has now
     umount "$disk"
+    mv "$work/copy" "$work/image"
     mount -o loop "$work/image" "$disk"
 }
 no_disk() {

@@ -21,10 +21,7 @@ final class PathFailures {
         if failure.cause.rawValue > worst.rawValue { worst = failure.cause }
         // With -R a name that the board doesn't have is as wrong for every file.
         guard failure != last else { return }
-        if let last {
-            StandardError.say(last.message)
-            if let advice = last.advice { StandardError.write(advice + "\n") }
-        }
+        if let last { StandardError.tell(last) }
         last = failure
     }
 
