@@ -25,6 +25,7 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
 
@@ -43,7 +44,7 @@ let package = Package(
         // Import of root filesystem images.
         .target(
             name: "RootfsImage",
-            dependencies: ["CArchive", "CZlib", "CSQLite", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
+            dependencies: ["CArchive", "CZlib", "CLZMA", "CSQLite", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
             swiftSettings: strict
         ),
 

@@ -27,13 +27,7 @@ public final class EventStream {
     /// Sends the last event of work that failed.
     /// - Returns: what the command ends with.
     public func failure(_ failure: CommandFailure) -> CommandFailure {
-        send(
-            "error",
-            [
-                ("exit_code", .integer(failure.cause.rawValue)), ("message", .string(failure.message)),
-                ("hint", JSONValue(failure.advice)),
-            ]
-        )
+        send("error", failure.members)
         return failure
     }
 

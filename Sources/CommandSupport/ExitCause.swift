@@ -11,6 +11,9 @@ public enum ExitCause: Int32, Sendable, CaseIterable {
     case serverError = 8
     /// EX_USAGE of `sysexits.h`, which the argument parser uses as well.
     case badInput = 64
+    /// Work that has an end was ended before it. 128 and SIGINT's number, which shells report of a command that Ctrl-C
+    /// ended; the same for SIGTERM and SIGHUP. What runs until somebody ends it (serve, connect) ends with `success`.
+    case interrupted = 130
 
     /// What `--help` and the manual say.
     public var meaning: String {
@@ -24,11 +27,25 @@ public enum ExitCause: Int32, Sendable, CaseIterable {
         case .deviceGone: "the board is gone or needs a reboot"
         case .serverError: "the 9P server can't be reached or failed"
         case .badInput: "wrong arguments or malformed input"
+        case .interrupted: "ended by Ctrl-C, SIGTERM or SIGHUP before it was done"
         }
     }
 
-    /// The list for a command's `discussion`.
-    public static let help =
-        "Exit codes:\n"
-        + allCases.map { "  \($0.rawValue < 10 ? " " : "")\($0.rawValue)  \($0.meaning)" }.joined(separator: "\n")
+    /// The list for a program's `discussion`.
+    public static let help = list(allCases)
+
+    /// The list for a subcommand's `discussion`.
+    /// - Parameter causes: those that it may end with besides `success`, `failure` and `badInput`.
+    public static func help(_ causes: ExitCause...) -> String {
+        let all = [.success, .failure, .badInput] + causes
+        return list(allCases.filter(all.contains))
+    }
+
+    private static func list(_ causes: [ExitCause]) -> String {
+        let lines = causes.map { cause in
+            let code = String(cause.rawValue)
+            return String(repeating: " ", count: 5 - code.utf8.count) + code + "  " + cause.meaning
+        }
+        return "Exit codes:\n" + lines.joined(separator: "\n")
+    }
 }

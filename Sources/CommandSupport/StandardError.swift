@@ -7,7 +7,7 @@ public enum StandardError {
         write("\(programName): \(message)\n")
     }
 
-    /// Writes a failure's message as `say` does, and its advice.
+    /// Writes a failure as `say` does, and its advice.
     public static func tell(_ failure: CommandFailure) {
         say(failure.message)
         if let advice = failure.advice { write(advice + "\n") }

@@ -44,9 +44,10 @@ extension FakeRootTree {
     }
 
     /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another user
-    /// than root writes to a file.
+    /// than root writes to a file or changes its size. Leaves alone what is no regular file.
     public func dropPrivileges(of descriptor: CInt) throws(Errno) {
         let status = try status(of: descriptor)
+        guard status.kind == .file else { return }
         // Every write by others than root comes here: the usual file costs no lock.
         let hasCapability =
             (try? value(of: AttributeName(.capability), descriptor, status.host, isLocked: false)) != nil

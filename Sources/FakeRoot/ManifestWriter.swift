@@ -33,6 +33,16 @@ public final class ManifestWriter {
         try write { (database) throws(MetadataError) in try database.removeEntry(path, beneath: true) }
     }
 
+    /// Changes what was said of a file's content under each of its names.
+    /// - Parameters:
+    ///   - descriptor: of the file itself, O_PATH is enough.
+    ///   - entry: for its size, time and hash.
+    public func setContent(of descriptor: CInt, as entry: ManifestEntry) throws(Errno) {
+        let file = try tree.handle(of: descriptor)
+        try flush()
+        try write { (database) throws(MetadataError) in try database.setContent(of: file, as: entry) }
+    }
+
     private func write(_ body: (MetadataDatabase) throws(MetadataError) -> Void) throws(Errno) {
         guard let database else { throw .EBADF }
         try tree.metadata.reporting { () throws(MetadataError) in try body(database) }

@@ -98,9 +98,11 @@ struct ArchiveEntry {
 
     private var modificationTime: FileTime? {
         guard archive_entry_mtime_is_set(raw) != 0 else { return nil }
-        return FileTime(
-            seconds: Int64(archive_entry_mtime(raw)),
-            nanoseconds: UInt32(clamping: archive_entry_mtime_nsec(raw))
-        )
+        let seconds = Int64(archive_entry_mtime(raw))
+        let nanoseconds = UInt32(clamping: archive_entry_mtime_nsec(raw))
+        // libarchive 3.6 makes -1 s and 0.5 s of pax' "-1.5", which is -2 s and 0.5 s, and forgets the sign of "-0.5".
+        // No other format that comes this way has fractions.
+        guard seconds < 0, nanoseconds > 0 else { return FileTime(seconds: seconds, nanoseconds: nanoseconds) }
+        return FileTime(seconds: seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds)
     }
 }

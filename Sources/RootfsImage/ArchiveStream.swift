@@ -7,6 +7,7 @@ internal import LinuxFiles
 final class ArchiveStream: @unchecked Sendable {  // each field is one thread's, or behind the monitor
     private enum Decoder {
         case gzip(GzipDecoder)
+        case xz(XZDecoder)
         case filter(FilterDecoder)
     }
 
@@ -151,6 +152,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
             let count =
                 switch decoder {
                 case .gzip(let decoder): try decoder.read(into: block(index))
+                case .xz(let decoder): try decoder.read(into: block(index))
                 case .filter(let decoder): try decoder.read(into: block(index))
                 }
             if count == 0 { return }
@@ -169,6 +171,10 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         if GzipDecoder.recognizes(first) {
             monitor.update { $0.isCompressed = true }
             return .gzip(try GzipDecoder(input, first: first))
+        }
+        if XZDecoder.recognizes(first) {
+            monitor.update { $0.isCompressed = true }
+            return .xz(try XZDecoder(input, first: first))
         }
         let decoder = try FilterDecoder(input, first: first)
         let isCompressed = decoder.isCompressed

@@ -13,6 +13,8 @@ public struct ExportSummary: Hashable, Sendable {
     /// Of those, paths of files that have another content and so go without setuid, setgid and capabilities; at most
     /// ten, printable.
     public var lostPrivileges: [String] = []
+    /// What else a user should know, each a sentence without a full stop; printable.
+    public var notices: [String] = []
     public var seconds = 0.0
 
     public init() {}
@@ -30,7 +32,7 @@ extension ExportSummary {
         for path in lostPrivileges {
             texts.append("\(path) has changed since its import: it goes without setuid, setgid and capabilities")
         }
-        return texts
+        return texts + notices
     }
 }
 

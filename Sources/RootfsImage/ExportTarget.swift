@@ -187,10 +187,12 @@ struct ExportTarget: ~Copyable {
         }
     }
 
-    /// Moves it to the target; a file's content is on the disk by then.
-    func commit() throws(ImageError) {
+    /// Moves it to the target: a file when its content is on the disk, a directory when its names are. What is in the
+    /// directory's files is their writer's business.
+    /// - Returns: what a user should know all the same, a sentence without a full stop.
+    func commit() throws(ImageError) -> String? {
         do throws(Errno) {
-            if shape == .file { try System.synchronize(descriptor.raw, dataOnly: true) }
+            try System.synchronize(descriptor.raw, dataOnly: shape == .file)
             try name.withCString { (name) throws(Errno) in
                 try target.withCString { (target) throws(Errno) in
                     if existing == .layout {
@@ -211,8 +213,20 @@ struct ExportTarget: ~Copyable {
         } catch {
             throw ImageError("can't move the finished export to \(path)", error)
         }
-        // The old layout, under the name that the new one had: the export is there, and the next one tries again.
-        if existing == .layout { try? System.removeTree(at: parent.raw, name) }
+        // The export stands: nothing would be better without it.
+        if shape != .scratch { try? System.synchronize(parent.raw, dataOnly: false) }
+        return existing == .layout ? removeOldLayout() : nil
+    }
+
+    /// The old layout, under the name that the new one had; the next export tries again.
+    private func removeOldLayout() -> String? {
+        do throws(Errno) {
+            try System.removeTree(at: parent.raw, name)
+            return nil
+        } catch {
+            let name = printable(name.bytes.withUnsafeBytes { Array($0) })
+            return "what \(path) was before can't be removed (\(error.text)): it is \(name) beside it now"
+        }
     }
 
     /// Removes it.

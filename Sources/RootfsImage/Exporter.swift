@@ -192,7 +192,7 @@ public struct Exporter {
                 summary.losses = try writeArchive(walk, tree, ociSettings(platform), to: output, observer)
             }
             if kind != .oci { summary.targetBytes = try made.size() }
-            try made.commit()
+            if let notice = try made.commit() { summary.notices.append(notice) }
         } catch {
             made.discard()
             throw error

@@ -16,6 +16,8 @@ public struct ImportOptions: Hashable, Sendable {
     public var maxEntries: Int?
     /// Whether a "/" at the beginning of a name is stripped, and such an entry not refused.
     public var stripsAbsoluteNames = false
+    /// Whether all is on the disk before the import says that it is done.
+    public var isSynchronized = true
 
     public init() {}
 }

@@ -7,8 +7,16 @@ public struct ImportProgress: Hashable, Sendable {
     public var entries = 0
     /// About how many entries there will be, where the bytes don't tell how far it is.
     public var entriesTotal: Int?
-    /// Whether the source is being copied into a temporary file first, since it can't be read in one go.
-    public var isSpooling = false
+    public var phase = Phase.importing
     /// Bytes of file content written.
     public var contentBytes: UInt64 = 0
+
+    /// The names are an interface: of `p9serve import --json`.
+    public enum Phase: String, Hashable, Sendable {
+        /// The source is being copied into a temporary file first, since it can't be read in one go.
+        case copying
+        case importing
+        /// What was made is being written to the disk.
+        case syncing
+    }
 }

@@ -4,8 +4,8 @@ internal import LinuxFiles
 /// Makes a directory, served as a root filesystem, of an archive, an image or another tool's directory; as an ordinary
 /// user.
 ///
-/// All or nothing: the tree grows in a hidden directory beside the destination and is renamed at the end. Memory does
-/// not grow with the source. What the rules are for entries:
+/// All or nothing: the tree grows in a hidden directory beside the destination, is written to the disk, and renamed at
+/// the end: after a power failure it is whole, or not there. Memory does not grow with the source. What the rules are for entries:
 /// - Names are kept byte by byte. "./" at the beginning is stripped; a "/" there only if asked for, else refused.
 /// - An entry replaces an earlier one of the same name and kind, as in an archive that `tar -r` or `tar -u` has added
 ///   to. A directory that comes again gets the later owner, mode and time and keeps its content. One of another kind is
@@ -49,8 +49,14 @@ public struct Importer {
         let staging = try StagingDirectory.make(for: destination, source: source)
         var database: String?
         do throws(ImageError) {
-            let result = try fill(staging, from: opener, &database, observer)
-            try staging.commit()
+            var progress = ImportProgress()
+            let result = try fill(staging, from: opener, &database, &progress, observer)
+            if options.isSynchronized {
+                progress.phase = .syncing
+                observer(progress)
+                try synchronize(staging.directory.raw, database)
+            }
+            try staging.commit(isSynchronized: options.isSynchronized)
             // Best effort: the database is found by the directory's identity, whatever it is called.
             try? result.tree.followRename()
             var summary = result.summary
@@ -64,17 +70,29 @@ public struct Importer {
         }
     }
 
+    /// Writes the tree to the disk, and its database, which may lie on another one.
+    private func synchronize(_ directory: CInt, _ database: String?) throws(ImageError) {
+        try ImageError.attempt("can't write \(destination) to the disk") { () throws(Errno) in
+            try System.synchronizeFileSystem(directory)
+            guard let database else { return }
+            // Not the file itself: closing it would take SQLite's locks away.
+            let place = try System.open(StagingDirectory.split(database).parent, [.readOnly, .directory])
+            guard try System.status(of: place.raw).device != System.status(of: directory).device else { return }
+            try System.synchronizeFileSystem(place.raw)
+        }
+    }
+
     /// - Parameter database: gets the path of the new tree's database when there is one.
     private func fill(
         _ staging: borrowing StagingDirectory,
         from opener: SourceOpener,
         _ database: inout String?,
+        _ progress: inout ImportProgress,
         _ observer: Observer
     ) throws(ImageError) -> (summary: ImportSummary, tree: FakeRootTree) {
         try opener.refuseNesting(staging.directory.raw)
-        var progress = ImportProgress()
         let source = try opener.open(temporary: staging.directory.raw) { bytes, total in
-            progress.isSpooling = true
+            progress.phase = .copying
             (progress.archiveBytes, progress.archiveSize) = (bytes, total)
             observer(progress)
         }

@@ -95,6 +95,15 @@ final class OCISink: EntrySink {
             in: layout
         )
         try write(.object([("imageLayoutVersion", .string("1.0.0"))]), to: "oci-layout", in: layout)
+        // The layout itself is its owner's to put on the disk.
+        do throws(Errno) {
+            try System.synchronize(blobs.raw, dataOnly: false)
+            let parent = try Self.open("blobs", in: layout, [.readOnly, .directory])
+            try System.synchronize(parent.raw, dataOnly: false)
+            extendLifetime(parent)
+        } catch {
+            throw ImageError("can't write the image to the disk", error)
+        }
     }
 
     private typealias Members = [(key: String, value: JSONValue)]
@@ -140,7 +149,7 @@ final class OCISink: EntrySink {
         do throws(Errno) {
             let file = try Self.open(name, in: directory, [.writeOnly, .create, .exclusive])
             try text.span.withUnsafeBytes { (text) throws(Errno) in try System.send(file.raw, text) }
-            extendLifetime(file)
+            try System.synchronize(file.raw, dataOnly: true)
         } catch {
             throw ImageError("can't write the image's \(name)", error)
         }

@@ -174,7 +174,8 @@ struct StagingDirectory: ~Copyable {
     }
 
     /// Moves the directory to the destination.
-    func commit() throws(ImageError) {
+    /// - Parameter isSynchronized: whether the new name shall be on the disk, too.
+    func commit(isSynchronized: Bool) throws(ImageError) {
         do throws(Errno) {
             try name.withCString { (name) throws(Errno) in
                 try destination.withCString { (destination) throws(Errno) in
@@ -198,6 +199,8 @@ struct StagingDirectory: ~Copyable {
         } catch {
             throw ImageError("can't move the finished tree to \(path)", error)
         }
+        // The tree stands: nothing would be better without it.
+        if isSynchronized { try? System.synchronize(parent.raw, dataOnly: false) }
     }
 
     /// Removes the directory with all it holds.

@@ -37,7 +37,7 @@ extension TreeExtraction {
 
     /// Another name of a file.
     /// - Parameter hash: of the content, if it came with this name; else the content is what it was.
-    func recordLink(_ path: EntryPath, to target: EntryPath, _ file: CInt, hash: [UInt8]?) throws(Errno) {
+    func recordLink(_ path: EntryPath, _ file: CInt, hash: [UInt8]?) throws(Errno) {
         guard let manifest else { return }
         let status = try tree.status(of: file)
         let isFile = status.kind == .file
@@ -48,21 +48,13 @@ extension TreeExtraction {
             modificationTime: status.host.modificationTime,
             hash: hash
         )
+        let isNewContent = hash != nil && hash != recentHashes.hash(ofInode: status.host.inode)
         if let hash { recentHashes.set(hash, inode: status.host.inode) }
         if isFile, hash == nil { entry.hash = try knownHash(file, status.host) }
         entry.capability = try capability(of: file, status)
         try manifest.append(entry, of: file)
-        guard status.host.size == 0 || hash != nil else { return }
         // What cpio has told of the same file under other names was said of a file without content.
-        guard hash != nil else {
-            emptyLinks[target.bytes, default: [target.bytes]].append(path.bytes)
-            return
-        }
-        for other in emptyLinks[target.bytes] ?? [target.bytes] where other != path.bytes {
-            entry.path = other
-            try manifest.append(entry, of: file)
-        }
-        emptyLinks[target.bytes] = nil
+        if isNewContent { try manifest.setContent(of: file, as: entry) }
     }
 
     private func capability(of file: CInt, _ status: BoardStatus) throws(Errno) -> [UInt8]? {
@@ -110,7 +102,6 @@ extension TreeExtraction {
 
     /// Forgets a path and all beneath it.
     func removed(_ path: [UInt8]) throws(Errno) {
-        emptyLinks[path] = nil
         try manifest?.remove(path)
     }
 }

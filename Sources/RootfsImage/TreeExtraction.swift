@@ -15,8 +15,6 @@ final class TreeExtraction {
     let manifest: ManifestWriter?
     /// For other names of files.
     var recentHashes = RecentHashes()
-    /// Names of files without content that may get it with a later name, by the path of the first.
-    var emptyLinks: [[UInt8]: [[UInt8]]] = [:]
     /// Bytes in the files, attributes and symbolic links so far, holes included.
     private var totalSize: UInt64 = 0
     /// What the root gets in the end; until then only its maker may look in.
@@ -291,7 +289,7 @@ final class TreeExtraction {
         }
         summary.hardLinks += 1
         let hash = try fillLinked(file.raw, path, entry, from: source, onProgress)
-        try system { () throws(Errno) in try recordLink(path, to: targetPath, file.raw, hash: hash) }
+        try system { () throws(Errno) in try recordLink(path, file.raw, hash: hash) }
     }
 
     /// The content, if this entry has it: cpio gives it with a file's last name, and `pax -o linkdata` once more with

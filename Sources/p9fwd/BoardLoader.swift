@@ -183,7 +183,7 @@ extension BootFailure {
             CommandFailure(
                 .permission,
                 "no permission to open \(device.node), the \(device.title)",
-                advice: USBFailure.adviceForRule(USBFailure.udevBootRule)
+                advice: USBFailure.adviceForRules
             )
         case .busy:
             CommandFailure(

@@ -23,8 +23,7 @@ enum BoardThread {
         while true {
             if let result = outcome.result { return try result.get() }
             if case .end = signals.wait() {
-                // 130 is what shells report of a command that Ctrl-C ended.
-                if stop.isRequested { exit(130) }
+                if stop.isRequested { exit(ExitCause.interrupted.rawValue) }
                 stop.request()
             }
         }

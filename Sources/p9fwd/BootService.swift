@@ -46,7 +46,7 @@ struct BootService: Sendable {
             }
         }
         // Who waits for one board must not take it for loaded.
-        if once { throw CommandFailure(.failure, "stopped before a board was loaded") }
+        if once { throw CommandFailure(.interrupted, "stopped before a board was loaded") }
     }
 
     /// Takes one board through all its stages.

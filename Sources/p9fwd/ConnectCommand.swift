@@ -10,6 +10,12 @@ struct ConnectCommand: ParsableCommand {
         discussion: """
             Takes the place of the kernel tree's p9_fwd.py, with the same options. Ctrl-C and SIGTERM answer the request \
             in hand and end; the board waits for the next p9fwd, but its open files are the server's to remember.
+
+            Examples:
+              p9fwd connect -p 5640
+              p9fwd connect --unix /run/user/1000/rootfs.sock --path 2-1.1.2
+
+            \(ExitCause.help(.permission, .busy, .timeout, .deviceGone, .serverError))
             """
     )
 

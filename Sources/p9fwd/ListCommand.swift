@@ -7,7 +7,15 @@ struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "List the boards that are plugged in, with the port that --path wants.",
-        discussion: "Needs no permission on the device nodes, and sends nothing to the boards."
+        discussion: """
+            Needs no permission on the device nodes, and sends nothing to the boards.
+
+            Examples:
+              p9fwd list
+              p9fwd list --json
+
+            \(ExitCause.help())
+            """
     )
 
     @OptionGroup var options: GadgetOptions
@@ -19,15 +27,7 @@ struct ListCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let all: [Gadget]
-        let loadable: [BootDevice]
-        do throws(USBError) {
-            let context = try USBContext()
-            all = try context.gadgets()
-            loadable = try context.bootDevices().filter(options.selector.matches)
-        } catch {
-            throw USBFailure.noUSB(error)
-        }
+        let (all, loadable) = try CommandFailure.documented(json) { try look() }
         let gadgets = all.filter(options.selector.matches)
         if json {
             JSONValue.printDocument(
@@ -49,6 +49,15 @@ struct ListCommand: ParsableCommand {
             if gadget == gadgets.last(where: { !$0.isAccessible }), let advice = failure.advice {
                 StandardError.write(advice + "\n")
             }
+        }
+    }
+
+    private func look() throws -> (all: [Gadget], loadable: [BootDevice]) {
+        do throws(USBError) {
+            let context = try USBContext()
+            return (try context.gadgets(), try context.bootDevices().filter(options.selector.matches))
+        } catch {
+            throw USBFailure.noUSB(error)
         }
     }
 

@@ -20,6 +20,8 @@ struct RpibootCommand: ParsableCommand {
               p9fwd rpiboot boot --json
 
             Takes a board that is there already as well as one that comes; one after the other until Ctrl-C or SIGTERM.
+
+            \(ExitCause.help(.notFound, .permission, .busy, .timeout, .deviceGone, .interrupted))
             """
     )
 

@@ -14,7 +14,6 @@ struct ServeCommand: ParsableCommand {
             Examples:
               p9fwd serve rootfs
               p9fwd serve rootfs --path 2-1.1.2 --export home=/srv/home
-
               p9fwd serve rootfs --rpiboot boot
 
             With --rpiboot a Raspberry Pi in USB boot mode is loaded from that directory first, each time it is powered \
@@ -22,6 +21,8 @@ struct ServeCommand: ParsableCommand {
 
             Waits for the board if it is not there yet, and for its return after a reboot. Ctrl-C and SIGTERM answer the \
             request in hand and end.
+
+            \(ExitCause.help(.notFound, .permission, .busy, .timeout, .deviceGone))
             """
     )
 

@@ -4,29 +4,22 @@ import USBLink
 
 /// What a user is told about failures of the USB link.
 enum USBFailure {
-    /// The rule that gives the user of the machine's seat, and the group plugdev, every usb9pfs gadget.
-    static let udevRule =
-        #"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:ffff09:*", "#
-        + #"MODE="0660", GROUP="plugdev", TAG+="uaccess""#
-
-    /// The same for Raspberry Pis in USB boot mode.
-    static let udevBootRule =
-        #"SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ATTR{idVendor}=="0a5c", "#
-        + #"ATTR{idProduct}=="2711|2712|2763|2764", MODE="0660", GROUP="plugdev", TAG+="uaccess""#
-
-    static func adviceForRule(_ rule: String) -> String {
-        """
-        To allow it for yourself from now on, put this line into /etc/udev/rules.d/70-usb9pfs.rules:
-          \(rule)
-        and run: sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=usb --action=add
-        """
-    }
+    /// What to do for lack of permission: one text for all devices, with the rules and the commands of
+    /// `scripts/host/70-usb9pfs.rules`.
+    static let adviceForRules = #"""
+        To allow it for yourself from now on, put these lines into /etc/udev/rules.d/70-usb9pfs.rules:
+          SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ENV{ID_USB_INTERFACES}=="*:ffff09:*", MODE="0660", GROUP="plugdev", TAG+="uaccess"
+          SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ATTR{idVendor}=="0a5c", ATTR{idProduct}=="2711|2712|2763|2764", MODE="0660", GROUP="plugdev", TAG+="uaccess"
+          ACTION=="add", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_interface", ATTR{bInterfaceClass}=="08", ATTRS{idVendor}=="0a5c", ATTRS{idProduct}=="2763|2764", ATTR{authorized}="0"
+        and run: sudo udevadm control --reload && sudo udevadm trigger
+        Over ssh, be in the group plugdev besides: sudo usermod -aG plugdev $USER, and log in anew.
+        """#
 
     static func permission(_ gadget: Gadget) -> CommandFailure {
         CommandFailure(
             .permission,
             "no permission to open \(gadget.node), the board at port \(gadget.path)",
-            advice: adviceForRule(udevRule)
+            advice: adviceForRules
         )
     }
 

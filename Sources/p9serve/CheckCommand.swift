@@ -16,8 +16,10 @@ struct CheckCommand: ParsableCommand {
               p9serve check rootfs --repair
               p9serve check --hash --json rootfs
 
-            Exit code 0: all is well, or is now. 1: problems are left. What has merely changed since the import is no \
-            problem.
+            Exit code 0 means that all is well, or is now, 1 also that problems are left. What has merely changed since \
+            the import is no problem.
+
+            \(ExitCause.help(.notFound, .permission, .interrupted))
             """
     )
 
@@ -40,6 +42,15 @@ struct CheckCommand: ParsableCommand {
     var asIs = false
 
     func run() throws {
+        let report = try CommandFailure.documented(json, version: 2) { try check() }
+        let view = CheckView(report, directory: directory, showsAll: all)
+        if json { JSONValue.printDocument(version: 2, view.members) } else { print(view.text, terminator: "") }
+        if report.hasProblems {
+            throw CommandFailure(.failure, "\(directory) has problems", advice: repair ? view.remainder : view.advice)
+        }
+    }
+
+    private func check() throws -> CheckReport {
         let cancellation = Cancellation()
         try SignalWaiter.cancelOnSignals(cancellation)
         var options = TreeCheck.Options()
@@ -47,26 +58,12 @@ struct CheckCommand: ParsableCommand {
         options.hashesAll = hash
         let check = TreeCheck(directory: directory, options: options, cancellation: cancellation)
         let line = ProgressLine(isEnabled: !json)
-        let report: CheckReport
+        defer { line.clear() }
         do throws(ImageError) {
             try TreeArgument.verify(directory, isForeignAccepted: asIs)
-            report = try check.run { files in line.show { ProgressLine.State(text: "\(files) files") } }
-            line.clear()
+            return try check.run { files in line.show { ProgressLine.State(text: "\(files) files") } }
         } catch {
-            line.clear()
-            if json {
-                let members: [(key: String, value: JSONValue)] = [
-                    ("directory", .string(directory)), ("error", .string(error.message)),
-                    ("hint", JSONValue(error.hint)),
-                ]
-                JSONValue.printDocument(version: 1, members)
-            }
-            throw CommandFailure(error.exitCause, error.message, advice: error.hint)
-        }
-        let view = CheckView(report, directory: directory, showsAll: all)
-        if json { JSONValue.printDocument(version: 1, view.members) } else { print(view.text, terminator: "") }
-        if report.hasProblems {
-            throw CommandFailure(.failure, "\(directory) has problems", advice: repair ? view.remainder : view.advice)
+            throw CommandFailure(error)
         }
     }
 }

@@ -96,7 +96,7 @@ struct CheckView {
 
     // MARK: JSON
 
-    /// The keys are an interface: version 1.
+    /// The keys are an interface: version 2, in which only an `error` differs from version 1.
     var members: [(key: String, value: JSONValue)] {
         let host = report.host
         let hostMembers: [(key: String, value: JSONValue)] = [

@@ -18,6 +18,8 @@ struct ConvertCommand: ParsableCommand {
               p9serve convert rootfs --to pseudo
               p9serve convert rootfs --to rsync --output rootfs.rsync
               p9serve convert target --from device-table --metadata table.txt --to override-stat --output rootfs
+
+            \(ExitCause.help(.notFound, .permission, .interrupted))
             """
     )
 
@@ -68,6 +70,10 @@ struct ConvertCommand: ParsableCommand {
     var quiet = false
 
     func run() throws {
+        try CommandFailure.documented(json) { try convert() }
+    }
+
+    private func convert() throws {
         var options = TreeConversion.Options(to: to)
         options.from = from
         options.metadata = metadata
@@ -77,16 +83,18 @@ struct ConvertCommand: ParsableCommand {
         options.isStrict = strict
         let cancellation = Cancellation()
         try SignalWaiter.cancelOnSignals(cancellation)
-        let display = ConversionDisplay(isEnabled: !quiet)
-        let conversion = TreeConversion(directory, options, cancellation: cancellation) { display.show($0, $1) }
+        let line = ProgressLine(isEnabled: !quiet && !json)
+        let conversion = TreeConversion(directory, options, cancellation: cancellation) { pass, files in
+            line.show { ProgressLine.State(text: "\(pass), \(files) files") }
+        }
         do throws(ImageError) {
             let summary = try conversion.run()
-            display.clear()
+            line.clear()
             ConversionReport(summary, directory: directory, output: output, isDryRun: isDryRun)
                 .write(isQuiet: quiet, asJSON: json)
         } catch {
-            display.clear()
-            throw CommandFailure(error.exitCause, error.message, advice: error.hint)
+            line.clear()
+            throw CommandFailure(error)
         }
     }
 }

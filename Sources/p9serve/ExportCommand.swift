@@ -19,6 +19,8 @@ struct ExportCommand: ParsableCommand {
               p9serve export rootfs rootfs.oci.tar --platform linux/arm64
               p9serve export rootfs initramfs.cpio.gz --exclude 'var/cache/*'
               p9serve export rootfs - | ssh host 'tar -x -C /mnt'
+
+            \(ExitCause.help(.notFound, .permission, .interrupted))
             """
     )
 
@@ -121,7 +123,7 @@ struct ExportCommand: ParsableCommand {
             report(summary, events)
         } catch {
             line.clear()
-            throw events.failure(error)
+            throw events.failure(CommandFailure(error))
         }
     }
 

@@ -9,8 +9,9 @@ struct ImportCommand: ParsableCommand {
         abstract: "Make a directory to serve of a root filesystem's archive or image.",
         discussion: """
             No root needed: owners, setuid bits, device nodes and file capabilities are kept in labels (extended \
-            attributes), which the server shows to the board. The directory appears when the import is complete, and \
-            not at all if it fails or is interrupted.
+            attributes), which the server shows to the board. The directory appears when the import is complete and on \
+            the disk, and not at all if it fails or is interrupted. With --no-sync it does not wait for the disk: a power \
+            failure soon after may leave files empty.
 
             What the source is shows in its content: tar and cpio archives, container images (OCI layouts, docker \
             save), squashfs images, ext2/3/4 images and disk images with one, all of these also compressed with gzip, \
@@ -21,6 +22,8 @@ struct ImportCommand: ParsableCommand {
               p9serve import core-image.wic.zst rootfs --partition 2
               p9serve import debian.oci rootfs --platform linux/arm64
               docker export CONTAINER | p9serve import - rootfs
+
+            \(ExitCause.help(.notFound, .permission, .interrupted))
             """
     )
 
@@ -77,6 +80,9 @@ struct ImportCommand: ParsableCommand {
     )
     var stripsAbsolute = false
 
+    @Flag(name: .customLong("no-sync"), help: "Don't wait until all is on the disk.")
+    var skipsSync = false
+
     @Flag(help: "Print what happens as JSON, one object a line, on standard output.")
     var json = false
 
@@ -107,7 +113,7 @@ struct ImportCommand: ParsableCommand {
             ImportReport(summary, source: source, directory: directory).write(isQuiet: quiet || json, events)
         } catch {
             line.clear()
-            throw events.failure(error)
+            throw events.failure(CommandFailure(error))
         }
     }
 
@@ -121,6 +127,7 @@ struct ImportCommand: ParsableCommand {
         options.maxSize = maxSize?.bytes
         options.maxEntries = maxEntries
         options.stripsAbsoluteNames = stripsAbsolute
+        options.isSynchronized = !skipsSync
         return options
     }
 }
@@ -132,8 +139,12 @@ extension ImportProgress {
         let read = ByteCount(archiveBytes).text
         let rate = ByteCount(UInt64(Double(archiveBytes) / max(seconds, 0.001))).text
         let total = archiveSize.map { " of \(ByteCount($0).text)" } ?? " read"
-        guard !isSpooling else {
+        switch phase {
+        case .copying:
             return ProgressLine.State(text: "copying into a temporary file: \(read)\(total), \(rate)/s")
+        case .syncing:
+            return ProgressLine.State(text: "writing \(entries) entries to the disk, \(ByteCount(contentBytes).text)")
+        case .importing: break
         }
         var fraction: Double?
         if let archiveSize, archiveSize > 0 { fraction = Double(archiveBytes) / Double(archiveSize) }
@@ -144,23 +155,12 @@ extension ImportProgress {
     /// The keys are an interface: version 1.
     fileprivate var members: [(key: String, value: JSONValue)] {
         [
-            ("phase", isSpooling ? "copying" : "importing"),
+            ("phase", .string(phase.rawValue)),
             ("source_bytes", .integer(archiveBytes)),
             ("source_bytes_total", archiveSize.map { .integer($0) } ?? .null),
             ("entries", .integer(entries)),
             ("entries_total", entriesTotal.map { .integer($0) } ?? .null),
             ("content_bytes", .integer(contentBytes)),
         ]
-    }
-}
-
-extension ImageError {
-    var exitCause: ExitCause {
-        switch code {
-        case .badArchive, .refusedEntry, .badDestination: .badInput
-        case .notFound: .notFound
-        case .permission: .permission
-        case .unsupportedFileSystem, .noSpace, .treeChanged, .cancelled, .system: .failure
-        }
     }
 }

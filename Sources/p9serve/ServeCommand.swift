@@ -18,6 +18,8 @@ struct ServeCommand: ParsableCommand {
 
             Ctrl-C and SIGTERM answer the requests in flight and end. There is no authentication: whoever can connect has \
             your rights in the directory, so mind what else than loopback you listen on.
+
+            \(ExitCause.help(.notFound, .permission, .busy))
             """
     )
 

@@ -189,18 +189,33 @@ struct StatusTests {
         #expect(try client.readLink(client.walk(root, "longest")).utf8.count == 4095)
     }
 
+    /// What changes a file's content.
+    enum Change: CaseIterable {
+        case write, size, openTruncating, createTruncating
+
+        func apply(_ client: Client, _ root: Fid, _ name: String) throws {
+            switch self {
+            case .write: try client.write(client.opened(root, name, .readWrite), at: 0, [1])
+            case .size: try client.set(client.walk(root, name), .size, size: 1)
+            case .openTruncating: _ = try client.opened(root, name, [.readWrite, .truncate])
+            case .createTruncating: _ = try client.created(root, name, [.readWrite, .truncate])
+            }
+        }
+    }
+
     @Test(
-        "a write by another user than root takes setuid, setgid and capabilities away",
-        arguments: [0, 1000] as [UInt32]
+        "a change of the content by another user than root takes setuid, setgid and capabilities away",
+        arguments: [0, 1000] as [UInt32],
+        Change.allCases
     )
-    func privileges(uid: UInt32) throws {
+    func privileges(uid: UInt32, change: Change) throws {
         for (mode, left) in [(0o6755, 0o755), (0o4711, 0o711), (0o2755, 0o755), (0o2745, 0o2745)] as [(UInt32, UInt32)]
         {
             let file = try client.created(root, "file-\(mode)", mode: mode)
             try client.setAttribute(file, "security.capability", [1, 2, 3])
             let (other, otherRoot) = try server.attached(uid: uid)
-            let writer = try other.opened(otherRoot, "file-\(mode)", .readWrite)
-            try other.write(writer, at: 0, [1])
+            try change.apply(other, otherRoot, "file-\(mode)")
+            #expect(try client.getAttributes(file).size == (change == .write || change == .size ? 1 : 0))
             let expected = uid == 0 ? mode : left
             #expect(try client.getAttributes(file).mode == 0o100000 | expected)
             if uid == 0 {
@@ -209,6 +224,31 @@ struct StatusTests {
                 expectRefusal(.ENODATA) { try client.attribute(file, "security.capability") }
             }
         }
+    }
+}
+
+extension StatusTests {
+    @Test("a new size with a mode: the mode is the one of the message")
+    func sizeAndMode() throws {
+        let file = try client.created(root, "file", mode: 0o4755)
+        let (other, otherRoot) = try server.attached(uid: 1000)
+        let fid = try other.walk(otherRoot, "file")
+        try other.set(fid, [.size, .mode], mode: 0o4711, size: 3)
+        #expect(try client.getAttributes(file).mode == 0o104711)
+        try other.set(fid, [.size, .mode], mode: 0o711, size: 3)
+        #expect(try client.getAttributes(file).mode == 0o100711)
+    }
+
+    @Test("what can't be truncated keeps its bits")
+    func refusedTruncation() throws {
+        _ = try client.makeDirectory(root, "dir", mode: 0o2775)
+        let (other, otherRoot) = try server.attached(uid: 1000)
+        expectRefusal(.EISDIR) { try other.set(other.walk(otherRoot, "dir"), .size, size: 0) }
+        expectRefusal(.EISDIR) { try other.opened(otherRoot, "dir", [.readWrite, .truncate]) }
+        #expect(try client.status(root, "dir").mode == 0o042775)
+        let file = try client.created(root, "file", mode: 0o4755)
+        expectRefusal(.EFBIG) { try other.set(other.walk(otherRoot, "file"), .size, size: .max) }
+        #expect(try client.getAttributes(file).mode == 0o104755)
     }
 }
 

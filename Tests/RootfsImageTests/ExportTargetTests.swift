@@ -31,6 +31,26 @@ import Testing
         #expect(try fixture.host.names("c.oci") == ["mine"])
     }
 
+    /// Root's directories go whatever their modes are; an immutable file would stop it, too, but needs a file system
+    /// that has such.
+    @Test(.enabled(if: System.effectiveUser != 0)) func anOldLayoutThatCannotBeRemovedIsTold() throws {
+        let fixture = try ExportFixture()
+        try fixture.exporting("b.oci")
+        try fixture.host.makeDirectory("b.oci/locked")
+        try fixture.host.write("b.oci/locked/file", "")
+        try fixture.shell("chmod 500 b.oci/locked")
+        let summary = try fixture.exporting("b.oci") { $0.replacesTarget = true }
+        #expect(try fixture.host.names("b.oci") == ["blobs", "index.json", "oci-layout"])
+        let old = try #require(try fixture.host.names().first { $0.hasPrefix(".b.oci.exporting-") })
+        #expect(summary.warnings.count == 1)
+        #expect(summary.warnings.first?.contains("Permission denied") == true, "\(summary.warnings)")
+        #expect(summary.warnings.first?.hasSuffix("it is \(old) beside it now") == true, "\(summary.warnings)")
+        // The next export takes it away, once that can be.
+        try fixture.shell("chmod 700 .b.oci.exporting-*/locked")
+        #expect(try fixture.exporting("b.oci") { $0.replacesTarget = true }.warnings == [])
+        #expect(try fixture.host.names().allSatisfy { !$0.hasPrefix(".b.oci.exporting-") })
+    }
+
     @Test func aTargetInTheTreeIsRefused() throws {
         let fixture = try ExportFixture("add('d', D)")
         #expect(try fixture.refusal("root/b.tar").message.contains("lies in the tree"))

@@ -23,6 +23,24 @@ import Testing
         #expect(!list.contains("gnoring"))
     }
 
+    @Test(arguments: ["tar", "ext4"]) func timesBefore1970(_ suffix: String) throws {
+        let times = ["-1.5", "-2", "-86400.123456789"]
+        let fixture = try ExportFixture(
+            "add('./', D, mtime=1)\n" + times.enumerated().map { "add('\($0)', pax={'mtime': '\($1)'})\n" }.joined()
+        )
+        try fixture.exporting("b.\(suffix)")
+        if suffix == "tar" {
+            let list = "import tarfile; print(*[m.pax_headers.get('mtime') for m in tarfile.open('b.tar')][1:])"
+            #expect(try fixture.shell("python3 -c \"\(list)\"") == times.joined(separator: " ") + "\n")
+        }
+        try fixture.imported.importing(fixture.host.file("b.\(suffix)"), to: "again")
+        for name in ["0", "1", "2"] {
+            let time = try fixture.imported.status(name).host.modificationTime
+            #expect(time.seconds < 0)
+            #expect(try fixture.imported.status(name, in: "again").host.modificationTime == time, "\(name)")
+        }
+    }
+
     @Test(arguments: ["tar", "cpio"]) func namesAreBytes(_ suffix: String) throws {
         let fixture = try ExportFixture(ExportFixture.normalizable)
         try fixture.exporting("b.\(suffix)")

@@ -111,6 +111,44 @@ import Testing
         #expect(try fixture.manifest()["bomb"]?.hash == nil)
     }
 
+    /// A dictionary of 4 GiB in a file of a few hundred bytes. xz itself makes none above 1.5 GiB, so a block's header is
+    /// changed: in the first of two streams, or in the second, where nobody sees it who looks at the beginning only.
+    @Test(arguments: [0, 1]) func xzDictionary(stream: Int) throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a', data=b'x' * 20000)")
+        try fixture.shell(
+            """
+            python3 - "$1" "$2" <<'END'
+            import lzma, sys, zlib
+            content = open(sys.argv[1], "rb").read()
+            streams = [bytearray(lzma.compress(part, preset=0)) for part in (content[:8192], content[8192:])]
+            hostile = streams[int(sys.argv[2])]
+            assert hostile[12:16] == b"\\x02\\x00\\x21\\x01", hostile[:24]
+            hostile[16] = 40
+            hostile[20:24] = zlib.crc32(hostile[12:20]).to_bytes(4, "little")
+            open("hostile.tar.xz", "wb").write(b"".join(streams))
+            END
+            """,
+            archive,
+            String(stream)
+        )
+        let error = try fixture.refusal(fixture.host.file("hostile.tar.xz"))
+        #expect(error.code == .badArchive)
+        #expect(error.message.hasSuffix("needs 4096 MiB of memory to be decompressed; the limit is 513 MiB"))
+        #expect(error.hint?.contains("xz -dc ARCHIVE | p9serve import - DIR") == true)
+    }
+
+    /// As `zstd --long=31` makes it: libzstd's own limit holds, and is told as what it is.
+    @Test func zstdWindow() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a', data=b'x' * 20000)")
+        try fixture.shell("zstd -q --ultra -22 --long=31 <\"$1\" >hostile.tar.zst", archive)
+        let error = try fixture.refusal(fixture.host.file("hostile.tar.zst"))
+        #expect(error.code == .badArchive)
+        #expect(error.message.contains("needs more than 128 MiB of memory"), "\(error)")
+        #expect(error.hint?.contains("zstd --long=31 -dc ARCHIVE") == true)
+    }
+
     @Test func deepestAllowedTreeWorks() throws {
         let fixture = try ImportFixture()
         let archive = try fixture.archive("add('/'.join(['d'] * 511 + ['f'])); add('x')")

@@ -67,6 +67,21 @@ extension MetadataDatabase {
         }
     }
 
+    /// Notes a file's new content in the rows of all its names.
+    func setContent(of file: FileHandle, as entry: ManifestEntry) throws(MetadataError) {
+        try lock.withLock { _ throws(MetadataError) in
+            let statement = try connection.prepare(
+                "UPDATE manifest SET size = ?2, mtime = ?3, mtime_ns = ?4, hash = ?5 WHERE handle = ?1 AND hash IS NOT ?5"
+            )
+            statement.bind(1, file)
+            statement.bind(2, Int64(bitPattern: entry.size))
+            statement.bind(3, entry.modificationTime.seconds)
+            statement.bind(4, entry.modificationTime.nanoseconds)
+            statement.bind(5, entry.hash)
+            try statement.run(connection)
+        }
+    }
+
     func entry(_ path: [UInt8]) throws(MetadataError) -> Manifest.Row? {
         try lock.withLock { _ throws(MetadataError) in
             defer { statements.readEntry.reset() }

@@ -54,11 +54,12 @@ extension Session {
             gid: valid.contains(.gid) ? request.gid : nil,
             permissions: valid.contains(.mode) ? request.mode : nil
         )
+        let size = valid.contains(.size) ? Int64(exactly: request.size) : 0
+        guard let size else { throw .EFBIG }
+        // Linux' client asks for this by itself, in the mode of the same message, but by the mode that it has cached.
+        if valid.contains(.size), entry.uid != 0 { try tree.dropPrivileges(of: descriptor) }
         if !change.isEmpty { try tree.change(descriptor, change) }
-        if valid.contains(.size) {
-            guard let size = Int64(exactly: request.size) else { throw .EFBIG }
-            try tree.truncate(descriptor, to: size)
-        }
+        if valid.contains(.size) { try tree.truncate(descriptor, to: size) }
         let access = TimeChange(valid.contains(.accessTime), valid.contains(.accessTimeSet), request.accessTime)
         let modification = TimeChange(
             valid.contains(.modificationTime),

@@ -11,14 +11,15 @@ extension Session {
         let changes = request.flags.writes || request.flags.contains(.truncate)
         let entry = try changes ? entryForChange(request.fid) : fids[request.fid]
         guard case .walked = entry.state else { throw .EBADF }
-        let opened = try openNode(entry.node, request.flags)
+        let opened = try openNode(entry.node, request.flags, uid: entry.uid)
         try fids.replace(request.fid, entry, with: FidEntry(node: entry.node, state: opened, uid: entry.uid))
         try reply.send(OpenReply(.rlopen, qid: entry.node.qid, iounit: ioUnit))
     }
 
     /// Opens a node by what a client's flags mean here. O_APPEND is the client's own business (it sends offsets),
     /// O_CREAT and O_EXCL were settled before; O_DIRECT, O_NOATIME and the like are not for a server to pass on.
-    private func openNode(_ node: Node, _ flags: OpenFlags) throws(Errno) -> FidEntry.State {
+    /// - Parameter uid: the client's user.
+    private func openNode(_ node: Node, _ flags: OpenFlags, uid: UInt32) throws(Errno) -> FidEntry.State {
         let held = try node.descriptor()
         defer { extendLifetime(held) }
         let pool = node.attachPoint.pool
@@ -30,8 +31,14 @@ extension Session {
         }
         guard !flags.contains(.directory) else { throw .ENOTDIR }
         var mode: OpenMode = !flags.writes ? .readOnly : flags.reads ? .readWrite : .writeOnly
-        if flags.contains(.truncate) { mode.insert(.truncate) }
+        let truncates = flags.contains(.truncate)
+        // A file that another user than root truncates loses its privileges, but not one that can't be opened.
+        if truncates, uid == 0 { mode.insert(.truncate) }
         let descriptor = try node.tree.open(held.raw, mode)
+        if truncates, uid != 0 {
+            try node.tree.dropPrivileges(of: descriptor.raw)
+            try System.truncate(descriptor.raw, to: 0)
+        }
         return .file(OpenFile(SharedDescriptor(descriptor, countedBy: pool), flags))
     }
 
@@ -74,7 +81,8 @@ extension Session {
                     )
                     let node = try Node(found, System.status(of: found.raw), at: attachPoint)
                     guard node.qid.kind != .directory else { throw .EISDIR }
-                    return FidEntry(node: node, state: try openNode(node, request.flags), uid: parent.uid)
+                    let opened = try openNode(node, request.flags, uid: parent.uid)
+                    return FidEntry(node: node, state: opened, uid: parent.uid)
                 } catch .ENOENT {
                     continue
                 }

@@ -206,7 +206,10 @@ public struct TreeConversion {
                 summary.replaced = converted.replaced
                 summary.metadataFile = converted.metadataFile
             }
-            try staging.commit()
+            try ImageError.attempt("can't write \(output) to the disk") { () throws(Errno) in
+                try System.synchronizeFileSystem(staging.directory.raw)
+            }
+            try staging.commit(isSynchronized: true)
             // Our own database, if there is one, gets its name from the directory.
             if options.to == .overrideStat { _ = try? FakeRootTree(directory: output) }
             return summary

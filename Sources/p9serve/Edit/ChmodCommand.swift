@@ -13,6 +13,8 @@ struct ChmodCommand: ParsableCommand {
               p9serve chmod -R a+rX rootfs/srv
 
             For the rwx bits the host's own chmod does as well; the other three can only be changed here or on the board.
+
+            \(ExitCause.help(.notFound, .permission))
             """,
         helpNames: .long  // -h is --no-dereference, as in coreutils
     )

@@ -13,6 +13,8 @@ struct ChownCommand: ParsableCommand {
 
             The host's files stay yours. Names are the board's, from the tree's etc/passwd and etc/group. The setuid and \
             setgid bits and the capabilities of a program go, as they do on Linux.
+
+            \(ExitCause.help(.notFound, .permission))
             """,
         helpNames: .long  // -h is --no-dereference, as in coreutils
     )

@@ -14,6 +14,8 @@ struct MknodCommand: ParsableCommand {
               p9serve mknod rootfs/run/initctl p
 
             On the host it is an empty file with a label: nothing that the host would take for a device.
+
+            \(ExitCause.help(.notFound, .permission))
             """
     )
 

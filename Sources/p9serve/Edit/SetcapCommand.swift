@@ -13,6 +13,8 @@ struct SetcapCommand: ParsableCommand {
               p9serve setcap -r rootfs/usr/bin/ping
 
             To see them: p9serve stat.
+
+            \(ExitCause.help(.notFound, .permission))
             """
     )
 

@@ -43,10 +43,12 @@ struct BoardView {
 
     // MARK: Lines
 
-    /// As `ls -l` begins a line, up to the size: "-rwsr-xr-x 1 root root 281624".
-    var columns: [String] {
+    /// As `ls -l` begins a line, up to the time: "-rwsr-xr-x 1 root root 281624 2026-11-21 12:00".
+    /// - Parameter isNumeric: whether owner and group are numbers in any case.
+    func columns(isNumeric: Bool) -> [String] {
         [
-            modeText, String(status.host.linkCount), user ?? String(status.uid), group ?? String(status.gid),
+            modeText, String(status.host.linkCount), isNumeric ? String(status.uid) : user ?? String(status.uid),
+            isNumeric ? String(status.gid) : group ?? String(status.gid),
             device.map { "\($0.major), \($0.minor)" } ?? String(status.host.size), timeText,
         ]
     }

@@ -10,7 +10,12 @@ struct ListCommand: ParsableCommand {
             Examples:
               p9serve ls rootfs/dev
               p9serve ls -d rootfs/tmp
+              p9serve ls -R rootfs/etc
               p9serve ls --json rootfs/etc
+
+            -l, -a and -A are accepted: all files are shown, with everything, in any case.
+
+            \(ExitCause.help(.notFound, .permission))
             """
     )
 
@@ -22,39 +27,75 @@ struct ListCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "A directory itself, not what is in it.")
     var directory = false
 
+    @Flag(name: [.customShort("R"), .customLong("recursive")], help: "Directories with all that is beneath them.")
+    var isRecursive = false
+
+    @Flag(name: [.customShort("n"), .customLong("numeric-uid-gid")], help: "Owners and groups as numbers.")
+    var isNumeric = false
+
+    // What fingers type: this is what is shown anyway.
+    @Flag(name: [.customShort("l"), .customShort("a"), .customShort("A")], help: .hidden)
+    var habits: Int
+
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// A directory and what is in it, or a file.
+    private struct Listing {
+        let path: String
+        var views: [BoardView] = []
+        let isDirectory: Bool
+    }
+
     func run() throws {
         let finder = TreePaths(root: tree.tree)
-        var lists: [(path: String, views: [BoardView], isDirectory: Bool)] = []
+        var lists: [Listing] = []
         let failures = PathFailures()
         for path in paths {
             try failures.attempt {
                 let file = try finder.open(path, following: !directory)
-                guard try !directory && file.status().kind == .directory else {
-                    lists.append((path, [try BoardView(file)], false))
-                    return
+                if try !directory && file.status().kind == .directory {
+                    try list(file, failures) { lists.append($0) }
+                } else {
+                    lists.append(Listing(path: path, views: [try BoardView(file)], isDirectory: false))
                 }
-                var views: [BoardView] = []
-                try file.forEachChild { child in views.append(try BoardView(child)) }
-                lists.append((path, views, true))
             }
         }
         if json {
-            JSONValue.printDocument(version: 1, [("files", .array(lists.flatMap(\.views).map(\.json)))])
+            let files = JSONValue.array(lists.flatMap(\.views).map(\.json))
+            JSONValue.printDocument(version: 1, [("files", files)] + failures.members)
             return try failures.finish()
         }
         for (index, list) in lists.enumerated() {
             if lists.count > 1, list.isDirectory { print("\(index > 0 ? "\n" : "")\(list.path):") }
-            Self.printLines(list.views, prefix: list.isDirectory ? list.path : nil)
+            printLines(list.views, prefix: list.isDirectory ? list.path : nil)
         }
         try failures.finish()
     }
 
+    /// Lists a directory, then with -R those in it.
+    private func list(
+        _ directory: borrowing TreeFile,
+        _ failures: PathFailures,
+        _ body: (Listing) -> Void
+    ) throws {
+        var listing = Listing(path: directory.path, isDirectory: true)
+        try directory.forEachChild { child in listing.views.append(try BoardView(child)) }
+        body(listing)
+        guard isRecursive else { return }
+        try directory.forEachChild { child in
+            guard try child.status().kind == .directory else { return }
+            do {
+                try list(child, failures, body)
+            } catch let failure as CommandFailure {
+                failures.note(failure)
+            }
+        }
+    }
+
     /// - Parameter prefix: the directory's path, which its files are listed without.
-    private static func printLines(_ views: [BoardView], prefix: String?) {
-        let rows = views.map(\.columns)
+    private func printLines(_ views: [BoardView], prefix: String?) {
+        let rows = views.map { $0.columns(isNumeric: isNumeric) }
         let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         for (view, row) in zip(views, rows) {
             let cells = zip(row, widths).enumerated().map { column, cell in

@@ -21,17 +21,23 @@ final class PathFailures {
         if failure.cause.rawValue > worst.rawValue { worst = failure.cause }
         // With -R a name that the board doesn't have is as wrong for every file.
         guard failure != last else { return }
-        if let last {
-            StandardError.say(last.message)
-            if let advice = last.advice { StandardError.write(advice + "\n") }
-        }
+        if let last { StandardError.tell(last) }
         last = failure
     }
 
     /// - Throws: the last failure, with the worst code.
     func finish() throws {
-        guard var last else { return }
+        if let failure { throw failure }
+    }
+
+    /// What `--json` adds to a document of the files that could be looked at.
+    var members: [(key: String, value: JSONValue)] {
+        failure.map { [("error", .object($0.members))] } ?? []
+    }
+
+    private var failure: CommandFailure? {
+        guard var last else { return nil }
         last.cause = worst
-        throw last
+        return last
     }
 }

@@ -11,6 +11,8 @@ struct StatCommand: ParsableCommand {
               p9serve stat --json rootfs/dev/console
 
             Paths are the host's. A symbolic link is shown itself; with -L, what it leads to on the board.
+
+            \(ExitCause.help(.notFound, .permission))
             """
     )
 
@@ -33,7 +35,7 @@ struct StatCommand: ParsableCommand {
             try failures.attempt { views.append(try BoardView(finder.open(path, following: follows))) }
         }
         if json {
-            JSONValue.printDocument(version: 1, [("files", .array(views.map(\.json)))])
+            JSONValue.printDocument(version: 1, [("files", .array(views.map(\.json)))] + failures.members)
         } else {
             for view in views { print(view.description) }
         }

@@ -86,7 +86,7 @@ final class TreePaths {
             guard checkedRoots.insert(root).inserted else { return }
             guard let failure = TreeArgument.conversion(of: root) else { continue }
             checkedRoots = []
-            throw CommandFailure(failure.exitCause, failure.message, advice: failure.hint)
+            throw CommandFailure(failure)
         }
     }
 

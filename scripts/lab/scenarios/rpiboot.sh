@@ -249,7 +249,7 @@ loaded pulled-once 7
 load stopped-once rpiboot "$boot" --once
 wait_for 20 is_waiting stopped-once
 kill -INT "$loader"
-loaded stopped-once 1
+loaded stopped-once 130
 said stopped-once "stopped before a board was loaded"
 # Ctrl-C while a board is silent.
 load silent rpiboot "$boot"
