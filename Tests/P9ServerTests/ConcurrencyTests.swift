@@ -350,32 +350,6 @@ struct StopTests {
         #expect(throws: (any Error).self) { try session(server) }
     }
 
-    @Test("the kernel looks after clients that may have lost their power, as of the first reply")
-    func keepAlive() throws {
-        let base = try TemporaryDirectory()
-        let configuration = ServerConfiguration(exports: [try Export(directory: base.path)])
-        let sockets = SocketServer(configuration) { _ in }
-        defer { sockets.stop(waitingAtMost: 1) }
-        guard case .tcp(_, let port) = try sockets.listen(on: .tcp(host: "127.0.0.1", port: 0)) else { return }
-        let connection = try RawConnection(port: port)
-        try connection.negotiate()
-        // proc_net_tcp(5): local address, remote address, state 1 (established), queues, then the timer that runs: 2 is
-        // the keepalive's, and when it fires in hundredths of a second.
-        let local = "0100007F:" + ("000" + String(port, radix: 16, uppercase: true)).suffix(4)
-        func timer() -> [Substring]? {
-            for line in readText("/proc/net/tcp").split(separator: "\n") {
-                let fields = line.split(separator: " ")
-                if fields.count > 5, fields[1] == local, fields[3] == "01" { return fields[5].split(separator: ":") }
-            }
-            return nil
-        }
-        waitUntil { timer()?.first == "02" }
-        let found = try #require(timer())
-        #expect(found[0] == "02")
-        #expect(try #require(Int(found[1], radix: 16)) <= 3000)
-        withExtendedLifetime(connection) {}
-    }
-
     @Test("stop ends a client that never pauses")
     func busyClient() throws {
         let server = try TestServer(.tcp)
