@@ -57,7 +57,7 @@ extension FakeRootTree {
     private func rowKey(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> FileHandle? {
         guard metadata.holds.contains(.attributes) else { return nil }
         let file = try handle(of: descriptor, host)
-        return metadata.contains(file.fingerprint, in: \.attributes) ? file : nil
+        return metadata.filters.contains(file.fingerprint, in: \.attributes) ? file : nil
     }
 
     /// Whether the host's file may have this attribute.
@@ -183,7 +183,7 @@ extension FakeRootTree {
             }
         }
         let fingerprint = file.fingerprint
-        metadata.withFilters { _ = $0.attributes.insert(fingerprint) }
+        metadata.filters.insert { _ = $0.attributes.insert(fingerprint) }
         if canHold(name, host) {
             try? name.withCString { (name) throws(Errno) in try System.removeAttribute(name, of: descriptor) }
         }
@@ -248,8 +248,10 @@ extension FakeRootTree {
 
     private func removeAttributeRow(_ name: borrowing AttributeName, of file: FileHandle) throws(Errno) -> Bool {
         guard let database = metadata.database else { return false }
-        return try metadata.reporting { () throws(MetadataError) in
+        let isRemoved = try metadata.reporting { () throws(MetadataError) in
             try name.withBytes { (name) throws(MetadataError) in try database.removeAttribute(file, name) }
         }
+        if isRemoved { metadata.countRemoval() }
+        return isRemoved
     }
 }

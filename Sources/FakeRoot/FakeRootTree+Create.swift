@@ -229,7 +229,7 @@ extension FakeRootTree {
         in directory: CInt,
         _ operation: () throws(Errno) -> Void
     ) throws(Errno) {
-        let rows: MetadataStore.Content = [.symlinks, .nodes, .attributes]
+        let rows: RowFilters.Content = [.symlinks, .nodes, .attributes]
         guard !metadata.holds.isDisjoint(with: rows),
             let file = try? name.withCString({ (name) throws(Errno) in
                 try System.open(at: directory, name, [.path, .noFollow])
@@ -238,16 +238,17 @@ extension FakeRootTree {
         let host = try System.status(of: file.raw)
         let handle = try handle(of: file.raw, host)
         let fingerprint = handle.fingerprint
-        let hasRows = metadata.withFilters {
-            $0.symlinks.contains(fingerprint) || $0.nodes.contains(fingerprint) || $0.attributes.contains(fingerprint)
+        let filters = metadata.filters
+        guard filters.containsLabel(fingerprint) || filters.contains(fingerprint, in: \.attributes) else {
+            return try operation()
         }
-        guard hasRows else { return try operation() }
         let label = try read(file.raw, isLocked: false).label
         try operation()
         guard let database = metadata.database, Self.isGone(file.raw, host, name, in: directory) else { return }
         // It may still be open.
         if let label { metadata.keepOrphan(handle, label) }
         try metadata.reporting { () throws(MetadataError) in try database.removeRows(handle) }
+        metadata.countRemoval()
     }
 
     /// Whether a file has no name any more; a directory's link count does not tell on every file system.

@@ -9,17 +9,17 @@ extension FakeRootTree {
     /// Whether a name is one of those that lead to something that the manifest expects more of than a host file shows.
     func isExpected(_ name: borrowing FileName) -> Bool {
         guard metadata.holds.contains(.manifest) else { return false }
-        return metadata.contains(Self.fingerprint(name), in: \.names)
+        return metadata.filters.contains(Self.fingerprint(name), in: \.names)
     }
 
     /// As `isExpected`, for the last names of paths alone.
     func expectsSomething(of name: borrowing FileName) -> Bool {
         guard restoresLabels, metadata.holds.contains(.manifest) else { return false }
-        return metadata.contains(Self.fingerprint(name), in: \.expected)
+        return metadata.filters.contains(Self.fingerprint(name), in: \.expected)
     }
 
     private static func fingerprint(_ name: borrowing FileName) -> UInt64 {
-        name.bytes.withUnsafeBytes { MetadataStore.fingerprint($0) }
+        name.bytes.withUnsafeBytes { RowFilters.fingerprint($0) }
     }
 
     /// Relative to the root; empty for the root itself.
@@ -116,7 +116,7 @@ extension FakeRootTree {
     }
 
     private func expect(_ paths: [[UInt8]]) {
-        metadata.withFilters { for path in paths { $0.expect(path) } }
+        metadata.filters.insert { for path in paths { $0.expect(path) } }
     }
 
     /// After a rename of something expected, or to where something was expected.

@@ -62,7 +62,7 @@ extension FakeRootTree {
         let isOrphan = host.linkCount == 0 && metadata.hasOrphans
         if content.contains(isSymlink ? .symlinks : .nodes) || isOrphan {
             let file = try handle(of: descriptor, host)
-            if metadata.contains(file.fingerprint, in: isSymlink ? \.symlinks : \.nodes),
+            if metadata.filters.contains(file.fingerprint, in: isSymlink ? \.symlinks : \.nodes),
                 let database = metadata.database
             {
                 let label = try metadata.reporting { () throws(MetadataError) in try database.label(file) }
@@ -186,7 +186,7 @@ extension FakeRootTree {
         let database = try metadata.create()
         try metadata.reporting { () throws(MetadataError) in try database.setLabel(file, label) }
         let fingerprint = file.fingerprint
-        metadata.withFilters {
+        metadata.filters.insert {
             _ = label.kind == .symlink ? $0.symlinks.insert(fingerprint) : $0.nodes.insert(fingerprint)
         }
     }
@@ -194,12 +194,10 @@ extension FakeRootTree {
     /// - Returns: whether there was one.
     @discardableResult
     func removeRow(of file: FileHandle) throws(Errno) -> Bool {
-        let isThere = metadata.withFilters {
-            $0.symlinks.contains(file.fingerprint) || $0.nodes.contains(file.fingerprint)
-        }
-        // The fingerprint stays in the filter: another file's may be the same.
-        guard isThere, let database = metadata.database else { return false }
-        return try metadata.reporting { () throws(MetadataError) in try database.removeLabel(file) }
+        guard metadata.filters.containsLabel(file.fingerprint), let database = metadata.database else { return false }
+        let isRemoved = try metadata.reporting { () throws(MetadataError) in try database.removeLabel(file) }
+        if isRemoved { metadata.countRemoval() }
+        return isRemoved
     }
 
     /// - Returns: as `put`.

@@ -37,6 +37,19 @@ public final class Monitor<State>: @unchecked Sendable {  // the state is touche
         return body(&state)
     }
 
+    /// As `update`, where all that wait are not to be woken each time: no thread wakes but by `wakeOne` and `wakeAll`.
+    public func updateQuietly<Result>(_ body: (inout State) -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return body(&state)
+    }
+
+    /// Has one waiting thread look at the state again, whichever; enough where all wait for the same.
+    public func wakeOne() { pthread_cond_signal(changed) }
+
+    /// Has every waiting thread look at the state again.
+    public func wakeAll() { pthread_cond_broadcast(changed) }
+
     /// Runs `body` under the lock as often as it takes to return a result, sleeping until the state changes.
     public func wait<Result>(_ body: (inout State) -> Result?) -> Result {
         pthread_mutex_lock(mutex)

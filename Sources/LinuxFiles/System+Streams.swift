@@ -68,6 +68,24 @@ extension System {
         _ = setsockopt(socket, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
     }
 
+    /// Has the kernel find out whether the peer is still there while nothing is sent: one that was switched off says
+    /// nothing. No error on other than TCP.
+    /// - Parameters:
+    ///   - idle: seconds of silence before the first probe, and between two probes.
+    ///   - probes: so many that are not answered end the connection. A peer that was started anew answers the first one
+    ///     with a reset.
+    ///
+    /// The corresponding socket options are SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT of `tcp(7)`.
+    public static func setKeepAlive(_ socket: CInt, idle: CInt, probes: CInt) {
+        let options: [(level: CInt, name: CInt, value: CInt)] = [
+            (SOL_SOCKET, SO_KEEPALIVE, 1), (CInt(IPPROTO_TCP), TCP_KEEPIDLE, idle),
+            (CInt(IPPROTO_TCP), TCP_KEEPINTVL, idle), (CInt(IPPROTO_TCP), TCP_KEEPCNT, probes),
+        ]
+        for var option in options {
+            _ = setsockopt(socket, option.level, option.name, &option.value, socklen_t(MemoryLayout<CInt>.size))
+        }
+    }
+
     /// Whether a descriptor is a listening socket, a connected one, or none.
     public static func socketState(_ descriptor: CInt) -> SocketState {
         var isListening: CInt = 0

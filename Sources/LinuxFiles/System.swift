@@ -67,12 +67,21 @@ public enum System {
     /// within.
     ///
     /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
+    public static func open(
+        inRoot directory: CInt,
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode
+    ) throws(Errno) -> OwnedDescriptor {
+        try open(directory, path, flags, clinux_RESOLVE_IN_ROOT | clinux_RESOLVE_NO_MAGICLINKS)
+    }
+
+    /// As above.
     public static func open(inRoot directory: CInt, _ path: String, _ flags: OpenMode) throws(Errno) -> OwnedDescriptor
     {
         let bytes = Array(path.utf8CString)
         return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
             guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
-            return try open(directory, base, flags, clinux_RESOLVE_IN_ROOT | clinux_RESOLVE_NO_MAGICLINKS)
+            return try open(inRoot: directory, base, flags)
         }
     }
 
@@ -99,19 +108,6 @@ public enum System {
         var status = clinux_stat()
         _ = try retrying { clinux_statx(descriptor, "", clinux_AT_EMPTY_PATH, &status) }
         return FileStatus(status)
-    }
-
-    /// Opens a path as a process would whose root is the directory: symbolic links and ".." lead nowhere else.
-    ///
-    /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
-    public static func open(
-        inRoot directory: CInt,
-        _ path: UnsafePointer<CChar>,
-        _ flags: OpenMode
-    ) throws(Errno) -> OwnedDescriptor {
-        let resolve = clinux_RESOLVE_IN_ROOT | clinux_RESOLVE_NO_MAGICLINKS
-        let flags = UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC))
-        return OwnedDescriptor(owning: try retrying { clinux_openat2(directory, path, flags, 0, resolve) })
     }
 
     /// The corresponding C function is `statx` with AT_SYMLINK_NOFOLLOW.

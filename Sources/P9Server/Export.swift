@@ -57,31 +57,3 @@ public final class Export: Sendable {
         return foreign.withLock { $0.path(device: device, inode: inode) }
     }
 }
-
-/// Qid paths for files outside the export's own file system (something is mounted in the tree), or with inode numbers
-/// that fill all 64 bits (overlayfs).
-private struct ForeignQids {
-    /// An inode number below 2^48 stays readable in the qid; the bits above tell the file system.
-    static let inodeBits: UInt64 = 48
-    private static let largeInodes: UInt64 = 0xffff
-
-    private struct Key: Hashable {
-        var device: UInt64
-        var inode: UInt64
-    }
-
-    private var devices: [UInt64: UInt64] = [:]
-    private var large: [Key: UInt64] = [:]
-
-    mutating func path(device: UInt64, inode: UInt64) -> UInt64 {
-        let index = devices[device] ?? UInt64(devices.count + 1)
-        if inode >> Self.inodeBits == 0, index < Self.largeInodes {
-            devices[device] = index
-            return index << Self.inodeBits | inode
-        }
-        let key = Key(device: device, inode: inode)
-        let serial = large[key] ?? UInt64(large.count)
-        large[key] = serial
-        return Self.largeInodes << Self.inodeBits | serial
-    }
-}

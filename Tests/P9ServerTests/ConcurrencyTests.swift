@@ -85,7 +85,7 @@ struct ConcurrencyTests {
         #expect(try connection.exchange(frame(108, tag: 4, littleEndian(UInt16.max))) == frame(109, tag: 4))
     }
 
-    @Test("Rflush comes after the reply to what it flushes, never before", arguments: [.socketPair, .tcp] as [Link])
+    @Test("Rflush comes after the reply to what it flushes, or in its place", arguments: [.socketPair, .tcp] as [Link])
     func flushOrder(link: Link) throws {
         let server = try TestServer(link)
         for index in 0..<300 { try server.tree.write("file-\(index)", "") }
@@ -93,7 +93,7 @@ struct ConcurrencyTests {
         #expect(try connection.exchange(frame(110, tag: 1, hex("00000000 01000000 0000")))?[4] == 111)
         #expect(try connection.exchange(frame(12, tag: 1, hex("01000000 00000000")))?[4] == 13)
         for _ in 0..<50 {
-            // A slow one, its flush, the flush's flush, and others around them.
+            // A slow one that changes nothing, its flush, the flush's flush, and others around them.
             var requests = frame(40, tag: 10, hex("01000000 0000000000000000 00f00000"))
             requests += frame(8, tag: 11, statfsBody)
             requests += frame(108, tag: 12, littleEndian(UInt16(10)))
@@ -102,10 +102,14 @@ struct ConcurrencyTests {
             requests += frame(8, tag: 15, statfsBody)
             try connection.send(requests)
             var order: [UInt16] = []
-            for _ in 0..<6 { order.append(tag(of: try #require(try connection.receive()))) }
+            while Set(order).subtracting([10]).count < 5 {
+                order.append(tag(of: try #require(try connection.receive())))
+            }
+            #expect(order.count <= 6 && Set(order).isSubset(of: [10, 11, 12, 13, 14, 15]))
             let place = { (tag: UInt16) in order.firstIndex(of: tag) ?? -1 }
-            #expect(Set(order) == [10, 11, 12, 13, 14, 15])
-            #expect(place(10) < place(12) && place(12) < place(13) && place(10) < place(14))
+            #expect(place(10) < place(12) && place(10) < place(14))
+            let last = try connection.exchange(frame(8, tag: 16, statfsBody))
+            #expect(last.map(tag(of:)) == 16)
         }
     }
 
@@ -237,6 +241,43 @@ struct ConcurrencyTests {
                 if reply[4] == 117 { #expect(reply.dropFirst(11).allSatisfy { $0 == 0x55 }) }
             }
             _ = try connection.exchange(frame(120, tag: 2, hex("02000000")))
+        }
+    }
+
+    @Test("a lock taken while its fid is clunked goes with the fid")
+    func lockAndClunk() throws {
+        let server = try TestServer()
+        try server.tree.write("file", "text")
+        let connection = ServerConnection(server.configuration)
+        @Sendable func answer(_ request: [UInt8]) -> [UInt8] {
+            var reply = [UInt8](repeating: 0, count: 4096)
+            let size = reply.withUnsafeMutableBytes { connection.respond(to: request.span.bytes, into: $0) }
+            return Array(reply[..<size])
+        }
+        _ = answer(frame(100, tag: 0xffff, littleEndian(UInt32(8192)) + wireString("9P2000.L")))
+        _ = answer(frame(104, tag: 1, hex("00000000 ffffffff 0000 0000 00000000")))
+        let write = hex("01 00000000 0000000000000000 0000000000000000 01000000") + wireString("one")
+        let (other, top) = try server.attached()
+        let probe = try other.opened(top, "file", .readWrite)
+        let turn = Monitor((round: 0, done: 0))
+        let rounds = 1500
+        try startThread {
+            for round in 1...rounds {
+                turn.wait { $0.round == round ? () : nil }
+                // Of the many some are in the middle when the other thread clunks.
+                for _ in 0..<4 { _ = answer(frame(52, tag: 2, hex("01000000") + write)) }
+                turn.update { $0.done = round }
+            }
+        }
+        for round in 1...rounds {
+            _ = answer(frame(110, tag: 1, hex("00000000 01000000 0100") + wireString("file")))
+            _ = answer(frame(12, tag: 1, hex("01000000 02000000")))
+            turn.update { $0.round = round }
+            for _ in 0..<round % 200 { _ = answer(frame(120, tag: 1, hex("63000000"))) }
+            _ = answer(frame(120, tag: 1, hex("01000000")))
+            turn.wait { $0.done == round ? () : nil }
+            let left = try other.getLock(probe, .write, start: 0, length: 0, processID: 9)
+            try #require(left.type == .unlock, "in round \(round) the lock stayed")
         }
     }
 

@@ -94,6 +94,28 @@ struct DescriptorTests {
         #expect(try other.readAll(other.opened(top, "file")) == Array("text".utf8))
     }
 
+    @Test("a session that opens all it can leaves others room to walk, open and create")
+    func hog() throws {
+        try server.tree.write("file", "text")
+        do {
+            let (hog, top) = try server.attached()
+            while (try? hog.opened(top, "file")) != nil {}
+            expectRefusal(.EMFILE) { try hog.opened(top, "file") }
+            expectRefusal(.EMFILE) { try hog.created(top, "new") }
+            #expect(try server.tree.names() == ["file"])
+            // Nothing is truncated by a Tlopen that fails.
+            expectRefusal(.EMFILE) { try hog.opened(top, "file", [.readWrite, .truncate]) }
+            #expect(try server.tree.read("file") == Array("text".utf8))
+            for index in 0..<5 {
+                #expect(try client.readAll(client.opened(root, "file")) == Array("text".utf8))
+                try client.clunk(client.created(root, "new-\(index)"))
+            }
+        }
+        // What was open is given back with the session.
+        waitUntil { server.tree.openDescriptors < 20 }
+        for _ in 0..<60 { _ = try client.opened(root, "file") }
+    }
+
     @Test("parked fids are found again after a rename of their directory through the server")
     func renamedDirectory() throws {
         let fids = try walkToFiles(600, beneath: "dir")
@@ -196,7 +218,7 @@ struct DescriptorTests {
     }
 }
 
-/// Looks every 5 ms whether something has come to pass, for 10 s.
+/// Looks every 5 ms whether something has come to pass, for 60 s.
 func waitUntil(_ condition: () -> Bool) {
-    for _ in 0..<2000 where !condition() { sleep(milliseconds: 5) }
+    for _ in 0..<12_000 where !condition() { sleep(milliseconds: 5) }
 }

@@ -12,30 +12,8 @@ final class MetadataStore: Sendable {
         var problem: MetadataError?
     }
 
-    /// Fingerprints of what there are rows for.
-    struct Filters {
-        var symlinks: Set<UInt64> = []
-        /// Labels of all else.
-        var nodes: Set<UInt64> = []
-        var attributes: Set<UInt64> = []
-        /// Of the names of what a manifest's row expects something of.
-        var expected: Set<UInt64> = []
-        /// Those, and the names of the directories above.
-        var names: Set<UInt64> = []
-        var hasManifest = false
-
-        /// Takes in the names that a path is made of.
-        mutating func expect(_ path: [UInt8]) {
-            let parts = path.split(separator: UInt8(ascii: "/"))
-            for part in parts { names.insert(MetadataStore.fingerprint(part)) }
-            if let last = parts.last { expected.insert(MetadataStore.fingerprint(last)) }
-        }
-    }
-
     private let state = Mutex(State())
-    private let filters = Mutex(Filters())
-    /// Bits of `Content`: what requests look at first.
-    private let content = Atomic<UInt8>(0)
+    let filters = RowFilters()
     /// In milliseconds, by the monotonic clock.
     private let lastLook = Atomic<UInt64>(0)
     /// Odd while another process' changes are being taken in.
@@ -49,14 +27,6 @@ final class MetadataStore: Sendable {
     private let rootOwner: UInt32
     private let mayWrite: Bool
     private let makesDatabase: Bool
-
-    struct Content: OptionSet {
-        let rawValue: UInt8
-        static let symlinks = Content(rawValue: 1)
-        static let nodes = Content(rawValue: 2)
-        static let attributes = Content(rawValue: 4)
-        static let manifest = Content(rawValue: 8)
-    }
 
     /// How long another process' changes may stay unseen, in milliseconds.
     static let refreshInterval: UInt64 = 100
@@ -282,40 +252,31 @@ final class MetadataStore: Sendable {
     // MARK: What is known in memory
 
     private func load(_ state: inout State) throws(MetadataError) {
-        var new = Filters()
-        if let database = state.database {
+        let database = state.database
+        var version: Int64 = 0
+        try filters.replace { () throws(MetadataError) in
+            var sets = RowFilters.Sets()
+            guard let database else { return sets }
             // Before the rows: what comes while they are read is seen at the next look. And it counts only if all were.
-            let version = try database.dataVersion
+            version = try database.dataVersion
             try database.forEachHandle(
                 label: { fingerprint, isSymlink in
-                    if isSymlink { new.symlinks.insert(fingerprint) } else { new.nodes.insert(fingerprint) }
+                    if isSymlink { sets.symlinks.insert(fingerprint) } else { sets.nodes.insert(fingerprint) }
                 },
-                attribute: { new.attributes.insert($0) }
+                attribute: { sets.attributes.insert($0) }
             )
             if try database.isManifestComplete {
-                new.hasManifest = true
-                for path in try database.pathsOfExpectations() { new.expect(path) }
+                sets.hasManifest = true
+                for path in try database.pathsOfExpectations() { sets.expect(path) }
             }
-            state.dataVersion = version
+            return sets
         }
-        filters.withLock { filters in
-            filters = new
-            publish(filters)
-        }
+        state.dataVersion = version
         lastLook.store(System.monotonicMilliseconds, ordering: .relaxed)
     }
 
-    private func publish(_ filters: Filters) {
-        var bits: Content = []
-        if !filters.symlinks.isEmpty { bits.insert(.symlinks) }
-        if !filters.nodes.isEmpty { bits.insert(.nodes) }
-        if !filters.attributes.isEmpty { bits.insert(.attributes) }
-        if filters.hasManifest { bits.insert(.manifest) }
-        content.store(bits.rawValue, ordering: .releasing)
-    }
-
     /// What there are rows of at all; looks for other processes' changes now and then.
-    var holds: Content {
+    var holds: RowFilters.Content {
         let now = System.monotonicMilliseconds
         let last = lastLook.load(ordering: .relaxed)
         if now &- last >= Self.refreshInterval,
@@ -323,7 +284,7 @@ final class MetadataStore: Sendable {
         {
             refresh()
         }
-        return Content(rawValue: content.load(ordering: .acquiring))
+        return filters.content
     }
 
     /// To be asked for before the rows of a file are, and given to `isUndisturbed` afterwards.
@@ -365,21 +326,10 @@ final class MetadataStore: Sendable {
         }
     }
 
-    func withFilters<Result>(_ body: (inout Filters) -> Result) -> Result {
-        filters.withLock { filters in
-            let result = body(&filters)
-            publish(filters)
-            return result
-        }
-    }
-
-    func contains(_ fingerprint: UInt64, in set: KeyPath<Filters, Set<UInt64>>) -> Bool {
-        filters.withLock { $0[keyPath: set].contains(fingerprint) }
-    }
-
-    /// A fingerprint of a name (FNV-1a).
-    static func fingerprint(_ name: some Sequence<UInt8>) -> UInt64 {
-        name.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    /// Takes note of a removed row.
+    func countRemoval() {
+        // It is about memory only: the change itself has been made.
+        if filters.countRemoval() { try? reload() }
     }
 
     /// The database, if there is one.

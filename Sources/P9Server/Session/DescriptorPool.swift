@@ -5,10 +5,13 @@ internal import Synchronization
 ///
 /// A fid holds its file by a descriptor; clients keep tens of thousands of fids, and processes may have few
 /// descriptors. When those run out, fids that aren't open are parked: they give their descriptor up and remember a path.
+/// Those of open files can't be had back, so no session may open as many as there are.
 final class DescriptorPool: Sendable {
     /// How many descriptors there may be; a walk that needs one more parks some first.
     let limit: Int
     private let held = Atomic<Int>(0)
+    /// Fids of all sessions that stand on open files and directories.
+    private let opened = Atomic<Int>(0)
     private let tables = Mutex<[ObjectIdentifier: WeakTable]>([:])
     /// Held while paths are taken down, used or changed, so that none is overtaken by a rename.
     private let paths = Mutex<Void>(())
@@ -27,6 +30,31 @@ final class DescriptorPool: Sendable {
 
     func subtract() {
         held.subtract(1, ordering: .relaxed)
+    }
+
+    /// An open fid keeps two descriptors: its own, and its node's.
+    private static let descriptorsPerOpenFid = 2
+    /// A session may have so many times as many files open as it leaves to others: alone it gets seven eighths of the
+    /// pool, the next one seven eighths of the rest.
+    private static let greed = 7
+
+    /// - Parameter own: how many fids of the session are open.
+    /// - Returns: false if that is its share.
+    func mayOpen(having own: Int) -> Bool {
+        own < Self.greed * (limit / Self.descriptorsPerOpenFid - opened.load(ordering: .relaxed))
+    }
+
+    /// Takes note of a fid that is open now.
+    /// - Returns: as `mayOpen`.
+    func open(having own: Int) -> Bool {
+        guard mayOpen(having: own) else { return false }
+        opened.add(1, ordering: .relaxed)
+        return true
+    }
+
+    /// So many fids are open no more.
+    func close(_ count: Int) {
+        opened.subtract(count, ordering: .relaxed)
     }
 
     func insert(_ table: FidTable) {

@@ -47,6 +47,8 @@ final class FidTable: Sendable {
     private struct Contents {
         var entries: [Fid: FidEntry] = [:]
         var attributeBytes = 0
+        /// Fids that stand on open files and directories.
+        var open = 0
     }
 
     private let contents = Mutex(Contents())
@@ -64,6 +66,7 @@ final class FidTable: Sendable {
 
     deinit {
         pool.remove(ObjectIdentifier(self))
+        pool.close(contents.withLock { $0.open })
     }
 
     /// - Throws: `EBADF`.
@@ -71,6 +74,15 @@ final class FidTable: Sendable {
         get throws(Errno) {
             guard let entry = contents.withLock({ $0.entries[fid] }) else { throw .EBADF }
             return entry
+        }
+    }
+
+    /// Runs `body` while nobody can clunk the fid. For a few instructions: all other requests wait.
+    /// - Throws: `EBADF`, and what `body` throws.
+    func whileBound<Result>(_ fid: Fid, _ body: (FidEntry) throws(Errno) -> Result) throws(Errno) -> Result {
+        try contents.withLock { contents throws(Errno) in
+            guard let entry = contents.entries[fid] else { throw .EBADF }
+            return try body(entry)
         }
     }
 
@@ -84,19 +96,20 @@ final class FidTable: Sendable {
         try contents.withLock { contents throws(Errno) in
             guard contents.entries[fid] == nil, fid != .none else { throw .EBADF }
             guard contents.entries.count < maximumFids else { throw .ENFILE }
-            try Self.account(for: entry, in: &contents, limit: maximumAttributeBytes)
+            try account(for: entry, in: &contents)
             contents.entries[fid] = entry
         }
     }
 
     /// Changes what a fid is bound to, if it still is bound to what the caller saw.
-    /// - Throws: `EBADF` if another request changed it meanwhile.
+    /// - Throws: `EBADF` if another request changed it meanwhile, `EMFILE` if the session has too many files open,
+    ///   `ENOSPC` if it has too much of attributes under way.
     func replace(_ fid: Fid, _ old: FidEntry, with entry: FidEntry) throws(Errno) {
         try contents.withLock { contents throws(Errno) in
             guard let current = contents.entries[fid], current.node === old.node, case .walked = current.state else {
                 throw .EBADF
             }
-            try Self.account(for: entry, in: &contents, limit: maximumAttributeBytes)
+            try account(for: entry, in: &contents)
             contents.entries[fid] = entry
         }
     }
@@ -105,12 +118,26 @@ final class FidTable: Sendable {
         try contents.withLock { contents throws(Errno) in
             guard let entry = contents.entries.removeValue(forKey: fid) else { throw .EBADF }
             contents.attributeBytes -= entry.attributeBytes
+            if entry.isOpen {
+                contents.open -= 1
+                pool.close(1)
+            }
             return entry
         }
     }
 
-    private static func account(for entry: FidEntry, in contents: inout Contents, limit: Int) throws(Errno) {
-        guard contents.attributeBytes + entry.attributeBytes <= limit else { throw .ENOSPC }
+    /// To be asked before a file is made or truncated for a fid: `replace` has the last word.
+    /// - Throws: `EMFILE` if the session has its share of open files.
+    func checkOpenFiles() throws(Errno) {
+        guard pool.mayOpen(having: contents.withLock { $0.open }) else { throw .EMFILE }
+    }
+
+    private func account(for entry: FidEntry, in contents: inout Contents) throws(Errno) {
+        guard contents.attributeBytes + entry.attributeBytes <= maximumAttributeBytes else { throw .ENOSPC }
+        if entry.isOpen {
+            guard pool.open(having: contents.open) else { throw .EMFILE }
+            contents.open += 1
+        }
         contents.attributeBytes += entry.attributeBytes
     }
 
@@ -147,6 +174,13 @@ final class FidTable: Sendable {
 }
 
 extension FidEntry {
+    fileprivate var isOpen: Bool {
+        switch state {
+        case .file, .directory: true
+        case .walked, .attributeValue, .attributeUpload: false
+        }
+    }
+
     /// Bytes of attribute values that the fid keeps in memory, or may come to keep.
     fileprivate var attributeBytes: Int {
         switch state {

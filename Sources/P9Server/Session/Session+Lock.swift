@@ -4,32 +4,34 @@ internal import P9Wire
 /// Tlock and Tgetlock. Neither waits: a client whose lock is refused asks again.
 extension Session {
     func lock(_ request: Tlock, _ reply: inout Reply) throws(Errno) {
-        let file = try lockable(request.fid)
         guard request.clientID.byteCount <= LockTable.maximumClientID else { throw .EINVAL }
         let owner = LockTable.Owner(
             session: id,
             processID: request.processID,
             clientID: request.clientID.array
         )
-        let range = LockTable.Range(start: request.start, length: request.length)
-        switch request.type {
-        case .unlock:
-            try reply.send(Rlock(status: configuration.locks.release(range, of: owner, on: file)))
-        case .read, .write:
-            let lock = LockTable.Lock(
-                owner: owner,
-                fid: request.fid,
-                isWrite: request.type == .write,
-                range: range
-            )
-            try reply.send(Rlock(status: configuration.locks.acquire(lock, on: file)))
-        default:
-            throw .EINVAL
+        let lock = LockTable.Lock(
+            owner: owner,
+            fid: request.fid,
+            isWrite: request.type == .write,
+            range: LockTable.Range(start: request.start, length: request.length)
+        )
+        let type = request.type
+        let locks = configuration.locks
+        // A Tclunk at the same moment gives back what was locked before it, and nothing is locked after it.
+        let status = try fids.whileBound(request.fid) { (entry) throws(Errno) -> LockStatus in
+            let file = try Self.lockable(entry)
+            switch type {
+            case .unlock: return locks.release(lock.range, of: owner, on: file)
+            case .read, .write: return locks.acquire(lock, on: file)
+            default: throw .EINVAL
+            }
         }
+        try reply.send(Rlock(status: status))
     }
 
     func getLock(_ request: Tgetlock, _ reply: inout Reply) throws(Errno) {
-        let file = try lockable(request.fid)
+        let file = try Self.lockable(fids[request.fid])
         let wanted = LockTable.Lock(
             owner: LockTable.Owner(
                 session: id,
@@ -63,8 +65,7 @@ extension Session {
         )
     }
 
-    private func lockable(_ fid: Fid) throws(Errno) -> LockTable.File {
-        let entry = try fids[fid]
+    private static func lockable(_ entry: FidEntry) throws(Errno) -> LockTable.File {
         guard case .file = entry.state else { throw .EBADF }
         return entry.node.lockFile
     }

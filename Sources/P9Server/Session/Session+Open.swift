@@ -23,6 +23,7 @@ extension Session {
         let held = try node.descriptor()
         defer { extendLifetime(held) }
         let pool = node.attachPoint.pool
+        try fids.checkOpenFiles()
         try pool.reserve()
         if node.qid.kind == .directory {
             guard !flags.writes, !flags.contains(.truncate) else { throw .EISDIR }
@@ -49,6 +50,7 @@ extension Session {
         let name = try FileName(request.name)
         let directory = try entry.node.descriptor()
         defer { extendLifetime(directory) }
+        try fids.checkOpenFiles()
         try configuration.descriptors.reserve()
         let created = try createOrOpen(name, in: directory, entry, request)
         try fids.replace(request.fid, entry, with: created)

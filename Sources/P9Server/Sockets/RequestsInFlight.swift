@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// The requests of one connection that were read and not answered yet, and the order of the replies.
 ///
-/// Keeps three promises of the protocol: each request gets one reply; a flush is answered after the request that it
-/// flushes; requests from before a Tversion are not answered after it.
+/// Keeps three promises of the protocol: each request gets one reply, or none if it was flushed; a flush is answered
+/// after the request that it flushes, or in its place; requests from before a Tversion are not answered after it.
 final class RequestsInFlight: Sendable {
     private let output: CInt
     private let state = Mutex(State())
@@ -13,19 +13,26 @@ final class RequestsInFlight: Sendable {
     /// can't overtake it on the wire.
     private let writing = Mutex<Void>(())
 
-    private struct State {
-        /// For each request, the Tflush requests that wait for it.
-        var flushes: [Tag: [Tag]] = [:]
-        /// Counts the Tversions.
-        var generation: UInt64 = 0
+    fileprivate struct Request {
+        var serial: UInt64
+        /// Whether nobody misses it if it is not answered.
+        var isInquiry: Bool
+        /// The Tflush requests that wait for it.
+        var flushes: [Tag] = []
+    }
+
+    fileprivate struct State {
+        var requests: [Tag: Request] = [:]
+        /// Of the request that was read last.
+        var serial: UInt64 = 0
 
         /// Forgets a request and the flushes that waited for it, and those that waited for them.
         /// - Returns: the flushes' tags in the order of their replies; mostly none, which costs no allocation.
         mutating func finish(_ tag: Tag) -> [Tag] {
-            var order = flushes.removeValue(forKey: tag) ?? []
+            var order = requests.removeValue(forKey: tag)?.flushes ?? []
             var next = 0
             while next < order.count {
-                order += flushes.removeValue(forKey: order[next]) ?? []
+                order += requests.removeValue(forKey: order[next])?.flushes ?? []
                 next += 1
             }
             return order
@@ -33,9 +40,10 @@ final class RequestsInFlight: Sendable {
     }
 
     /// What a request must show to be answered.
-    struct Ticket: Sendable {
-        var tag: Tag
-        var generation: UInt64
+    struct Ticket {
+        fileprivate var tag: Tag
+        /// Another request may have the tag by then.
+        fileprivate var serial: UInt64
     }
 
     init(output: CInt) {
@@ -54,30 +62,23 @@ final class RequestsInFlight: Sendable {
     func admit(_ frame: RawSpan) -> Admission {
         guard let header = FrameHeader(decoding: frame) else { return .duplicate }
         return state.withLock { state in
-            if header.type == MessageType.tversion.rawValue {
-                state.flushes.removeAll()
-                state.generation += 1
-            }
-            guard state.flushes[header.tag] == nil else { return .duplicate }
-            if header.type == MessageType.tflush.rawValue,
-                let request = try? Tflush(decoding: frame.extracting(droppingFirst: FrameHeader.size)),
-                state.flushes[request.oldTag] != nil
-            {
-                state.flushes[request.oldTag]?.append(header.tag)
-                state.flushes[header.tag] = []
-                return .deferred
-            }
-            state.flushes[header.tag] = []
-            return .execute(Ticket(tag: header.tag, generation: state.generation))
+            if header.type == MessageType.tversion.rawValue { state.requests.removeAll() }
+            guard state.requests[header.tag] == nil else { return .duplicate }
+            state.serial += 1
+            let isInquiry = MessageType(rawValue: header.type)?.isInquiry ?? false
+            let isDeferred = header.type == MessageType.tflush.rawValue && state.flush(frame, by: header.tag)
+            state.requests[header.tag] = Request(serial: state.serial, isInquiry: isInquiry)
+            return isDeferred ? .deferred : .execute(Ticket(tag: header.tag, serial: state.serial))
         }
     }
 
-    /// Sends a reply, and those to the flushes that waited for it; or nothing, if the session is over.
+    /// Sends a reply, and those to the flushes that waited for it; or nothing, if the request was flushed or the session
+    /// is over.
     /// - Throws: why the stream can't be written.
     func answer(_ ticket: Ticket, with reply: UnsafeRawBufferPointer) throws(Errno) {
         try writing.withLock { _ throws(Errno) in
             let flushes = state.withLock { state -> [Tag]? in
-                guard state.generation == ticket.generation else { return nil }
+                guard state.requests[ticket.tag]?.serial == ticket.serial else { return nil }
                 return state.finish(ticket.tag)
             }
             guard let flushes else { return }
@@ -92,6 +93,33 @@ final class RequestsInFlight: Sendable {
             guard (try? EmptyReply(.rflush).encode(tag: tag, into: &frame)) != nil else { throw .EMSGSIZE }
             let size = frame.finalize(for: buffer)
             try System.send(output, UnsafeRawBufferPointer(rebasing: buffer[..<size]))
+        }
+    }
+}
+
+extension RequestsInFlight.State {
+    /// An inquiry is not answered any more: whoever asked has given up, and may have waited for a file system that
+    /// doesn't answer. What changes something is, as the client must learn what has become of it.
+    /// - Returns: whether the flush has to wait for the other request's reply.
+    fileprivate mutating func flush(_ frame: RawSpan, by tag: Tag) -> Bool {
+        guard let flush = try? Tflush(decoding: frame.extracting(droppingFirst: FrameHeader.size)),
+            let request = requests[flush.oldTag]
+        else { return false }
+        guard !request.isInquiry else {
+            requests[flush.oldTag] = nil
+            return false
+        }
+        requests[flush.oldTag]?.flushes.append(tag)
+        return true
+    }
+}
+
+extension MessageType {
+    /// Whether a request changes nothing, neither fids nor files: it makes no difference whether it was executed.
+    fileprivate var isInquiry: Bool {
+        switch self {
+        case .tread, .treaddir, .treadlink, .tgetattr, .tstatfs, .tgetlock, .tfsync: true
+        default: false
         }
     }
 }

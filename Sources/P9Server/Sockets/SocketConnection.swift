@@ -5,7 +5,8 @@ internal import Synchronization
 /// Serves one stream with a few threads that take turns at reading.
 ///
 /// The thread that has read a lone request executes it itself and goes on reading: no hand-over is paid for. If more
-/// bytes are waiting, or the request may take long, it first lets another thread read.
+/// bytes are waiting, or the request is of a kind that takes long, it first lets another thread read; if it takes long
+/// all the same, `StallWatch` does so in its place.
 final class SocketConnection: Sendable {
     private let input: SharedDescriptor
     private let output: SharedDescriptor
@@ -13,6 +14,9 @@ final class SocketConnection: Sendable {
     private let server: ServerConnection
     private let configuration: ServerConfiguration
     private let inFlight: RequestsInFlight
+    private let watch: StallWatch
+    /// Counts the requests that the reader executes itself, twice each: odd while it does.
+    private let readersRequest = Atomic<UInt64>(0)
     /// For an input that is no socket.
     private let wakeUp: WakeUp?
     private let isStopping = Atomic<Bool>(false)
@@ -27,25 +31,35 @@ final class SocketConnection: Sendable {
         var workers = 0
         /// Workers that have handed the turn over and execute a request.
         var executing = 0
+        /// Whether a Tversion waits for `executing` to become 0.
+        var isAwaited = false
         var isClosing = false
     }
 
     /// Requests that may run at once; more are left in the socket.
     private static let maximumWorkers = 16
+    /// A board that lost its power holds its locks until this has passed after it is up again.
+    private static let keepAliveSeconds: CInt = 30
+    /// Ten minutes: Linux' client can't connect anew, so a cable that was out or a switch that restarts must not cost
+    /// a board its root.
+    private static let keepAliveProbes: CInt = 20
 
     /// - Parameters:
     ///   - output: the same as `input` if that is a socket.
+    ///   - watch: of the server, for all connections.
     ///   - log: gets a line when the client breaks the protocol.
     /// - Throws: `EMFILE` and the like.
     init(
         input: SharedDescriptor,
         output: SharedDescriptor,
         _ configuration: ServerConfiguration,
+        _ watch: StallWatch,
         log: @escaping @Sendable (String) -> Void
     ) throws(Errno) {
         self.input = input
         self.output = output
         self.configuration = configuration
+        self.watch = watch
         self.log = log
         wakeUp = System.socketState(input.raw) == .none ? try WakeUp() : nil
         stream = FrameStream(input.raw, wakeUp)
@@ -56,9 +70,12 @@ final class SocketConnection: Sendable {
     /// Serves until the client hangs up, breaks the protocol, or `stop` is called; on return all threads are done.
     func run() {
         System.setNoDelay(input.raw)
+        System.setKeepAlive(input.raw, idle: Self.keepAliveSeconds, probes: Self.keepAliveProbes)
+        watch.add(self)
         turns.update { $0.workers += 1 }
         work()
         turns.wait { $0.workers == 0 ? () : nil }
+        watch.remove(self)
     }
 
     /// Takes no more requests; those in flight are still answered.
@@ -91,10 +108,14 @@ final class SocketConnection: Sendable {
 
     /// - Returns: false if the connection is closing.
     private func takeTurn() -> Bool {
-        turns.update { $0.waiting += 1 }
+        var isWaiting = false
         return turns.wait { turns -> Bool? in
-            if turns.isReading, !turns.isClosing { return nil }
-            turns.waiting -= 1
+            if turns.isReading, !turns.isClosing {
+                if !isWaiting { turns.waiting += 1 }
+                isWaiting = true
+                return nil
+            }
+            if isWaiting { turns.waiting -= 1 }
             if turns.isClosing { return false }
             turns.isReading = true
             return true
@@ -102,15 +123,21 @@ final class SocketConnection: Sendable {
     }
 
     /// Lets another thread read; starts one if all are busy.
-    private func handOver() {
-        let wantsWorker = turns.update { turns -> Bool in
+    /// - Parameter serial: only if the reader still executes the request that it began at this `execution`. Nil for the
+    ///   reader itself.
+    func handOver(executing serial: UInt64? = nil) {
+        let (isAwaited, needsWorker) = turns.updateQuietly { turns in
+            if let serial, !end(serial) { return (false, false) }
             turns.isReading = false
             turns.executing += 1
-            guard turns.waiting == 0, turns.workers < Self.maximumWorkers else { return false }
+            guard turns.waiting == 0 else { return (true, false) }
+            guard turns.workers < Self.maximumWorkers else { return (false, false) }
             turns.workers += 1
-            return true
+            return (false, true)
         }
-        guard wantsWorker else { return }
+        // Nobody but readers to be waits while there is a turn to give.
+        if isAwaited { turns.wakeOne() }
+        guard needsWorker else { return }
         do throws(Errno) {
             try startThread { [self] in work() }
         } catch {
@@ -120,12 +147,39 @@ final class SocketConnection: Sendable {
 
     /// A request that was handed over is answered.
     private func finishHandedOver() {
-        turns.update { $0.executing -= 1 }
+        let isLast = turns.updateQuietly { turns in
+            turns.executing -= 1
+            return turns.executing == 0 && turns.isAwaited
+        }
+        if isLast { turns.wakeAll() }
     }
 
     /// Waits for the requests before, which still belong to the session that a Tversion ends.
     private func waitForOthers() {
-        turns.wait { $0.executing == 0 ? () : nil }
+        turns.wait { turns in
+            turns.isAwaited = turns.executing > 0
+            return turns.isAwaited ? nil : ()
+        }
+    }
+
+    /// What `StallWatch` looks at: odd while the reader executes a request, and another number for each.
+    var execution: UInt64 { readersRequest.load(ordering: .sequentiallyConsistent) }
+
+    /// The reader begins to execute a request.
+    /// - Returns: what `execution` is meanwhile.
+    private func begin() -> UInt64 {
+        let serial = readersRequest.add(1, ordering: .sequentiallyConsistent).newValue
+        watch.notice()
+        return serial
+    }
+
+    /// - Returns: false if it has ended already.
+    private func end(_ serial: UInt64) -> Bool {
+        readersRequest.compareExchange(
+            expected: serial,
+            desired: serial + 1,
+            ordering: .sequentiallyConsistent
+        ).exchanged
     }
 
     /// Has the turn on entry; has given it away on return, by hand-over or because the connection is at its end.
@@ -153,27 +207,45 @@ final class SocketConnection: Sendable {
                 log("closing a connection: a tag was used again before its request was answered")
                 return false
             }
-            let isVersion = FrameHeader(decoding: frame)?.type == MessageType.tversion.rawValue
-            if isVersion { waitForOthers() }
-            // What follows a Tversion is for the new session, and must be of its msize.
-            let isHandedOver = !isVersion && (stream.hasMore || Self.mayTakeLong(frame))
-            if isHandedOver { handOver() }
-            defer {
-                if isHandedOver { finishHandedOver() }
-            }
-            let count = server.respond(to: frame, into: reply)
-            do throws(Errno) {
-                try inFlight.answer(ticket, with: UnsafeRawBufferPointer(rebasing: reply[..<count]))
-            } catch {
-                return isHandedOver ? closeFromOutside() : false
-            }
-            if isHandedOver { return true }
+            guard execute(frame, ticket, reply) else { return true }
         }
     }
 
+    /// Executes a request and sends its reply.
+    /// - Returns: whether this thread still has the turn; a stream that can't be written any more is left to the reader.
+    private func execute(
+        _ request: RawSpan,
+        _ ticket: RequestsInFlight.Ticket,
+        _ reply: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        let type = FrameHeader(decoding: request)?.type
+        let isVersion = type == MessageType.tversion.rawValue
+        if isVersion { waitForOthers() }
+        // What follows a Tversion is for the new session, and must be of its msize: nobody reads meanwhile.
+        let isHandedOver = !isVersion && (stream.hasMore || type.map(Self.mayTakeLong) ?? false)
+        var serial: UInt64?
+        if isHandedOver {
+            handOver()
+        } else if !isVersion {
+            serial = begin()
+        }
+        let size = server.respond(to: request, into: reply)
+        do throws(Errno) {
+            try inFlight.answer(ticket, with: UnsafeRawBufferPointer(rebasing: reply[..<size]))
+        } catch {
+            // The thread that reads must hear of it, be it this one.
+            isStopping.store(true, ordering: .releasing)
+            System.shutDown(input.raw, receivingOnly: false)
+            wakeUp?.wake()
+        }
+        let hasTurn = !isHandedOver && (serial.map(end) ?? true)
+        if !hasTurn { finishHandedOver() }
+        return hasTurn
+    }
+
     /// Requests that wait for a disk to write.
-    private static func mayTakeLong(_ frame: RawSpan) -> Bool {
-        FrameHeader(decoding: frame)?.type == MessageType.tfsync.rawValue
+    private static func mayTakeLong(_ type: UInt8) -> Bool {
+        type == MessageType.tfsync.rawValue
     }
 
     private func close() {
@@ -181,13 +253,5 @@ final class SocketConnection: Sendable {
             turns.isClosing = true
             turns.isReading = false
         }
-    }
-
-    /// The stream can't be written: the thread that reads must hear of it.
-    private func closeFromOutside() -> Bool {
-        turns.update { $0.isClosing = true }
-        System.shutDown(input.raw, receivingOnly: false)
-        wakeUp?.wake()
-        return true
     }
 }

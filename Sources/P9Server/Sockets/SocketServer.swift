@@ -4,6 +4,7 @@ public import LinuxFiles
 public final class SocketServer: Sendable {
     private let configuration: ServerConfiguration
     private let log: @Sendable (String) -> Void
+    private let watch = StallWatch()
     private let state = Monitor(State())
 
     private struct State {
@@ -40,7 +41,7 @@ public final class SocketServer: Sendable {
             }
             let source = SharedDescriptor(OwnedDescriptor(owning: input))
             let sink = input == output ? source : SharedDescriptor(OwnedDescriptor(owning: output))
-            try serve(SocketConnection(input: source, output: sink, configuration, log: log))
+            try serve(SocketConnection(input: source, output: sink, configuration, watch, log: log))
             return address
         }
     }
@@ -66,7 +67,7 @@ public final class SocketServer: Sendable {
         guard mayGoOn else { return false }
         do throws(Errno) {
             guard let socket = try listener.accept() else { return false }
-            try serve(SocketConnection(input: socket, output: socket, configuration, log: log))
+            try serve(SocketConnection(input: socket, output: socket, configuration, watch, log: log))
         } catch .ESHUTDOWN {
             return false
         } catch {

@@ -1,0 +1,131 @@
+internal import Synchronization
+
+/// Fingerprints of what the database has rows for, so that requests for all other files don't ask it.
+///
+/// A fingerprint may be here without a row (the row was removed, or another file's is the same); a row is never without
+/// its fingerprint, whatever other threads and processes write while the rows are read.
+final class RowFilters: Sendable {
+    /// What there are rows of at all.
+    struct Content: OptionSet {
+        let rawValue: UInt8
+        static let symlinks = Content(rawValue: 1)
+        static let nodes = Content(rawValue: 2)
+        static let attributes = Content(rawValue: 4)
+        static let manifest = Content(rawValue: 8)
+    }
+
+    struct Sets {
+        /// Labels of symbolic links.
+        var symlinks: Set<UInt64> = []
+        /// Labels of all else.
+        var nodes: Set<UInt64> = []
+        var attributes: Set<UInt64> = []
+        /// Of the names of what a manifest's row expects something of.
+        var expected: Set<UInt64> = []
+        /// Those, and the names of the directories above.
+        var names: Set<UInt64> = []
+        var hasManifest = false
+
+        /// Takes in the names that a path is made of.
+        mutating func expect(_ path: [UInt8]) {
+            let parts = path.split(separator: UInt8(ascii: "/"))
+            for part in parts { names.insert(RowFilters.fingerprint(part)) }
+            if let last = parts.last { expected.insert(RowFilters.fingerprint(last)) }
+        }
+
+        fileprivate mutating func formUnion(_ other: Sets) {
+            symlinks.formUnion(other.symlinks)
+            nodes.formUnion(other.nodes)
+            attributes.formUnion(other.attributes)
+            expected.formUnion(other.expected)
+            names.formUnion(other.names)
+        }
+
+        fileprivate var content: Content {
+            var content: Content = []
+            if !symlinks.isEmpty { content.insert(.symlinks) }
+            if !nodes.isEmpty { content.insert(.nodes) }
+            if !attributes.isEmpty { content.insert(.attributes) }
+            if hasManifest { content.insert(.manifest) }
+            return content
+        }
+
+        var count: Int { symlinks.count + nodes.count + attributes.count }
+    }
+
+    private struct Known {
+        var sets = Sets()
+        /// What was inserted since the rows began to be read: they may not have shown it.
+        var insertedMeanwhile: Sets?
+        /// Rows that were removed since the last reading.
+        var removals = 0
+    }
+
+    private let known = Mutex(Known())
+    /// `Content` of the sets: what requests look at first.
+    private let bits = Atomic<UInt8>(0)
+
+    var content: Content { Content(rawValue: bits.load(ordering: .acquiring)) }
+
+    /// How many files the sets hold; one with a label and attributes counts twice.
+    var count: Int { known.withLock { $0.sets.count } }
+
+    func contains(_ fingerprint: UInt64, in set: KeyPath<Sets, Set<UInt64>>) -> Bool {
+        known.withLock { $0.sets[keyPath: set].contains(fingerprint) }
+    }
+
+    func containsLabel(_ fingerprint: UInt64) -> Bool {
+        known.withLock { $0.sets.symlinks.contains(fingerprint) || $0.sets.nodes.contains(fingerprint) }
+    }
+
+    /// Takes in rows that have just been written.
+    func insert(_ body: (inout Sets) -> Void) {
+        known.withLock { known in
+            body(&known.sets)
+            if var inserted = known.insertedMeanwhile {
+                known.insertedMeanwhile = nil  // so that it is changed in its place
+                body(&inserted)
+                known.insertedMeanwhile = inserted
+            }
+            bits.store(known.sets.content.rawValue, ordering: .releasing)
+        }
+    }
+
+    /// Takes note of a removed row. Its fingerprint stays: another file's may be the same.
+    /// - Returns: whether so many are left over that reading all rows anew is worth its while.
+    func countRemoval() -> Bool {
+        known.withLock { known in
+            known.removals += 1
+            let rest = known.sets.count - known.removals
+            return known.removals >= max(Self.minimumRemovals, rest, known.sets.expected.count)
+        }
+    }
+
+    /// So many removed rows are not worth reading all others anew; 16 KiB.
+    static let minimumRemovals = 1024
+
+    /// Replaces all by what `read` finds. Only for one thread at a time.
+    func replace(_ read: () throws(MetadataError) -> Sets) throws(MetadataError) {
+        known.withLock { known in
+            known.insertedMeanwhile = Sets()
+            known.removals = 0
+        }
+        do throws(MetadataError) {
+            let sets = try read()
+            known.withLock { known in
+                known.sets = sets
+                if let inserted = known.insertedMeanwhile { known.sets.formUnion(inserted) }
+                known.insertedMeanwhile = nil
+                bits.store(known.sets.content.rawValue, ordering: .releasing)
+            }
+        } catch {
+            known.withLock { $0.insertedMeanwhile = nil }
+            throw error
+        }
+    }
+
+    /// A fingerprint of a name (FNV-1a).
+    static func fingerprint(_ name: some Sequence<UInt8>) -> UInt64 {
+        name.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+}
