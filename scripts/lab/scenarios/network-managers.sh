@@ -8,8 +8,9 @@
 # shellcheck source=../network.sh
 . "$LAB/network.sh"
 
-mount -t overlay overlay -o "lowerdir=$LAB_UNPACKED/usr:/usr" /usr || fail "the managers' programs"
-mount -t overlay overlay -o "lowerdir=$LAB_UNPACKED/etc:/etc" /etc || fail "the managers' settings"
+for part in usr etc var/lib; do
+    mount -t overlay overlay -o "lowerdir=$LAB_UNPACKED/$part:/$part" "/$part" || fail "the managers' files in /$part"
+done
 internet_up
 cable_up
 mkdir -p /run/dbus
