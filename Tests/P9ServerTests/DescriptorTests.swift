@@ -218,7 +218,10 @@ struct DescriptorTests {
     }
 }
 
-/// Looks every 5 ms whether something has come to pass, for 60 s.
+/// Looks every 5 ms whether something has come to pass, for 60 s at least, and not again once it has.
 func waitUntil(_ condition: () -> Bool) {
-    for _ in 0..<12_000 where !condition() { sleep(milliseconds: 5) }
+    for _ in 0..<12_000 {
+        if condition() { return }
+        sleep(milliseconds: 5)
+    }
 }
