@@ -147,6 +147,15 @@ struct StatusTests {
         expectRefusal(.EISDIR) { try client.set(root, .size, size: 0) }
     }
 
+    @Test("Tlopen truncates below the host's mode, though it opens for reading only", arguments: [0, 1000] as [UInt32])
+    func truncatingOpen(uid: UInt32) throws {
+        try server.tree.write("file", "0123456789", mode: 0o444)
+        let (other, otherRoot) = try server.attached(uid: uid)
+        let file = try other.opened(otherRoot, "file", .truncate)
+        #expect(try other.readAll(file).isEmpty)
+        #expect(try client.status(root, "file").mode == 0o100444)
+    }
+
     @Test("a mode that the host's owner couldn't use keeps the file usable on the host")
     func floor() throws {
         let file = try client.created(root, "file", mode: 0o000)

@@ -38,7 +38,7 @@ extension Session {
         let descriptor = try node.tree.open(held.raw, mode)
         if truncates, uid != 0 {
             try node.tree.dropPrivileges(of: descriptor.raw)
-            try System.truncate(descriptor.raw, to: 0)
+            try node.tree.truncate(descriptor.raw, to: 0)
         }
         return .file(OpenFile(SharedDescriptor(descriptor, countedBy: pool), flags))
     }
