@@ -84,6 +84,18 @@ extension System {
         _ = try retrying { dataOnly ? fdatasync(descriptor) : fsync(descriptor) }
     }
 
+    /// Writes a directory's names to the disk, or does nothing on file systems that offer no such thing: VirtualBox's shared
+    /// folders, CIFS of older kernels.
+    ///
+    /// The corresponding C function is `fsync`. Source of the EINVAL: `vfs_fsync_range` in the kernel's `fs/sync.c`.
+    public static func synchronizeDirectory(_ descriptor: CInt) throws(Errno) {
+        do throws(Errno) {
+            try synchronize(descriptor, dataOnly: false)
+        } catch .EINVAL {
+            // That is all there is to do.
+        }
+    }
+
     /// Writes all that the file system with this file holds in memory to the disk.
     ///
     /// The corresponding C function is `syncfs`.

@@ -192,7 +192,10 @@ struct ExportTarget: ~Copyable {
     /// - Returns: what a user should know all the same, a sentence without a full stop.
     func commit() throws(ImageError) -> String? {
         do throws(Errno) {
-            try System.synchronize(descriptor.raw, dataOnly: shape == .file)
+            switch shape {
+            case .file: try System.synchronize(descriptor.raw, dataOnly: true)
+            case .directory, .scratch: try System.synchronizeDirectory(descriptor.raw)
+            }
             try name.withCString { (name) throws(Errno) in
                 try target.withCString { (target) throws(Errno) in
                     if existing == .layout {
@@ -214,7 +217,7 @@ struct ExportTarget: ~Copyable {
             throw ImageError("can't move the finished export to \(path)", error)
         }
         // The export stands: nothing would be better without it.
-        if shape != .scratch { try? System.synchronize(parent.raw, dataOnly: false) }
+        if shape != .scratch { try? System.synchronizeDirectory(parent.raw) }
         return existing == .layout ? removeOldLayout() : nil
     }
 

@@ -97,9 +97,9 @@ final class OCISink: EntrySink {
         try write(.object([("imageLayoutVersion", .string("1.0.0"))]), to: "oci-layout", in: layout)
         // The layout itself is its owner's to put on the disk.
         do throws(Errno) {
-            try System.synchronize(blobs.raw, dataOnly: false)
+            try System.synchronizeDirectory(blobs.raw)
             let parent = try Self.open("blobs", in: layout, [.readOnly, .directory])
-            try System.synchronize(parent.raw, dataOnly: false)
+            try System.synchronizeDirectory(parent.raw)
             extendLifetime(parent)
         } catch {
             throw ImageError("can't write the image to the disk", error)

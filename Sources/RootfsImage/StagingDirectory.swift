@@ -200,7 +200,7 @@ struct StagingDirectory: ~Copyable {
             throw ImageError("can't move the finished tree to \(path)", error)
         }
         // The tree stands: nothing would be better without it.
-        if isSynchronized { try? System.synchronize(parent.raw, dataOnly: false) }
+        if isSynchronized { try? System.synchronizeDirectory(parent.raw) }
     }
 
     /// Removes the directory with all it holds.
