@@ -67,7 +67,6 @@ final class XZDecoder {
         case LZMA_MEM_ERROR: ImageError(.system, "no memory to decompress the archive")
         case LZMA_MEMLIMIT_ERROR:
             .needsMemory(input.name, "\(lzma_memusage(stream) >> 20) MiB", limit: Self.memoryLimit, program: "xz")
-        case LZMA_FORMAT_ERROR: damaged("there is something else after the end of the xz data")
         case LZMA_OPTIONS_ERROR: damaged("it is xz of a kind that this liblzma doesn't know")
         case LZMA_BUF_ERROR: damaged("xz data ends too early")
         default: damaged("wrong xz data")
