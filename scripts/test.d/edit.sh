@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 need_packages libcap2-bin attr python3
-p9serve=$usb9pfs_root/.build/release/p9serve
+p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 777 "$work"
@@ -113,6 +113,19 @@ check "a mistyped command" "$code $(head -1 error)" "64 p9serve: unknown command
 code=0
 as_developer "$p9serve" stat $'tree/caf\xe9' 2>error || code=$?
 check "an argument that is no UTF-8" "$code $(head -1 error)" "64 p9serve: the argument 'tree/caf\\xe9' is no UTF-8"
+code=0
+edit chmod --tree tree 999 tree/file 2>error || code=$?
+check "a wrong mode is told with chmod's usage" "$code $(grep -c '^Usage: p9serve chmod ' error)" "64 1"
+code=0
+edit chown --tree tree 4294967295 tree/file 2>error || code=$?
+check "a number that is no owner" "$code $(head -1 error)" "64 p9serve: Linux has no user 4294967295: the largest number is 4294967294"
+as_developer mkdir tree/names tree/names/sub
+as_developer touch $'tree/names/line\nbreak' $'tree/names/\e[31mred' $'tree/names/caf\xe9' tree/names/$'\xc3\xa9t\xc3\xa9'
+check "ls: names reach no terminal as they are" "$(edit ls --tree tree tree/names | sed 's/.*[0-9][0-9]:[0-9][0-9] //' | paste -s -d ' ')" \
+    "\\x1b[31mred caf\\xe9 line\\x0abreak sub été"
+check "stat: nor there" "$(edit stat --tree tree $'tree/names/line\nbreak' | head -1)" 'tree/names/line\x0abreak'
+check "ls --json: a name that is no UTF-8" "$(edit ls --json --tree tree tree/names | grep -c '"tree/names/caf\\\\xe9"')" 1
+check "mknod -m" "$(edit mknod --tree tree -m 600 tree/names/sub/null c 1 3 && member tree/names/sub/null mode)" 0600
 check "mknod --help shows the mode" "$(edit mknod --help | grep -c 'default: 644')" 1
 check "chown --help shows -h once" "$(edit chown --help | grep -c -- '-h,')" 1
 as_developer ln -s file tree/own

@@ -29,14 +29,26 @@ struct ChmodCommand: ParsableCommand {
 
     @OptionGroup var edit: TreeEdit
 
-    func run() throws {
-        guard let text = arguments.first, let mode = ModeChange(argument: text) else {
-            throw ValidationError("'\(arguments.first ?? "")' is no mode: write it as 4755, or as u+s,go-w.")
-        }
+    // Here, not in run(): what is wrong is then told with this command's usage.
+    func validate() throws {
+        _ = try mode
         guard arguments.count > 1 else { throw ValidationError("Name a file.") }
         if let option = arguments.dropFirst().first(where: { $0.hasPrefix("-") }) {
             throw ValidationError("Unknown option '\(option)'; for a file of that name write ./\(option)")
         }
+    }
+
+    private var mode: ModeChange {
+        get throws {
+            guard let text = arguments.first, let mode = ModeChange(argument: text) else {
+                throw ValidationError("'\(arguments.first ?? "")' is no mode: write it as 4755, or as u+s,go-w.")
+            }
+            return mode
+        }
+    }
+
+    func run() throws {
+        let mode = try mode
         try edit.apply(to: Array(arguments.dropFirst())) { file in
             let status = try file.status()
             if status.kind == .symlink { return nil }  // on Linux the mode of a symbolic link is always 0777

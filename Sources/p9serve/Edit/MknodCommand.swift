@@ -34,7 +34,7 @@ struct MknodCommand: ParsableCommand {
     @Option(help: "OWNER or OWNER:GROUP.")
     var owner = "0:0"
 
-    @Option(help: "Its mode.")
+    @Option(name: [.customShort("m"), .long], help: "Its mode.")
     var mode = ModeChange(argument: "644")!  // a literal
 
     @OptionGroup var tree: TreeOption

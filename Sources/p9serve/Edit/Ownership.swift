@@ -30,7 +30,10 @@ struct Ownership {
     }
 
     private static func failure(_ kind: String, _ name: String, _ file: String) -> CommandFailure {
-        CommandFailure(
+        if !name.isEmpty, name.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+            return CommandFailure(.badInput, "Linux has no \(kind) \(name): the largest number is \(UInt32.max - 1)")
+        }
+        return CommandFailure(
             .badInput,
             "the board has no \(kind) '\(name)'",
             advice: "Names are looked up in the tree's \(file), which --tree DIR names; numbers always do."

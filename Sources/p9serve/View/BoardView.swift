@@ -64,7 +64,7 @@ struct BoardView {
 
     /// Several lines, as `stat` prints.
     var description: String {
-        var lines = ["\(path)\(target.map { " -> \($0)" } ?? "")"]
+        var lines = ["\(printable(path.utf8))\(target.map { " -> \($0)" } ?? "")"]
         let size = device.map { "device \($0.major), \($0.minor)" } ?? "\(status.host.size) bytes"
         lines.append("  type    \(typeText), \(size), links \(status.host.linkCount)")
         lines.append("  mode    \(octal(status.permissions)) \(modeText)")

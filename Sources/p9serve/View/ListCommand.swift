@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import FakeRoot
+import RootfsImage
 
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -67,7 +68,7 @@ struct ListCommand: ParsableCommand {
             return try failures.finish()
         }
         for (index, list) in lists.enumerated() {
-            if lists.count > 1, list.isDirectory { print("\(index > 0 ? "\n" : "")\(list.path):") }
+            if lists.count > 1, list.isDirectory { print("\(index > 0 ? "\n" : "")\(printable(list.path.utf8)):") }
             printLines(list.views, prefix: list.isDirectory ? list.path : nil)
         }
         try failures.finish()
@@ -105,7 +106,7 @@ struct ListCommand: ParsableCommand {
             var name = prefix.map { String(view.path.dropFirst($0.count)) } ?? view.path
             if prefix != nil, name.hasPrefix("/") { name.removeFirst() }
             print(cells.joined(separator: " "), terminator: " ")
-            print(name + (view.target.map { " -> \($0)" } ?? ""))
+            print(printable(name.utf8) + (view.target.map { " -> \($0)" } ?? ""))
         }
     }
 }

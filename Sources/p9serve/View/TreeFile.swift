@@ -37,7 +37,8 @@ struct TreeFile: ~Copyable {
     }
 
     private func child(_ bytes: [UInt8]) throws -> TreeFile {
-        let childPath = path + (path.hasSuffix("/") ? "" : "/") + String(decoding: bytes, as: UTF8.self)
+        let name = String(validating: bytes, as: UTF8.self) ?? printable(bytes)
+        let childPath = path + (path.hasSuffix("/") ? "" : "/") + name
         do throws(Errno) {
             let found = try tree.lookup(FileName(bytes.span.bytes), in: descriptor.raw)
             return TreeFile(tree: tree, names: names, path: childPath, descriptor: found)

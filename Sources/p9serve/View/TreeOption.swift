@@ -20,7 +20,13 @@ extension CommandFailure {
         let (cause, advice): (ExitCause, String?) =
             switch error {
             case .ENOENT, .ENOTDIR: (.notFound, nil)
-            case .EACCES, .EPERM: (.permission, "Only the owner of the host's files can change what the board sees.")
+            case .EACCES, .EPERM:
+                (
+                    .permission,
+                    action.hasPrefix("can't change") || action.hasPrefix("can't make")
+                        ? "Only the owner of the host's files can change what the board sees."
+                        : "If it is yours: chmod u+rwX \(path)"
+                )
             case .EEXIST: (.badInput, nil)
             case .EOPNOTSUPP:
                 (
