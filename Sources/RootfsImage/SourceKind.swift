@@ -52,7 +52,7 @@ public enum SourceKind: String, CaseIterable, Sendable {
     }
 
     /// Whether it is a directory and metadata of another tool.
-    var isForeignDirectory: Bool {
+    public var isForeignDirectory: Bool {
         switch self {
         case .tar, .cpio, .oci, .docker, .squashfs, .ext4: false
         default: true

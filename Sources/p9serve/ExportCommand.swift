@@ -36,7 +36,7 @@ struct ExportCommand: ParsableCommand {
     )
     var target: String
 
-    @Option(help: ArgumentHelp("What to make, whatever its name is: \(Self.kinds).", valueName: "kind"))
+    @Option(help: ArgumentHelp("What to make, whatever its name is.", valueName: "kind"))
     var to: TargetKind?
 
     @Option(help: ArgumentHelp("gzip, xz, zstd, bzip2 or none, whatever its name says.", valueName: "method"))
@@ -92,8 +92,6 @@ struct ExportCommand: ParsableCommand {
 
     @Flag(name: .shortAndLong, help: "No progress and no summary; warnings and errors only.")
     var quiet = false
-
-    private static var kinds: String { TargetKind.allCases.map(\.rawValue).joined(separator: ", ") }
 
     func run() throws {
         if target == "-", System.isTerminal(1) {

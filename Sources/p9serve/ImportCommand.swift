@@ -39,7 +39,7 @@ struct ImportCommand: ParsableCommand {
     )
     var directory: String
 
-    @Option(help: ArgumentHelp("What the source is: \(Self.kinds).", valueName: "kind"))
+    @Option(help: ArgumentHelp("What the source is; found out if it is not said.", valueName: "kind"))
     var from: SourceKind?
 
     @Option(
@@ -89,8 +89,6 @@ struct ImportCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "No progress and no summary; warnings and errors only.")
     var quiet = false
 
-    private static var kinds: String { SourceKind.allCases.map(\.rawValue).joined(separator: ", ") }
-
     func run() throws {
         _ = System.raiseOpenFileLimit()
         let cancellation = Cancellation()
@@ -110,11 +108,24 @@ struct ImportCommand: ParsableCommand {
                 events.sendProgress { progress.members }
             }
             line.clear()
-            ImportReport(summary, source: source, directory: directory).write(isQuiet: quiet || json, events)
+            ImportReport(summary, source: source, directory: directory, notices: unused(by: summary.kind))
+                .write(isQuiet: quiet || json, events)
         } catch {
             line.clear()
             throw events.failure(CommandFailure(error))
         }
+    }
+
+    /// What was said of the source that a source of this kind does not have: most likely it is another one than was meant.
+    private func unused(by kind: SourceKind) -> [String] {
+        var unused: [String] = []
+        if partition != nil, kind != .ext4 { unused.append("--partition") }
+        if kind != .oci, kind != .docker {
+            if platform != nil { unused.append("--platform") }
+            if image != nil { unused.append("--image") }
+        }
+        if metadata != nil, !kind.isForeignDirectory { unused.append("--metadata") }
+        return unused.map { "\($0) was not used: the source is of the kind \(kind.rawValue)" }
     }
 
     private var options: ImportOptions {

@@ -7,8 +7,12 @@ struct ImportReport {
     private let source: String
     private let directory: String
 
-    init(_ summary: ImportSummary, source: String, directory: String) {
+    private let notices: [String]
+
+    /// - Parameter notices: what else is odd, one sentence each.
+    init(_ summary: ImportSummary, source: String, directory: String, notices: [String]) {
         self.summary = summary
+        self.notices = notices
         self.source = source
         self.directory = directory
     }
@@ -30,7 +34,7 @@ struct ImportReport {
 
     private var warnings: [String] {
         let losses = summary.losses
-        var warnings = summary.notices
+        var warnings = summary.notices + notices
         func warn(_ count: Int, _ one: String, _ many: String) {
             if count > 0 { warnings.append(count == 1 ? "1 \(one)" : "\(count) \(many)") }
         }

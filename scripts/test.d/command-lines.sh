@@ -78,6 +78,16 @@ user "$p9serve" stat --json tree/nothing tree/file >out 2>error || true
 check "stat --json has the good besides the error" \
     "$(python3 -c 'import json; d = json.load(open("out")); print(len(d["files"]), d["error"]["exit_code"])')" "1 3"
 
+# Options of another kind of source.
+user tar -cf some.tar tree
+user "$p9serve" import --json some.tar imported --partition 2 --platform linux/arm64 --image x --metadata y >out 2>error || true
+check "import tells which options it had no use for" \
+    "$(python3 -c 'import json; print(*[json.loads(line)["message"].split()[0] for line in open("out") if "\"warning\"" in line])')" \
+    "--partition --platform --image --metadata"
+code=0
+user "$p9serve" serve tree --listen unix:/nothing/socket 2>error || code=$?
+check "serve on a socket in no directory" "$code $(grep -c 'there is no such directory' error)" "3 1"
+
 # What fingers type after ls.
 user mkdir -p tree/a/b
 user touch tree/.hidden tree/a/b/deep
