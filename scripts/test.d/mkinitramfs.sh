@@ -57,7 +57,9 @@ check "documented: one for arm64, with a network" "$(cpio -i --quiet --to-stdout
     "for = linux"
 cpio -i --quiet --to-stdout ./bin/busybox <plain >busybox
 check "... its busybox" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')" AArch64
-touch first.ko second.ko
+touch empty.ko README
+as -o first.ko </dev/null # an ELF file for this machine will do: nothing loads it here
+cp first.ko second.ko
 as_developer "$make" --module second.ko --module first.ko --function ecm --function acm made/more 2>/dev/null
 check "modules in the order given" "$(unpack made/more -t --quiet 2>/dev/null | grep ko | xargs echo)" \
     "./lib/usb9pfs/modules/10-second.ko ./lib/usb9pfs/modules/11-first.ko"
@@ -74,6 +76,10 @@ refused 2 "unknown option" "unknown option '--frobnicate'" --frobnicate x
 refused 2 "unknown architecture" "amd64, arm64 or armhf" --arch mips made/x
 refused 2 "unknown compression" "gzip, xz, zstd or none" --compress rar made/x
 refused 2 "a module that is not there" "there is no 'nothing.ko'" --module nothing.ko made/x
+refused 2 "a module that is no ELF file" "'empty.ko' is no kernel module for" --module empty.ko made/x
+refused 2 "a module by its name alone" "they end in .ko" --module README made/x
+case $(dpkg --print-architecture) in armhf) other=arm64 ;; *) other=armhf ;; esac
+refused 2 "a module for another processor" "'first.ko' is no kernel module for $other: it is for" --arch $other --module first.ko made/x
 refused 2 "a directory for its name" "'made' is a directory" made
 refused 2 "a directory that is not there" "there is no directory 'nowhere'" nowhere/x
 refused 2 "an unknown function" "no function 'telephone'" --function telephone made/x
@@ -82,7 +88,7 @@ printf 'function = ncm\ncolour = red\n' >"wrong settings"
 refused 2 "a wrong configuration" "'wrong settings', line 2: unknown name 'colour'" --config "wrong settings" made/x
 refused 3 "a dynamic busybox" "not static" --busybox /bin/true made/x
 refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox /bin/busybox made/x
-refused 3 "no program" "no ELF program" --busybox first.ko made/x
+refused 3 "no program" "no ELF program" --busybox empty.ko made/x
 check "nothing is left of what was refused" "$(ls made)" "$(printf '%s\n' more none one 'with space' xz zstd)"
 
 # Another machine's busybox, from Debian. Nothing here runs it; all the rest is what boots in the lab.
