@@ -119,6 +119,9 @@ check "a wrong mode is told with chmod's usage" "$code $(grep -c '^Usage: p9serv
 code=0
 edit chown --tree tree 4294967295 tree/file 2>error || code=$?
 check "a number that is no owner" "$code $(head -1 error)" "64 p9serve: Linux has no user 4294967295: the largest number is 4294967294"
+code=0
+edit chown --tree notree 0 tree/file 2>error || code=$?
+check "a tree that is not there" "$code $(head -1 error)" "3 p9serve: can't open the directory notree: No such file or directory"
 as_developer mkdir tree/names tree/names/sub
 as_developer touch $'tree/names/line\nbreak' $'tree/names/\e[31mred' $'tree/names/caf\xe9' tree/names/$'\xc3\xa9t\xc3\xa9'
 check "ls: names reach no terminal as they are" "$(edit ls --tree tree tree/names | sed 's/.*[0-9][0-9]:[0-9][0-9] //' | paste -s -d ' ')" \

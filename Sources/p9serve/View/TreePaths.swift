@@ -61,6 +61,11 @@ final class TreePaths {
         if let explicitRoot {
             let root = Self.components(try Self.absolute(explicitRoot))
             guard absolute.starts(with: root) else {
+                do throws(Errno) {
+                    _ = try System.open(explicitRoot, [.path, .directory])
+                } catch {
+                    throw CommandFailure(path: explicitRoot, "can't open the directory", error)
+                }
                 throw CommandFailure(
                     .badInput,
                     "\(path) does not lie in \(explicitRoot)",
