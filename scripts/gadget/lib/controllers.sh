@@ -13,7 +13,8 @@ holder_of() {
 }
 
 choose_controller() {
-    all=$(controllers)
+    all=$(controllers | tr '\n' ' ')
+    all=${all% }
     if [ -n "$udc" ]; then
         [ -e "$udc_class/$udc" ] || die 4 "there is no controller '$udc'; there are: ${all:-none}"
     else

@@ -108,6 +108,7 @@ do_mount() {
         prepare_mount
     fi
     mount_9p
+    say "mounted on $mount_point"
 }
 
 # One mount, in a process of its own that no signal meant for this one reaches: it must not be ended unanswered. That
@@ -149,7 +150,11 @@ mount_9p() {
     case $code in
         0) ;;
         2) die 1 "can't write to $run_dir: full, or read-only?" ;;
-        *) die 7 "mounting failed with the options $all_options. The kernel's log (dmesg) may say more" ;;
+        *)
+            hint=
+            [ -z "$aname" ] || hint=" --aname is the name of an export: p9fwd serve ROOTFS --export $aname=DIR on the host."
+            die 7 "mounting failed with the options $all_options.$hint The kernel's log (dmesg) may say more"
+            ;;
     esac
     trap - INT TERM HUP USR1
     watch_cable

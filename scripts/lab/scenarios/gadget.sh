@@ -40,7 +40,9 @@ for shell in dash "busybox ash"; do
     run 2 "id no id" up --udc $udc --id 1d6b
     run 2 "comma in aname" up --udc $udc --aname a,b
     run 4 "no such controller" up --udc nothing.0
-    said "dummy_udc.0"
+    said "there are: dummy_udc.0 usbip-vudc.0$"
+    run 2 "-o without options" up --udc $udc -o
+    said "'-o' needs a value"
     run 2 "several controllers and none named" up
     said "usbip-vudc.0"
     run 11 "status: not up" status
@@ -69,6 +71,7 @@ for shell in dash "busybox ash"; do
     run 0 "up --mount" up --tag board-0 --mount /run/board ${aname[@]+"${aname[@]}"}
     check_equal "$shell: the file" content "$(cat /run/board/file)"
     check "$shell: default options" grep -q '/run/board 9p .*access=client.*trans=usbg' /proc/mounts
+    said "mounted on /run/board$"
     run 0 "up --mount again" up --tag board-0 --mount /run/board ${aname[@]+"${aname[@]}"}
     said "already mounted"
     status_is mounts "['/run/board']"
