@@ -42,7 +42,8 @@ do_networkd() {
     choose_subnet
     table_of "$path" && table=$REPLY
     to_number "${subnet%/*}" && first_of_subnet=$REPLY
-    [ -z "$output" ] || mkdir -p "$output"
+    [ -z "$output" ] || { mkdir -p "$output" 2>/dev/null && [ -w "$output" ]; } ||
+        die 1 "can't write to the directory '$output'. Name one of yours, and copy the files from there as root"
     emit "60-$name.link" <<END
 # The board's interface by a name of its own. Goes to /etc/systemd/network
 [Match]
