@@ -26,6 +26,8 @@ check "udev: what the unit is bound to" grep -Eq '^SYSTEMD_ALIAS=(.* )?/sys/usb9
 mkdir -p /run/systemd/network
 check "networkd: files" as_written docs/network.md "systemd-networkd instead" 1 1-2=1-1 DIR=/run/systemd/network
 check "... that match this very port" grep -qx 'Path=platform-dummy_hcd.0-usb-0:1:1.[0-9]' /run/systemd/network/60-u9p1_1.link
+check_equal "... and says where it may not write" "usb-net: error: can't write to the directory '/etc/nothing'. Name one of yours, and copy the files from there as root" \
+    "$(as_user "$usb_net" networkd --path 1-1 --output /etc/nothing 2>&1 | tail -n 1)"
 check "... or this serial number" bash -c "'$usb_net' networkd --serial lab-0 | grep -qx Property=ID_USB_SERIAL_SHORT=lab-0"
 udevadm trigger --action=add "/sys/class/net/$usb"
 check "networkd: the interface has a name of its own" wait_for 60 test -e /sys/class/net/u9p1_1
