@@ -17,7 +17,7 @@ run() { # CODE NAME PATTERN [ARG...]
     local want=$1 name=$2 pattern=$3 code=0
     shift 3
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 60 $shell "$gadget" "$@" >out 2>&1 || code=$?
+    timeout 180 $shell "$gadget" "$@" >out 2>&1 || code=$?
     check "$shell: $name" "$code" "$want"
     if grep -qF -- "$pattern" out; then echo "ok $shell: ... and says '$pattern'"; else echo "not ok $shell: $name: says '$(head -c 500 out)'"; fi
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # p9fwd against gadgets that lie: descriptors, strings, frames, stalls, silence; one reply to each request, and no reset
-# lab: timeout=900
+# lab: timeout=1100
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 

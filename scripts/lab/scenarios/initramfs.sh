@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
-# lab: timeout=600
+# lab: timeout=900
 # lab: packages=cpio nftables dnsmasq-base python3
 # lab: initrd=scripts/boot/mkinitramfs --output
 # The three forms, as docs/initramfs.md has them: rsinit's, barebox's and the kernel documentation's.
@@ -178,7 +178,7 @@ case $1 in
         serve "$tree"
         board_power_on
         says 60 'error: the directory that the host serves is empty'
-        check "nothing stays mounted" wait_for 10 eval "! grep -q ' 9p ' /proc/1/mounts"
+        check "nothing stays mounted" wait_for 60 eval "! grep -q ' 9p ' /proc/1/mounts"
         as_user touch "$tree/holiday.jpg"
         says 60 "can't be started: there is no /sbin/init. At its top: holiday.jpg"
         as_user mkdir "$tree/sbin"
@@ -320,7 +320,7 @@ case $1 in
     host-killed)
         tree=$(small_root root)
         serve "$tree"
-        check "the host's program runs" wait_for 20 grep -q p9fwd "/proc/$(cat /run/lab/host-0.pids)/cmdline"
+        check "the host's program runs" wait_for 60 grep -q p9fwd "/proc/$(cat /run/lab/host-0.pids)/cmdline"
         kill -STOP "$(cat /run/lab/host-0.pids)"
         board_power_on
         check "the mount waits" wait_for 60 mount_waits
