@@ -46,7 +46,7 @@ service_stop() {
 }
 # The log since the last start
 service_said() { tac $service_log | sed '/^--- start/q' | grep -q -- "$1"; }
-says() { check "the log says: $1" wait_for "${2:-30}" service_said "$1"; }
+says() { check "the log says: $1" wait_for "${2:-60}" service_said "$1"; }
 service_check() { "${crun[@]}" exec usb-gadget /usr/sbin/usb-gadget check >/run/lab/check 2>&1; }
 checked() {
     local code
