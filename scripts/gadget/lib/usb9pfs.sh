@@ -59,6 +59,21 @@ check_mount_point() {
     mount_point=$(readlink -f "$mount_point")
 }
 
+# Whether this kernel can make a usb9pfs is found out with a gadget for that alone, before one that works is taken apart for
+# it. No tag has a ~.
+try_usb9pfs() {
+    its_gadget=$gadget gadget=$configfs/usb_gadget/~ code=0
+    [ -n "$buflen" ] || buflen=$(default_buflen)
+    # In a subshell, for what ends it.
+    (
+        { remove_gadget && mkdir "$gadget"; } || die 1 "can't make $gadget"
+        make_function usb9pfs "usb9pfs.~"
+    ) || code=$?
+    remove_gadget
+    gadget=$its_gadget
+    [ $code = 0 ] || exit $code
+}
+
 # Takes the lock with the gadget up, usb9pfs in it, the host there and no mount under way.
 prepare_mount() {
     joined=no
@@ -75,7 +90,8 @@ prepare_mount() {
             while mount_is_under_way && [ ! -e "$run_dir/$tag.lost" ]; do pause; done
         elif ! gadget_has usb9pfs; then
             is_deferred || die 5 "'$tag' is without usb9pfs: it has $(present_functions)"
-            check_tag_is_free # before the network of a gadget goes for it
+            check_tag_is_free
+            try_usb9pfs
             say "usb9pfs joins the gadget; the host sees it go and come back"
             unbind_and_unlink
             rm -f "$run_dir/$tag.deferred"

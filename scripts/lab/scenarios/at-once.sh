@@ -80,8 +80,8 @@ for shell in dash "busybox ash" bash; do
     slow /run/lab/at-1.log up --tag board-0 --udc $udc --function ncm --function hid:/run/tmp/report --no-wait
     wait_for 60 half_made || fail "$shell: half made" "$(cat /run/lab/at-1.log)"
     kill -KILL $!
-    wait_for 60 let_go || fail "$shell: killed half way: goes on"
     codes $!
+    wait_for 60 let_go || fail "$shell: killed half way: its last tool goes on"
     check_equal "$shell: killed half way" 137 "$codes"
     check "$shell: its lock is still there" at_work
     run 0 "up all the same" up --tag board-0 --udc $udc --function ncm --no-wait

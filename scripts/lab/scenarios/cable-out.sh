@@ -30,6 +30,14 @@ mounts() {
     check_equal "$shell: $1" "0 content" "$? $(cat /run/board/file)"
 }
 
+mkdir -p /run/tmp/without
+cat >/run/tmp/without/mkdir <<END
+#!/bin/sh
+case \$* in */functions/usb9pfs.*) echo "mkdir: cannot create directory: No such file or directory" >&2 && exit 1 ;; esac
+exec $(command -v mkdir) "\$@"
+END
+chmod 755 /run/tmp/without/mkdir
+
 for shell in dash "busybox ash" bash; do
     run 0 "usb9pfs alone, put off" up --tag board-0 --udc $udc --no-wait --defer-usb9pfs
     said "when a mount is asked for"
@@ -51,6 +59,14 @@ for shell in dash "busybox ash" bash; do
     status_is functions ecm
     check_equal "$shell: which costs no network" $udc "$(cat $gadgets/board-0/UDC)"
     rmdir $gadgets/other/functions/* $gadgets/other
+    # A kernel without usb9pfs, as far as mkdir can tell; busybox ash takes its own.
+    if [ "$shell" != "busybox ash" ]; then
+        PATH=/run/tmp/without:$PATH run 3 "the kernel has no usb9pfs" up --tag board-0 --mount /run/board
+        said NET_9P_USBG
+        take_status
+        status_is functions ecm
+        check_equal "$shell: which costs no network either" "$udc board-0" "$(cat $gadgets/board-0/UDC) $(ls $gadgets)"
+    fi
     mounts "the first mount"
     take_status
     status_is functions "ecm usb9pfs"
