@@ -15,7 +15,7 @@ resets() { dmesg | grep -c "usb $port: reset"; }
 board() {
     local name=$1
     shift
-    timeout 120 python3 "$LAB/scenarios/raw_board.py" dummy_udc.0 "$@" </dev/null >"/run/lab/board-$name.out" 2>"/run/lab/board-$name.log" &
+    timeout 300 python3 "$LAB/scenarios/raw_board.py" dummy_udc.0 "$@" </dev/null >"/run/lab/board-$name.out" 2>"/run/lab/board-$name.log" &
     board=$!
 }
 # played NAME WANT: waits for the board's end, and compares what it printed
