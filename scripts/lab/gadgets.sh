@@ -15,7 +15,7 @@ run() {
     local want=$1 name=$2 code
     shift 2
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 60 $shell "$gadget_script" "$@" >/run/lab/out 2>&1
+    timeout 180 $shell "$gadget_script" "$@" >/run/lab/out 2>&1
     code=$?
     cat /run/lab/out >>/run/lab/gadget-0.log
     if [ "$code" = "$want" ]; then ok "$shell: $name"; else not_ok "$shell: $name" "exit code $code, not $want: $(cat /run/lab/out)"; fi
@@ -44,7 +44,7 @@ take_status() {
 }
 # status_is NAME WANT: after take_status
 status_is() { check_equal "$shell: status: $1" "$2" "${status[$1]-}"; }
-up() { run 0 "up: $*" up --tag board-0 --udc $udc --serial "lab-$shell" --timeout 20 "$@"; }
+up() { run 0 "up: $*" up --tag board-0 --udc $udc --serial "lab-$shell" --timeout 60 "$@"; }
 down() {
     run 0 "down" down --tag board-0
     check_equal "$shell: nothing is left in configfs" "" "$(ls $gadgets)"
@@ -62,7 +62,7 @@ described() { check_equal "$shell: the host sees: $1" "$2" "${seen[$1]-}"; }
 # The board's interface goes into a network namespace of its own: both ends are of one kernel, which would not use the
 # cable for an address of its own.
 network_up() {
-    check "$shell: the host has a network interface" wait_for 20 host_interface
+    check "$shell: the host has a network interface" wait_for 60 host_interface
     host_if=$(host_interface)
     take_status
     board_if=${status[network.0.interface]}
@@ -81,6 +81,6 @@ host_address() {
 }
 ping_board() { busybox ping -c 1 -W 2 10.55.0.1; }
 ping_both() {
-    check "$shell: ping the board $1" wait_for 20 ping_board
-    check "$shell: ping the host $1" ip netns exec board busybox ping -c 1 -W 5 10.55.0.2
+    check "$shell: ping the board $1" wait_for 60 ping_board
+    check "$shell: ping the host $1" ip netns exec board busybox ping -c 1 -W 20 10.55.0.2
 }

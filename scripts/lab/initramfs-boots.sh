@@ -11,7 +11,7 @@ tree=/run/image
 # The host's end of the cable has no power until host_plug.
 host_unplug() { echo 0 >/sys/bus/usb/devices/usb1/authorized_default; }
 host_plug() {
-    wait_for 30 board_device 0 >/dev/null || fail "no board" "$(show_console)"
+    wait_for 60 board_device 0 >/dev/null || fail "no board" "$(show_console)"
     echo 1 >/sys/bus/usb/devices/usb1/authorized_default
     echo 1 >"$(board_device 0)/authorized"
 }
@@ -82,7 +82,7 @@ boot_kernel() {
     before=$(find $tree -printf '%p %s %T@\n' | sort | sha256sum)
     board_power_on
     board_says "access=0 is replaced, and said so" 'access=0 in rootflags'
-    wait_for 20 board_device 0 >/dev/null || fail "no board" "$(show_console)"
+    wait_for 60 board_device 0 >/dev/null || fail "no board" "$(show_console)"
     usb_permissions
     host_serve 0 $tree || fail "serve"
     board_starts "the root's init runs"

@@ -12,7 +12,7 @@
 #   host_interface                the host's network interface of board 0
 #   tell_multi_user DIRECTORY     puts a unit there that writes /run/lab-reached at multi-user
 #   host_connect N PORT [ANAME]   connects board N to a 9P server on 127.0.0.1:PORT with the host program under test
-#   diod_start PORT DIR           the reference server, as root; prints its process id
+#   diod_start PORT DIR           the reference server, as root; prints its process id. Wants "# lab: unpacked=diod"
 #   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable. In the
 #                                 background "${as_user[@]}" COMMAND... &
 #   export_directory NAME         makes /run/export/NAME of that user's and prints it
@@ -184,8 +184,8 @@ board_up() {
     local board=$1
     shift
     "$gadget_script" up --tag "board-$board" --udc "dummy_udc.$board" --serial "lab-$board" --product "Lab board $board" \
-        --manufacturer usb9pfs --timeout 20 "$@" >>"/run/lab/gadget-$board.log" 2>&1 || return
-    wait_for 5 board_device "$board" >/dev/null && usb_permissions
+        --manufacturer usb9pfs --timeout 60 "$@" >>"/run/lab/gadget-$board.log" 2>&1 || return
+    wait_for 60 board_device "$board" >/dev/null && usb_permissions
     return 0
 }
 
@@ -231,9 +231,9 @@ environment (P9FWD, P9SERVE), or run with --host baseline"
 }
 
 diod_start() {
-    diod -f -n -N -l "127.0.0.1:$1" -e "$2" -c /dev/null -L "/run/lab/diod-$1.log" </dev/null >/dev/null 2>&1 &
+    "$LAB_UNPACKED/run" diod -f -n -N -l "127.0.0.1:$1" -e "$2" -c /dev/null -L "/run/lab/diod-$1.log" </dev/null >/dev/null 2>&1 &
     echo $!
-    wait_for 10 port_open "$1"
+    wait_for 60 port_open "$1"
 }
 
 port_open() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -275,7 +275,7 @@ host_connect() {
             "${as_user[@]}" python3 "$LAB_PYTHON_FORWARDER" --id "$id" --path "$path" connect -p "$port" </dev/null \
                 >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
-            wait_for 20 grep -q 'connected to server' "/run/lab/host-$board.log"
+            wait_for 60 grep -q 'connected to server' "/run/lab/host-$board.log"
             ;;
         p9fwd)
             host_program "$P9FWD"

@@ -37,13 +37,13 @@ settled() { ! ip address | grep -q tentative; }
 
 # as_before NAME: the host is, byte for byte, as in /run/lab/before
 as_before() {
-    wait_for 10 settled
+    wait_for 60 settled
     host_state >/run/lab/after
     check "$1: nftables, sysctls, addresses, routes, processes as before" diff /run/lab/before /run/lab/after
 }
 
 remember_host() {
-    wait_for 10 settled
+    wait_for 60 settled
     host_state >/run/lab/before
 }
 
@@ -90,8 +90,8 @@ internet_up() {
     python3 -m http.server --directory /run/lab/www 8080 >/run/lab/host-www.log 2>&1 &
     echo "nameserver 203.0.113.1" >/run/lab/resolv.conf
     mount --bind /run/lab/resolv.conf /etc/resolv.conf
-    wait_for 30 port_open 8080 || fail "the host's web server"
-    wait_for 30 ip netns exec internet bash -c ': <>/dev/tcp/203.0.113.1/80' 2>/dev/null || fail "the internet's web server"
+    wait_for 60 port_open 8080 || fail "the host's web server"
+    wait_for 60 ip netns exec internet bash -c ': <>/dev/tcp/203.0.113.1/80' 2>/dev/null || fail "the internet's web server"
 }
 
 not() { ! "$@"; }
@@ -119,7 +119,7 @@ cable_down() {
 
 board() { ip netns exec board "$@"; }
 
-board_fetches() { board curl -s -f -m 10 -o /dev/null "$1"; }
+board_fetches() { board curl -s -f -m 30 -o /dev/null "$1"; }
 
 board_lease() {
     cat >/run/lab/udhcpc <<'END'

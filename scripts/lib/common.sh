@@ -77,7 +77,7 @@ debian_mirror() {
 # What `swift build` needs of Debian besides the toolchain itself.
 # shellcheck disable=SC2034 # used by the scripts that source this file
 build_packages=(gcc g++ binutils libc6-dev pkg-config git libusb-1.0-0-dev libarchive-dev nettle-dev zlib1g-dev
-    liblzma-dev     libext2fs-dev comerr-dev libsqlite3-dev)
+    liblzma-dev libext2fs-dev comerr-dev libsqlite3-dev)
 
 need_swift() {
     command -v swift >/dev/null 2>&1 || die "no swift in PATH: install a Swift 6.2 or later toolchain from https://www.swift.org/install/linux/"

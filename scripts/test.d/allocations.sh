@@ -24,5 +24,5 @@ mkdir "$work/tree"
 head -c 10000 /dev/zero >"$work/tree/file"
 chmod 755 "$work"
 chown -R "$developer_uid:$developer_gid" "$work/tree"
-as_developer timeout 60 python3 "$usb9pfs_root/scripts/test.d/lib/allocations.py" \
+as_developer timeout 600 python3 "$usb9pfs_root/scripts/test.d/lib/allocations.py" \
     "${P9SERVE:-$usb9pfs_root/.build/release/p9serve}" "$work/count.so" "$work/tree"

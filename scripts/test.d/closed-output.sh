@@ -13,7 +13,7 @@ chmod 777 "$work"
     as_developer "${P9FWD:-$bin/p9fwd}" serve "$work" --timeout 1 || code=$?
     echo "$code" >"$work/code"
 ) 2>&1 | true
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ -s "$work/code" ] && break
     sleep 0.1
 done

@@ -132,7 +132,7 @@ for signal in INT TERM HUP; do
 
     user env --default-signal=INT "$p9fwd" serve tree --path 99-9 2>error &
     serve=$!
-    if wait_for 10 grep -qE "waiting|can't look at" error && ! grep -q "can't look at" error; then
+    if wait_for 60 grep -qE "waiting|can't look at" error && ! grep -q "can't look at" error; then
         kill -$signal "$(pgrep -f -x "$p9fwd serve tree --path 99-9")"
         code=0
         wait $serve || code=$?

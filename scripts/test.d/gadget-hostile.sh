@@ -17,7 +17,7 @@ run() { # CODE NAME PATTERN [ARG...]
     local want=$1 name=$2 pattern=$3 code=0
     shift 3
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 60 $shell "$gadget" "$@" >out 2>&1 || code=$?
+    timeout 180 $shell "$gadget" "$@" >out 2>&1 || code=$?
     check "$shell: $name" "$code" "$want"
     if grep -qF -- "$pattern" out; then echo "ok $shell: ... and says '$pattern'"; else echo "not ok $shell: $name: says '$(head -c 500 out)'"; fi
 }
@@ -42,7 +42,14 @@ PYTHON
 touch "a disk" disk
 ln -s "a disk" link
 ln -s disk good-link
+mkdir -p gadget/functions/mass_storage.0/lun.0
+echo "/srv/a disk [ü]" >gadget/functions/mass_storage.0/lun.0/file
+echo 1 >gadget/functions/mass_storage.0/lun.0/ro
 for shell in dash "busybox ash" bash; do
+    # shellcheck disable=SC2016,SC2086 # the inner shell's; "busybox ash" is two words
+    check "$shell: another's disk with a space in its name is one word" \
+        "$($shell -c 'USB9PFS_GADGET_LIB=$1; . "$1/gadget.sh"; gadget=gadget; present_functions' sh "$usb9pfs_root/scripts/gadget/lib")" \
+        "mass_storage:/srv/a_disk_____,ro"
     # shellcheck disable=SC2086 # "busybox ash" is two words
     check "$shell: strings of any bytes as JSON" "$(python3 strings.py "$usb9pfs_root/scripts/gadget/lib" $shell)" ""
     # shellcheck disable=SC2086

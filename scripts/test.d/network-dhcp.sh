@@ -7,7 +7,10 @@
 # shellcheck disable=SC2317 # functions that `check` calls
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
-need_packages iproute2 nftables dnsmasq-base isc-dhcp-client busybox-static python3 procps
+need_packages iproute2 nftables dnsmasq-base busybox-static python3 procps
+# Installed, ifup would prefer it from now on. By the first of this script's two runs: the second has no network.
+: "${unpacked:=$("$usb9pfs_root/scripts/lab/unpack-packages" isc-dhcp-client | tail -n 1)}"
+export unpacked
 # shellcheck source=lib/network.sh
 . "$(dirname "$0")/lib/network.sh" "$@"
 
@@ -29,7 +32,7 @@ echo "\${reason:-\$1} \${new_ip_address:-\${ip:-}}" >>$work/client
 END
 chmod +x "$work/client-script"
 : >"$work/client"
-dhclient -d -4 -sf "$work/client-script" -lf "$work/dhclient.leases" -pf "$work/dhclient.pid" usb1 >"$work/dhclient.log" 2>&1 &
+"$unpacked/run" dhclient -d -4 -sf "$work/client-script" -lf "$work/dhclient.leases" -pf "$work/dhclient.pid" usb1 >"$work/dhclient.log" 2>&1 &
 client=$!
 check "dhclient takes an address from the board, firewall or not" wait_for 60 grep -E '^BOUND 10\.99\.0\.' "$work/client"
 run 0 "status" status

@@ -19,8 +19,8 @@ address() { # the board's own, as `up` names it
     ip -n board route replace default via "$host"
 }
 board() { ip netns exec board "$@"; }
-reaches_host() { board curl -s -m 10 -o "$work/fetched" "http://$host:8080/file"; }
-reaches_world() { board curl -s -m 10 -o "$work/fetched" http://203.0.113.1/file; }
+reaches_host() { board curl -s -m 30 -o "$work/fetched" "http://$host:8080/file"; }
+reaches_world() { board curl -s -m 30 -o "$work/fetched" http://203.0.113.1/file; }
 hint() { sed -n "s/.*$1.*to let them through: //p" "$work/out"; }
 python3 -m http.server --directory "$work/www" 8080 >"$work/host-www.log" 2>&1 &
 wait_for 60 bash -c ': <>/dev/tcp/127.0.0.1/8080' 2>/dev/null || die "no web server"

@@ -47,8 +47,8 @@ class Server:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def settled(self, descriptors):
-        """The number of descriptors, once it has fallen to what is expected, or after 5 s."""
-        deadline = time.time() + 5
+        """The number of descriptors, once it has fallen to what is expected, or after 60 s."""
+        deadline = time.time() + 60
         while self.descriptors() > descriptors and time.time() < deadline:
             time.sleep(0.01)
         return self.descriptors()

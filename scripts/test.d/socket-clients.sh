@@ -8,8 +8,8 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 
-need_packages diod python3 python3-venv
-PATH=$PATH:/usr/sbin # diod's tools are there, though they need no root
+need_packages python3 python3-venv
+unpacked=$("$usb9pfs_root/scripts/lab/unpack-packages" diod | tail -n 1) # installed, its server would be started
 p9serve=$usb9pfs_root/.build/release/p9serve
 [ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
 
@@ -59,7 +59,7 @@ fi
 as_developer sh -c 'echo $$ >&3; exec "$@"' sh "$p9serve" serve "$work/tree" --listen tcp://127.0.0.1:0 \
     2>"$work/log" 3>"$work/pid" &
 job=$!
-for _ in $(seq 100); do
+for _ in $(seq 3000); do
     grep -q '^listening on' "$work/log" && break
     sleep 0.02
 done
@@ -70,7 +70,7 @@ port=$(sed -n 's/^listening on tcp:.*:\([0-9]*\)$/\1/p' "$work/log")
 diod_tool() {
     local tool=$1
     shift
-    as_developer "$tool" -s "127.0.0.1:$port" -a / -t 20 "$@"
+    as_developer "$unpacked/run" "$tool" -s "127.0.0.1:$port" -a / -t 60 "$@"
 }
 
 diod_lists() { diod_tool diodls | tr -s ' \t' '\n' | grep -v '^\.*$' | sort | paste -sd ' ' | tee /dev/stderr | grep -qx 'dir file large link'; }

@@ -49,7 +49,7 @@ bound_controller() {
 watch_for_reset() {
     [ "$(host_state "$udc")" = configured ] || return 0
     mkdir -p "$run_dir"
-    : >"$run_dir/$tag.stale"
+    true >"$run_dir/$tag.stale"
     (
         trap '' HUP
         read -r now _ </proc/uptime

@@ -216,7 +216,7 @@ present_functions() {
             word=$kind
             if [ "$kind" = mass_storage ]; then
                 # Of a gadget of another's making it may be any name, and this is to be one word.
-                word=$kind:$(read_line "$part/lun.0/file" | LC_ALL=C tr -c 'A-Za-z0-9._/:,+@=\n-' '[_*]')
+                word=$kind:$(read_line "$part/lun.0/file" | LC_ALL=C tr -c 'A-Za-z0-9._/:,+@=\n-' _)
                 [ "$(read_line "$part/lun.0/ro")" != 1 ] || word=$word,ro
             fi
             present="$present${present:+ }$word"

@@ -297,7 +297,7 @@ do_up() {
     fi
 }
 
-note_deferred() { : >"$run_dir/$tag.deferred" || die 1 "can't write to $run_dir"; }
+note_deferred() { true >"$run_dir/$tag.deferred" || die 1 "can't write to $run_dir"; }
 
 # Says whether taking the gadget down is known not to panic the kernel, see the top of this file.
 down_is_safe() {

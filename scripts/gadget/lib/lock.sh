@@ -19,7 +19,7 @@ id_of_stat() {
     # shellcheck disable=SC2086 # into fields
     set -- ${1##*) }
     [ -n "${boot_id:-}" ] || read -r boot_id </proc/sys/kernel/random/boot_id
-    stat_id=$stat_id.${20}.${boot_id%%-*}
+    stat_id=$stat_id.${20:-}.${boot_id%%-*}
     case $1 in [ZX]) return 1 ;; esac
 }
 

@@ -31,10 +31,11 @@ mounts_of_tag() {
                 gsub(/\\040/, " ", $2); gsub(/\\011/, "\t", $2); gsub(/\\134/, "\\", $2); print $2 }'
 }
 
-# Remembers that the gadget has carried a mount, see the top of gadget.sh.
+# Remembers that the gadget has carried a mount, see the top of gadget.sh. As everywhere here by `true`: where a redirection
+# of `:`, a special builtin, fails, POSIX shells end.
 note_mount() {
     [ "$(id -u)" = 0 ] || return 0
-    mkdir -p "$run_dir" && : >"$run_dir/$tag.mounted"
+    mkdir -p "$run_dir" && true >"$run_dir/$tag.mounted"
 }
 
 # Whether a mount waits for the host's answer: /proc/mounts does not have it yet.
@@ -58,6 +59,21 @@ check_mount_point() {
     mount_point=$(readlink -f "$mount_point")
 }
 
+# Whether this kernel can make a usb9pfs is found out with a gadget for that alone, before one that works is taken apart for
+# it. No tag has a ~.
+try_usb9pfs() {
+    its_gadget=$gadget gadget=$configfs/usb_gadget/~ code=0
+    [ -n "$buflen" ] || buflen=$(default_buflen)
+    # In a subshell, for what ends it.
+    (
+        { remove_gadget && mkdir "$gadget"; } || die 1 "can't make $gadget"
+        make_function usb9pfs "usb9pfs.~"
+    ) || code=$?
+    remove_gadget
+    gadget=$its_gadget
+    [ $code = 0 ] || exit $code
+}
+
 # Takes the lock with the gadget up, usb9pfs in it, the host there and no mount under way.
 prepare_mount() {
     joined=no
@@ -74,6 +90,8 @@ prepare_mount() {
             while mount_is_under_way && [ ! -e "$run_dir/$tag.lost" ]; do pause; done
         elif ! gadget_has usb9pfs; then
             is_deferred || die 5 "'$tag' is without usb9pfs: it has $(present_functions)"
+            check_tag_is_free
+            try_usb9pfs
             say "usb9pfs joins the gadget; the host sees it go and come back"
             unbind_and_unlink
             rm -f "$run_dir/$tag.deferred"
@@ -118,7 +136,7 @@ mount_9p() {
     all_options="trans=usbg,version=9p2000.L,uname=root,access=client,cache=mmap,msize=$msize"
     all_options="$all_options${aname:+,aname=$aname}${options:+,$options}"
     disconnects=$(count_disconnects)
-    : >"$run_dir/$tag.mounting" || die 1 "can't write to $run_dir"
+    true >"$run_dir/$tag.mounting" || die 1 "can't write to $run_dir"
     [ "$(host_state "$udc")" = configured ] || {
         rm -f "$run_dir/$tag.mounting"
         die 6 "the host went away; not mounting, that would make the kernel panic"
@@ -134,7 +152,7 @@ mount_9p() {
         rm -f "$run_dir/$tag.mounted"
         code=0
         mount -t 9p -o "$all_options" "$tag" "$mount_point" || code=1
-        if [ $code = 0 ]; then note_mount; else : >"$run_dir/$tag.failed"; fi
+        if [ $code = 0 ]; then note_mount; else true >"$run_dir/$tag.failed"; fi
         rm -f "$run_dir/$tag.mounting"
         exit $code
     ) &
@@ -189,7 +207,7 @@ watch_mount() {
 }
 
 lose_mount() {
-    : >"$run_dir/$tag.lost"
+    true >"$run_dir/$tag.lost"
     ! is_alive "$1" || kill -USR1 "${1%%.*}"
 }
 
@@ -211,12 +229,12 @@ watch_cable() {
         trap '' HUP INT
         cd / || exit
         while is_mounted_here; do sleep 1 || exit; done
-        [ ! -e "$run_dir/$tag.mounted" ] || : >"$run_dir/$tag.watching"
+        [ ! -e "$run_dir/$tag.mounted" ] || true >"$run_dir/$tag.watching"
         while [ -e "$run_dir/$tag.mounted" ] && read -r state_now <"$udc_class/$udc/state"; do
             case $state_now in
                 configured | suspended) ;;
                 *)
-                    : >"$run_dir/$tag.failed"
+                    true >"$run_dir/$tag.failed"
                     rm -f "$run_dir/$tag.mounted"
                     ;;
             esac

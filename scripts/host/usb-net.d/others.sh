@@ -23,7 +23,7 @@ networkd_file() { REPLY=/run/systemd/network/00-usb9pfs-$1.network; }
 
 # take_from_networkd PATH IF IFINDEX
 take_from_networkd() {
-    local end=$((SECONDS + 10))
+    local end=$((SECONDS + 30))
     networkd_file "$1"
     mkdir -p "${REPLY%/*}"
     printf '%s\n' "# Of usb-net, until 'usb-net down --path $1'." "[Match]" "Name=$2" "[Link]" "Unmanaged=yes" >"$REPLY"

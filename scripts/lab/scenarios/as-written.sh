@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # what the documents say to type, as it stands there: import, list, serve, the board's gadget, the host's network, the udev rule
-# lab: timeout=600
+# lab: timeout=900
 # lab: packages=nftables dnsmasq-base busybox-static python3 curl udev xz-utils squashfs-tools
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -43,7 +43,7 @@ umount /mnt
 check "the gadget is down" usb9pfs-gadget down
 check "gadget.md: the file system and a network" as_written docs/gadget.md "The board's gadget" 2.1
 check_equal "... the host's directory" board "$(cat /mnt/etc/hostname)"
-check "... the host's network interface" wait_for 20 host_interface
+check "... the host's network interface" wait_for 60 host_interface
 check "gadget.md: status" as_written docs/gadget.md "The board's gadget" 2.3
 check "raspberry-pi.md: check and status" as_written docs/raspberry-pi.md "5. The check" 1
 check "kernel.md: check" as_written docs/kernel.md "Does this kernel do?" 2
@@ -83,7 +83,7 @@ remember_host
 check "network.md: up, with DHCP" as_written docs/network.md "On the host" 1.1
 check "... the board asks for its address" board_lease
 look
-check "... and is reached" ping -c 1 -W 5 "${status[1-1.board_address]}"
+check "... and is reached" ping -c 1 -W 20 "${status[1-1.board_address]}"
 check "... and does not reach the world" not board_fetches http://203.0.113.1/file
 check "network.md: with DNS and NAT" as_written docs/network.md "On the host" 1.2
 check "... the board asks once more" board_lease

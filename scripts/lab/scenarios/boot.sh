@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # boots the served Debian to multi-user (a busybox system: to its init); [CACHE], default mmap; tells the seconds it took
-# lab: timeout=600
+# lab: timeout=900
 # lab: image=rootfs
 #
 # The last line is for programs: result NAME=VALUE...
@@ -14,7 +14,7 @@ image_mount /run/image || fail "image"
 board_up 0 || fail "gadget up"
 if [ "$LAB_HOST" = p9fwd ]; then
     host_program "$P9FWD"
-    wait_for 10 gadgets_listed || fail "p9fwd list"
+    wait_for 60 gadgets_listed || fail "p9fwd list"
 fi
 host_serve 0 /run/image || fail "serve"
 start=$(uptime_seconds)

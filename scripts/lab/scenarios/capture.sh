@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # records the 9P frames the kernel's client sends and diod answers, for Fixtures/kernel-client (run with --out DIR)
-# lab: timeout=240
-# lab: packages=diod python3-usb
+# lab: timeout=600
+# lab: packages=python3-usb
+# lab: unpacked=diod
 #
 #   scripts/lab/run --host baseline --out Fixtures/kernel-client capture
 # shellcheck source=../lib.sh
@@ -13,12 +14,12 @@ work=/run/lab/capture
 mkdir $work
 diod_start 5701 "$tree" >/run/lab/diod.pid || fail "diod"
 python3 "$LAB/scenarios/capture.py" proxy 5700 5701 $work </dev/null >/run/lab/proxy.log 2>&1 &
-wait_for 10 test -e $work/frames.jsonl || fail "proxy"
+wait_for 60 test -e $work/frames.jsonl || fail "proxy"
 board_up 0 || fail "gadget up"
 host_connect 0 5700 "$tree" || fail "connect"
 # posixacl: asks for the ACL attributes too. Uncached: every operation is a message.
 board_mount 0 /run/board posixacl || fail "mount"
-check "operations" timeout 60 python3 "$LAB/scenarios/capture.py" operations /run/board $work "$LAB_UID"
+check "operations" timeout 240 python3 "$LAB/scenarios/capture.py" operations /run/board $work "$LAB_UID"
 check "unmount" umount /run/board
 check "select" python3 "$LAB/scenarios/capture.py" select $work/frames.jsonl "$LAB_DIR/out"
 seen=$(cd "$LAB_DIR/out" && printf '%s\n' *.hex | sed 's/^[0-9]*-//; s/[-.].*//' | sort -u | tr '\n' ' ')

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget check: this kernel passes; what is missing is named, with what to change; under dash, busybox ash, bash
-# lab: timeout=400
+# lab: timeout=700
 # lab: packages=dash device-tree-compiler
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -10,7 +10,7 @@ run() {
     local want=$1 name=$2 code
     shift 2
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 60 $shell "$gadget_script" check "$@" >/run/lab/out 2>&1
+    timeout 180 $shell "$gadget_script" check "$@" >/run/lab/out 2>&1
     code=$?
     if [ "$code" = "$want" ]; then ok "$shell: $name"; else not_ok "$shell: $name" "exit code $code, not $want: $(cat /run/lab/out)"; fi
 }

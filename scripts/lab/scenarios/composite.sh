@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # one cable for file system and network: usb9pfs beside ncm, ecm and rndis, eem alone; what the host sees of it
-# lab: timeout=480
+# lab: timeout=800
 # lab: packages=dash
 # shellcheck source=../gadgets.sh
 . "$LAB/gadgets.sh"
@@ -26,7 +26,7 @@ with_root() {
         # The host sees it all go and come back; the board's interface keeps namespace, address and state.
         run 0 "up --mount after an unmount" up --tag board-0 --mount /run/board -o cache=none
         said "making it anew"
-        check "$shell: the host has a network interface again" wait_for 20 host_interface
+        check "$shell: the host has a network interface again" wait_for 60 host_interface
         host_address
         ping_both "after the gadget was made anew"
         check "$shell: the file, again" cmp "$tree/file" /run/board/file

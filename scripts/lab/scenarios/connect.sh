@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # a board mounts through the forwarder from diod, and from p9serve (not with --host baseline)
-# lab: timeout=240
-# lab: packages=diod
+# lab: timeout=600
+# lab: unpacked=diod
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 
@@ -32,8 +32,8 @@ if [ "$LAB_HOST" = p9fwd ]; then
     host_program "$P9SERVE"
     rm -f "$tree/random"
     "${as_user[@]}" "$P9SERVE" serve "$tree" --listen tcp://127.0.0.1:5641 </dev/null >/run/lab/p9serve.log 2>&1 &
-    wait_for 10 grep -q 'listening on' /run/lab/p9serve.log || fail "p9serve"
-    wait_for 10 board_gone 0
+    wait_for 60 grep -q 'listening on' /run/lab/p9serve.log || fail "p9serve"
+    wait_for 60 board_gone 0
     board_up 0 || fail "gadget up again"
     through p9serve 5641
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # everything on one cable: usb9pfs mounted beside a network, a serial line, a disk and an input device
-# lab: timeout=480
+# lab: timeout=800
 # lab: packages=dash
 # shellcheck source=../gadgets.sh
 . "$LAB/gadgets.sh"
@@ -17,7 +17,7 @@ host_disk() {
     for entry in "$(board_device 0)"/*:*/host*/target*/*/block/*; do [ -e "$entry" ] && echo "/dev/${entry##*/}" && return; done
     return 1
 }
-check "the host has a disk" wait_for 30 host_disk
+check "the host has a disk" wait_for 60 host_disk
 check "the host reads the disk" cmp /run/disk "$(host_disk)"
 check_equal "the disk is read-only" 1 "$(blockdev --getro "$(host_disk)")"
 down
@@ -34,22 +34,22 @@ status_is functions "ncm usb9pfs acm hid"
 status_is endpoints "6 3 7 4"
 
 terminal=/dev/${status[terminals]}
-check "the host has a serial line" wait_for 20 test -e /dev/ttyACM0
+check "the host has a serial line" wait_for 60 test -e /dev/ttyACM0
 stty -F "$terminal" raw -echo
 stty -F /dev/ttyACM0 raw -echo
 # Both ends stay open: what is sent to a closed one is lost.
 exec 8<>"$terminal" 9<>/dev/ttyACM0
 printf 'to the host\n' >&8
-check_equal "serial line, board to host" "to the host" "$(timeout 20 head -n 1 <&9)"
+check_equal "serial line, board to host" "to the host" "$(timeout 60 head -n 1 <&9)"
 printf 'to the board\n' >&9
-check_equal "serial line, host to board" "to the board" "$(timeout 20 head -n 1 <&8)"
+check_equal "serial line, host to board" "to the board" "$(timeout 60 head -n 1 <&8)"
 exec 8<&- 9<&-
 
-check "the host has an input device" wait_for 20 test -e /dev/hidraw0
+check "the host has an input device" wait_for 60 test -e /dev/hidraw0
 # Open before it is sent: what arrives while the first reader opens it is lost.
 exec 9</dev/hidraw0
-check "a report is sent" timeout 20 sh -c 'printf 12345678 >/dev/hidg0'
-check_equal "a report arrives" 12345678 "$(timeout 30 head -c 8 <&9)"
+check "a report is sent" timeout 60 sh -c 'printf 12345678 >/dev/hidg0'
+check_equal "a report arrives" 12345678 "$(timeout 60 head -c 8 <&9)"
 exec 9<&-
 
 network_up ncm

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget: up, status, up again, down, the refusals and the errors; under busybox ash and dash
-# lab: timeout=480
+# lab: timeout=800
 # lab: packages=dash
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -13,7 +13,7 @@ run() {
     local want=$1 name=$2 code
     shift 2
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 60 $shell "$gadget_script" "$@" >/run/lab/out 2>&1
+    timeout 180 $shell "$gadget_script" "$@" >/run/lab/out 2>&1
     code=$?
     if [ "$code" = "$want" ]; then ok "$shell: $name"; else not_ok "$shell: $name" "exit code $code, not $want: $(cat /run/lab/out)"; fi
 }
@@ -49,7 +49,7 @@ for shell in dash "busybox ash"; do
     run 0 "down: not up" down
 
     run 0 "up without waiting" up --tag board-0 --udc $udc --serial s-1 --buflen 65536 --id 1d6b:0104 --no-wait
-    run 0 "up again waits for the host" up --tag board-0 --timeout 20
+    run 0 "up again waits for the host" up --tag board-0 --timeout 60
     said "already up"
     status_is up True
     status_is state configured
@@ -82,19 +82,19 @@ for shell in dash "busybox ash"; do
     # The second mount must be of a new function: see the script's top. p9fwd sees the board come back, p9_fwd.py does not.
     [ "$LAB_HOST" = p9fwd ] || (
         trap - EXIT
-        wait_for 20 grep -q "has configured" /run/lab/out
-        wait_for 5 board_device 0 >/dev/null
+        wait_for 60 grep -q "has configured" /run/lab/out
+        wait_for 60 board_device 0 >/dev/null
         usb_permissions
         host_stop 0
         host_serve 0 "$tree"
-        sleep 60 # its child's parent: host_stop comes from outside
+        sleep 600 # its child's parent: host_stop comes from outside
     ) >/dev/null 2>&1 &
     run 0 "up --mount after an unmount" up --tag board-0 --mount /run/board ${aname[@]+"${aname[@]}"}
     said "anew"
     status_is serial s-1
     status_is buflen 65536
     # Parallel use is what broke the second mount of one function.
-    check "$shell: parallel use" timeout 30 sh -c 'for i in 1 2 3 4 5 6 7 8; do cat /run/board/file & done; wait'
+    check "$shell: parallel use" timeout 60 sh -c 'for i in 1 2 3 4 5 6 7 8; do cat /run/board/file & done; wait'
     umount /run/board
     run 0 "down" down --tag board-0
     host_stop 0
@@ -108,7 +108,7 @@ for shell in dash "busybox ash"; do
     run 0 "down: not configured" down --tag board-0
     echo 1 >/sys/bus/usb/devices/usb1/authorized_default
 
-    run 0 "up with defaults" up --udc $udc --timeout 20
+    run 0 "up with defaults" up --udc $udc --timeout 60
     check "$shell: a serial number was found" grep -q 'serial [0-9A-Za-z]' /run/lab/out
     # Configured and never mounted: stays up to the end of the kernel for the last shell; mount it for the next.
     if [ "$shell" = dash ]; then

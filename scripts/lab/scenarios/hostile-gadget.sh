@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # p9fwd against gadgets that lie: descriptors, strings, frames, stalls, silence; one reply to each request, and no reset
-# lab: timeout=900
+# lab: timeout=1100
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 
@@ -15,7 +15,7 @@ resets() { dmesg | grep -c "usb $port: reset"; }
 board() {
     local name=$1
     shift
-    timeout 120 python3 "$LAB/scenarios/raw_board.py" dummy_udc.0 "$@" </dev/null >"/run/lab/board-$name.out" 2>"/run/lab/board-$name.log" &
+    timeout 300 python3 "$LAB/scenarios/raw_board.py" dummy_udc.0 "$@" </dev/null >"/run/lab/board-$name.out" 2>"/run/lab/board-$name.log" &
     board=$!
 }
 # played NAME WANT: waits for the board's end, and compares what it printed

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # boots by the initramfs of Debian's initramfs-tools with this project's hooks: three forms of the command line, and mistakes
-# lab: timeout=600
+# lab: timeout=900
 # lab: initrd=scripts/lab/build-initramfs initramfs-tools
 # lab: boot=rsinit --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose
-# lab: boot=barebox --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board-7 rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose rw
+# lab: boot=barebox --image rootfs --timeout 900 -- usb9pfs.udc=dummy_udc.0 root=board-7 rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose rw
 # lab: boot=kernel --image busybox -- usb9pfs.udc=dummy_udc.0 root=usb rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image usb9pfs.overlay=tmpfs
 # lab: boot=wrong-root --image busybox -- usb9pfs.udc=dummy_udc.0 root=usb rootfstype=9p rootflags=trans=usbg,aname=/nowhere usb9pfs.shell panic=
 # lab: boot=wrong-tag --image busybox -- usb9pfs.udc=dummy_udc.0 root=/dev/mmcblk0p2 rootfstype=9p rootflags=trans=usbg panic=
@@ -25,7 +25,7 @@ case $1 in
         console_type 'echo reason: $REASON'
         board_says "it is initramfs-tools' own" 'reason: usb9pfs: root is not mounted'
         console_type exit
-        check "leaving it tries again" wait_for 40 tried_again
+        check "leaving it tries again" wait_for 60 tried_again
         ;;
     wrong-tag) boot_wrong_tag '\(initramfs\)' ;;
 esac

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
-# lab: timeout=600
+# lab: timeout=900
 # lab: packages=cpio nftables dnsmasq-base python3
 # lab: initrd=scripts/boot/mkinitramfs --output
 # The three forms, as docs/initramfs.md has them: rsinit's, barebox's and the kernel documentation's.
-# lab: boot=rsinit --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose rw
-# lab: boot=barebox --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose,uname=board,dfltuid=0,dfltgid=0,aname=/ rw
-# lab: boot=kernel-doc --image rootfs --timeout 600 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image rw quiet
+# lab: boot=rsinit --image rootfs --timeout 900 -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose rw
+# lab: boot=barebox --image rootfs --timeout 900 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,msize=65536,cache=loose,uname=board,dfltuid=0,dfltgid=0,aname=/ rw
+# lab: boot=kernel-doc --image rootfs --timeout 900 -- usb9pfs.udc=dummy_udc.0 root=board rootfstype=9p rootflags=trans=usbg,cache=loose,uname=root,access=0,dfltuid=0,dfltgid=0,aname=/run/image rw quiet
 # lab: boot=late --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg ro
 # lab: boot=wrong-root -- usb9pfs.udc=dummy_udc.0 root=board usb9pfs.retry=1
 # lab: boot=wrong-aname -- usb9pfs.udc=dummy_udc.0 root=board rootflags=trans=usbg,aname=other usb9pfs.retry=1 rw
@@ -155,7 +155,7 @@ case $1 in
         check "the documented command line" boots_as_written docs/initramfs.md "The kernel's command line" 3 /srv/rootfs=/run/image
         debian
         check "tag and aname" grep -qE '^board / 9p rw,.*aname=/run/image' <(root_line)
-        says 1 'access=0 in rootflags would let no user but root read the root'
+        says 60 'access=0 in rootflags would let no user but root read the root'
         check "quiet: nothing but that" test "$(console | grep -c '^usb9pfs')" = 1
         ;;
     late)
@@ -178,7 +178,7 @@ case $1 in
         serve "$tree"
         board_power_on
         says 60 'error: the directory that the host serves is empty'
-        check "nothing stays mounted" wait_for 10 eval "! grep -q ' 9p ' /proc/1/mounts"
+        check "nothing stays mounted" wait_for 60 eval "! grep -q ' 9p ' /proc/1/mounts"
         as_user touch "$tree/holiday.jpg"
         says 60 "can't be started: there is no /sbin/init. At its top: holiday.jpg"
         as_user mkdir "$tree/sbin"
@@ -210,7 +210,7 @@ case $1 in
         host_stop 0
         serve "$tree" --export "other=$tree"
         boots_now "when the host has that export it boots"
-        says 1 "making it anew"
+        says 60 "making it anew"
         # What a second mount of one function can't stand.
         check "parallel use" in_board_sh \
             'for i in 1 2 3 4 5 6 7 8; do busybox cat /bin/busybox >/dev/null & done; wait'
@@ -218,17 +218,17 @@ case $1 in
     wrong-tag)
         board_power_on
         says 60 "root=/dev/mmcblk0p2 is no tag"
-        says 10 "rebooting in 3 s .panic=3"
-        board_reboots "and it reboots, as panic= says" 30
+        says 60 "rebooting in 3 s .panic=3"
+        board_reboots "and it reboots, as panic= says" 180
         ;;
     wrong-controller)
         board_power_on
         says 60 "error: no root within 3 s .usb9pfs.timeout.; waited for the USB device controller 'fe980000.usb'; there are: dummy_udc.0 usbip-vudc.0"
-        says 10 "a shell; 'exit' leaves it"
+        says 60 "a shell; 'exit' leaves it"
         console_type "echo I am \$\$, \$(ls /sys/class/udc | wc -l) controllers"
-        says 10 "I am [0-9]*, 2 controllers"
+        says 60 "I am [0-9]*, 2 controllers"
         console_type "exit"
-        says 10 "going on"
+        says 60 "going on"
         ;;
     read-only)
         tree=$(small_root root)
@@ -256,7 +256,7 @@ case $1 in
         board_power_on
         says 60 "error: the root is mounted, but its /sbin/init can not be started"
         console_type "echo process \$(cat /proc/1/comm), \$(ls / | wc -l) directories"
-        says 10 "process busybox, 7 directories"
+        says 60 "process busybox, 7 directories"
         ;;
     shell-now)
         tree=$(small_root root)
@@ -265,7 +265,7 @@ case $1 in
         says 60 "a shell; 'exit' leaves it"
         check_equal "before any gadget is made" "" "$(ls /sys/kernel/config/usb_gadget)"
         console_type "echo process \$(cat /proc/1/comm), \$(ls /lib/usb9pfs | wc -w) entries"
-        says 20 "process init, [0-9]* entries"
+        says 60 "process init, [0-9]* entries"
         check "the board has not gone on" eval '! started && ! console_says "mounting|waiting for a host"'
         console_type "exit"
         boots_now "the board boots when the shell is left"
@@ -294,9 +294,9 @@ case $1 in
         echo 1 >$port
         says 60 "error: a mount waited for the host's answer when the cable was pulled"
         says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
-        says 10 "rebooting in 5 s .panic=5"
+        says 60 "rebooting in 5 s .panic=5"
         echo 0 >$port
-        board_reboots "and it reboots, as panic= says" 60
+        board_reboots "and it reboots, as panic= says" 180
         ;;
     cable-out-stays)
         tree=$(small_root root)
@@ -306,21 +306,21 @@ case $1 in
         check "the cable is out" wait_for 60 board_gone 0
         echo 0 >$port
         says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
-        says 10 "a shell; 'exit' leaves it"
+        says 60 "a shell; 'exit' leaves it"
         check "the board goes off the bus" wait_for 60 board_gone 0
         serve "$tree"
         echo 1 >$port
         echo 0 >$port
         console_type "usb9pfs-gadget status --tag dummy_udc.0; echo code \$?"
-        says 20 "dummy_udc.0: a mount waited for the host's answer when the cable was pulled"
-        says 20 "code 11"
+        says 60 "dummy_udc.0: a mount waited for the host's answer when the cable was pulled"
+        says 60 "code 11"
         console_type "exit"
-        says 10 "nothing more is tried here"
+        says 60 "nothing more is tried here"
         ;;
     host-killed)
         tree=$(small_root root)
         serve "$tree"
-        check "the host's program runs" wait_for 20 grep -q p9fwd "/proc/$(cat /run/lab/host-0.pids)/cmdline"
+        check "the host's program runs" wait_for 60 grep -q p9fwd "/proc/$(cat /run/lab/host-0.pids)/cmdline"
         kill -STOP "$(cat /run/lab/host-0.pids)"
         board_power_on
         check "the mount waits" wait_for 60 mount_waits
@@ -343,7 +343,7 @@ case $1 in
             boots_now "it boots"
             check "and writes" in_board_sh 'echo first >/written'
             in_board_sh 'cat /bin/busybox >/copy; reboot -f' &
-            board_reboots "reboot -f on the board" 60 again
+            board_reboots "reboot -f on the board" 180 again
         else
             board_power_on
             says 60 "waiting for a program on the host that serves the root"

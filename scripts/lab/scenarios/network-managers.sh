@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb-net beside NetworkManager, firewalld and systemd-networkd, each of them running
-# lab: timeout=900
+# lab: timeout=1100
 # lab: packages=nftables dnsmasq-base busybox-static systemd udev dbus python3 curl
 # lab: unpacked=network-manager firewalld
 # shellcheck source=../lib.sh

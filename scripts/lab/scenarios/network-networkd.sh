@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the host's network by systemd-networkd, with the files that usb-net makes; the udev rule that starts usb-net at plug
-# lab: timeout=900
+# lab: timeout=1100
 # lab: packages=nftables busybox-static systemd udev python3 curl dnsmasq-base
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -40,5 +40,5 @@ check "networkd: the firewall" nft -f /run/systemd/network/usb9pfs_1_1.nft
 check "networkd: the board has a lease" wait_for 60 board_lease
 check "networkd: HTTP to the board through NAT" board_fetches http://203.0.113.1/file
 check "networkd: to the host it is refused" not board_fetches "http://$host:8080/file"
-check "networkd: ping" board busybox ping -c 1 -W 5 "$host"
+check "networkd: ping" board busybox ping -c 1 -W 20 "$host"
 dmesg_clean

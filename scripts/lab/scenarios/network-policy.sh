@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # what a board may reach, and which subnet it gets: allowed ports, IPv6, others' routes, DHCP servers and firewalls
-# lab: timeout=900
+# lab: timeout=1100
 # lab: packages=nftables dnsmasq-base busybox-static python3 curl
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -46,9 +46,9 @@ run 0 "up without DHCP" up
 said "ip=$given::$host:255.255.255.248::usb0:off"
 ip -n board address flush dev usb0 scope global
 ip -n board address add "$given/29" dev usb0
-check "ping from a static address" board busybox ping -c 1 -W 5 "$host"
+check "ping from a static address" board busybox ping -c 1 -W 20 "$host"
 link_local=$(ip -6 -o address show dev "$usb" | awk '{ sub("/.*", "", $4); print $4 }')
-check "ping by IPv6 link-local address" wait_for 10 board busybox ping -6 -c 1 -W 2 "$link_local%usb0"
+check "ping by IPv6 link-local address" wait_for 60 board busybox ping -6 -c 1 -W 2 "$link_local%usb0"
 check "TCP by IPv6 is refused" not board_fetches "http://[$link_local%25usb0]:8080/file"
 # Refused by the firewall and by nothing else: with a rule that accepts them they get through.
 only_by_rule() { # NAME MATCH PING...
@@ -56,7 +56,7 @@ only_by_rule() { # NAME MATCH PING...
     read -r -a match <<<"$2"
     shift 2
     handle=$(nft --echo --handle insert rule inet usb9pfs_1_1 board "${match[@]}" accept | sed -n 's/.*# handle //p')
-    check "$name would be answered" wait_for 10 board busybox ping -6 -c 1 -W 2 "$@"
+    check "$name would be answered" wait_for 60 board busybox ping -6 -c 1 -W 2 "$@"
     nft delete rule inet usb9pfs_1_1 board handle "$handle"
     check "$name is not" not board busybox ping -6 -c 1 -W 2 "$@"
 }
@@ -110,7 +110,7 @@ s.bind(('', 67))
 open('/run/lab/port-67', 'w')
 signal.pause()" &
 other=$!
-wait_for 20 test -e /run/lab/port-67
+wait_for 60 test -e /run/lab/port-67
 run 1 "port 67 is taken" up --dhcp
 said "another DHCP server"
 kill $other

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb-net when things go wrong: killed half way, dnsmasq dead, rules deleted, the board gone or back
-# lab: timeout=900
+# lab: timeout=1100
 # lab: packages=nftables dnsmasq-base busybox-static python3 curl
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -75,7 +75,7 @@ as_before "parts of it gone"
 mac=$(cat "/sys/class/net/$usb/address")
 run 0 "up" up --dhcp --nat
 cable_down
-wait_for 20 test ! -e "/sys/class/net/$usb"
+wait_for 60 test ! -e "/sys/class/net/$usb"
 run 11 "status: gone" status
 said "has gone"
 run 0 "down when the board has gone" down

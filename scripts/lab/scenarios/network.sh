@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # root and network on one cable, an ecm and an ncm board: DHCP, DNS, HTTP, NAT and the firewall, and the host as before
-# lab: timeout=900
+# lab: timeout=1100
 # lab: boards=2
 # lab: packages=nftables dnsmasq-base busybox-static python3 curl
 #
@@ -97,7 +97,7 @@ browse() { nsenter -t "${init[$1]}" --net curl -s -f -m 60 "$2"; }
 # fetch BOARD URL: the hash of what comes
 fetch() { browse "$1" "$2" | sha256sum; }
 fetches() { browse "$1" "$2" >/dev/null; }
-reaches() { on "$1" ping -c 1 -W 5 "$2"; }
+reaches() { on "$1" ping -c 1 -W 20 "$2"; }
 
 for board in 0 1; do
     name=${functions[board]}
@@ -114,7 +114,7 @@ for board in 0 1; do
     lease_given=${status[${path[board]}.leases]}
     check_equal "$name: status knows the board's address" "${status[${path[board]}.board_address]}" "${lease_given%% *}"
     check "$name: ping" reaches $board "$address"
-    check "$name: the host reaches the board" ping -c 1 -W 5 "${status[${path[board]}.board_address]}"
+    check "$name: the host reaches the board" ping -c 1 -W 20 "${status[${path[board]}.board_address]}"
     check "$name: DNS" on $board sh -c 'nslookup files.example | grep "203\.0\.113\.1$"'
     check_equal "$name: HTTP through NAT" "$hash" "$(fetch $board http://203.0.113.1/file)"
     check "$name: under the host's address" grep -q '^203\.0\.113\.2 .*"GET /file' /run/lab/www.log
@@ -148,6 +148,6 @@ as_before "down again"
 for board in 0 1; do
     rounds=$(on $board cat /tmp/rounds)
     more() { [ "$(on "$board" cat /tmp/rounds)" -gt "$rounds" ]; }
-    check "${functions[board]}: 9P went on all the while ($rounds rounds)" wait_for 20 more
+    check "${functions[board]}: 9P went on all the while ($rounds rounds)" wait_for 60 more
 done
 dmesg_clean

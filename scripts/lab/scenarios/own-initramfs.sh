@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # boots by an initramfs of one's own, whose /init does what docs/first-board.md says
-# lab: timeout=300
+# lab: timeout=600
 # lab: initrd=scripts/lab/own-initramfs
 # lab: boot=own -- quiet
 # shellcheck source=../lib.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the booted Debian installs packages: setuid, capabilities, users, su, ping, mknod, ACLs, tmpfiles, dpkg's database
-# lab: timeout=1200
+# lab: timeout=1400
 # lab: image=blank
 # lab: debs=at sudo iputils-ping libcap2-bin acl cron-daemon-common
 #
@@ -97,16 +97,16 @@ check "a rule for sudo" in_board sh -c 'echo "tester ALL=(root) NOPASSWD: /usr/b
 check_equal "sudo" 0 "$(board_user tester "sudo -n /usr/bin/id -u")"
 # By a program that is setuid daemon, into a spool that only daemon may write to, run by a daemon as tester.
 check "at takes a job" board_user tester "cd /tmp && echo 'id -un >/home/tester/at-ran' | at now"
-check "the job runs" wait_for 20 in_board test -s /home/tester/at-ran
+check "the job runs" wait_for 60 in_board test -s /home/tester/at-ran
 check_equal "as the user" tester "$(in_board cat /home/tester/at-ran)"
 stage "users"
 
 # Without this sysctl's grace only the capability lets an ordinary user ping.
 in_board sysctl -q -w net.ipv4.ping_group_range="1 0"
-check "ping as the user, by its capability" board_user tester "ping -c 1 -W 5 127.0.0.1"
-check "a copy without the capability can't" refused board_user tester "cp /usr/bin/ping /home/tester/ping && /home/tester/ping -c 1 -W 5 127.0.0.1"
+check "ping as the user, by its capability" board_user tester "ping -c 1 -W 20 127.0.0.1"
+check "a copy without the capability can't" refused board_user tester "cp /usr/bin/ping /home/tester/ping && /home/tester/ping -c 1 -W 20 127.0.0.1"
 check "setcap" in_board setcap cap_net_raw+ep /home/tester/ping
-check "then it can" board_user tester "/home/tester/ping -c 1 -W 5 127.0.0.1"
+check "then it can" board_user tester "/home/tester/ping -c 1 -W 20 127.0.0.1"
 check "the user writes to it" board_user tester "echo >>/home/tester/ping"
 check_equal "which takes the capability" "" "$(in_board getcap /home/tester/ping)"
 check "a setuid copy" in_board sh -c 'cp /usr/bin/id /home/tester/id && chown tester /home/tester/id && chmod 4755 /home/tester/id'
@@ -121,7 +121,7 @@ check_equal "it is a device" "character special file 1,3" "$(in_board stat -c '%
 check "which swallows" board_user tester "echo gone >/srv/null && test ! -s /srv/null"
 check_equal "and one that is full" "cat: write error: No space left on device" "$(in_board sh -c 'echo more | cat >/srv/full' 2>&1)"
 check "the user may not use the other one" refused board_user tester "cat /srv/full"
-check "a FIFO carries" in_board timeout 20 sh -c 'echo through >/srv/fifo & grep -qx through /srv/fifo'
+check "a FIFO carries" in_board timeout 60 sh -c 'echo through >/srv/fifo & grep -qx through /srv/fifo'
 
 stage "devices"
 check "a file for an ACL" in_board sh -c 'echo secret >/srv/secret && chmod 600 /srv/secret'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the cable is pulled while p9fwd serve or connect is at anything: it says so, gives all back, waits, and serves again
-# lab: timeout=900
+# lab: timeout=1100
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 

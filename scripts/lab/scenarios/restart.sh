@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # p9fwd is stopped under load ([ROUNDS], default 8) and killed while idle, under a mounted board; the board never hangs
-# lab: timeout=400
+# lab: timeout=700
 #
 # The board's files are stale afterwards, but it gets an answer to everything and can mount again.
 # shellcheck source=../lib.sh

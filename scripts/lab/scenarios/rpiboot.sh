@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # p9fwd rpiboot: boards of each family loaded byte by byte, hostile ones, pulled ones, two at once; and on to the root
-# lab: timeout=1000
+# lab: timeout=1200
 # lab: boards=2
 # lab: packages=xxd
 # shellcheck source=../lib.sh
@@ -27,7 +27,7 @@ stage() {
 stage_end() {
     kill -KILL $stager 2>/dev/null
     wait $stager 2>/dev/null
-    wait_for 20 board_gone "$1"
+    wait_for 60 board_gone "$1"
 }
 # load NAME CODE ARGUMENT...: starts p9fwd in the background, its output in /run/lab/NAME.{out,log}; loaded NAME CODE waits.
 load() {
@@ -90,7 +90,7 @@ said nobody-came "power button"
 
 # BCM2711: a ROM whose descriptors change while they are read; sizes round packets and pieces; 20 MiB; hostile names.
 load pi4 rpiboot "$boot" --once -v
-wait_for 20 is_waiting pi4
+wait_for 60 is_waiting pi4
 check "pi4: ROM" stage 0 rom 2711 pi4-rom
 questions=()
 for size in 0 1 24 511 512 513 16383 16384 16385 16896 32768; do questions+=("both:file-$size"); done
@@ -126,7 +126,7 @@ check_equal "pi4: no escape sequence reaches the terminal" 0 "$(grep -c $'\033' 
 # At one port, and what is said.
 as_written --background docs/rpiboot.md "Loading a Raspberry Pi over USB" 2.2 1-1.3=1-1 >/run/lab/said.out 2>/run/lab/said.log
 loader=$!
-wait_for 20 is_waiting said
+wait_for 60 is_waiting said
 check "said: ROM" stage 0 rom 2711 said-rom
 check "said: files" stage 0 files 2711 said-files both:config.txt both:boot.img both:recovery.elf both:dt-blob.bin end
 loaded said 0
@@ -147,11 +147,11 @@ head -c 1000 /dev/urandom >/run/lab/archive/2712/mcb.bin
 tar -C /run/lab/archive -cf /run/export/boot5/bootfiles.bin 2712
 stage_begin 0 rom 2712 pi5-rom
 is_listed() { as_user "$P9FWD" list 2>&1 | grep -q "BCM2712 boot ROM: waits to be loaded"; }
-check "list shows it" wait_for 20 is_listed
+check "list shows it" wait_for 60 is_listed
 check "list --json" python3 -c 'import json, sys; assert json.load(sys.stdin)["loadable"][0]["stage"] == "rom"' \
     < <(as_user "$P9FWD" list --json)
 load pi5 rpiboot /run/export/boot5 --serial 10000000af04b2da --once --json
-wait_for 30 grep -q bootcode_sent /run/lab/pi5.out
+wait_for 60 grep -q bootcode_sent /run/lab/pi5.out
 check "pi5: files" stage 0 files 2712 pi5-files both:mcb.bin both:config.txt end
 loaded pi5 0
 same "pi5: boot code" /run/lab/archive/2712/bootcode5.bin /run/lab/pi5-rom/bootcode
@@ -180,7 +180,7 @@ check_equal "failure: nothing but JSON" "" "$(cat /run/lab/failure.log)"
 # usb-storage leaves a new disk alone for a second, which is long enough for p9fwd to take it off, but not on a busy lab.
 echo 30 >/sys/module/usb_storage/parameters/delay_use
 load pi3 rpiboot "$boot" --once
-wait_for 20 is_waiting pi3
+wait_for 60 is_waiting pi3
 check "pi3: ROM" stage 0 rom 2764 pi3-rom
 check "pi3: bootcode's files" stage 0 files 2764 pi3-files both:file-513 end
 check "pi3: firmware's files" stage 0 files 2764 pi3-files-2 both:cmdline.txt both:
@@ -191,7 +191,7 @@ same "pi3: first stage" "$boot/file-513" /run/lab/pi3-files/0001
 same "pi3: second stage" "$boot/cmdline.txt" /run/lab/pi3-files-2/0001
 head -c 20 /dev/urandom >"$boot/bootcode.sig"
 load zero rpiboot "$boot" --id 0a5c:2763 --once
-wait_for 20 is_waiting zero
+wait_for 60 is_waiting zero
 check "zero: ROM" stage 0 rom 2763 zero-rom
 check "zero: files" stage 0 files 2763 zero-files both:file-16384 end
 loaded zero 0
@@ -201,26 +201,26 @@ rm "$boot/bootcode.sig"
 
 # What goes wrong with a board.
 load refused rpiboot "$boot" --once
-wait_for 20 is_waiting refused
+wait_for 60 is_waiting refused
 check "refused: ROM" stage 0 rom 2711 refused-rom status=7
 loaded refused 1
 said refused "refuses bootcode4.bin: status 0x7"
 load other rpiboot "$boot" --once
-wait_for 20 is_waiting other
+wait_for 60 is_waiting other
 stage_begin 0 rom 2712 other-rom
 loaded other 3
 said other "there is no bootcode5.bin in $boot"
 stage_end 0
 for question in 3:config.txt size:raw; do
     load bad rpiboot "$boot" --once
-    wait_for 20 is_waiting bad
+    wait_for 60 is_waiting bad
     stage_begin 0 files 2711 bad-files "$question" end
     loaded bad 1
     said bad "bootloader has sent"
     stage_end 0
 done
 stage_begin 0 rom 2711 stranger-rom
-wait_for 20 eval '! board_gone 0'
+wait_for 60 eval '! board_gone 0'
 setpriv --reuid 65534 --regid 65534 --clear-groups "$P9FWD" rpiboot "$boot" --once >/run/lab/stranger.log 2>&1
 check_equal "stranger: exit code" 4 $?
 said stranger 'ATTR{idProduct}=="2711|2712|2763|2764"'
@@ -229,34 +229,34 @@ stage_end 0
 # Pulled in the middle, twice; the next attempt succeeds. Then Ctrl-C.
 as_written --background docs/rpiboot.md "Loading a Raspberry Pi over USB" 2.1 >/run/lab/pulled.out 2>/run/lab/pulled.log
 loader=$!
-wait_for 20 is_waiting pulled
+wait_for 60 is_waiting pulled
 stage 0 rom 2711 pulled-rom pull=40000
-check "pulled: says so" wait_for 20 grep -q "boot ROM is gone in the middle of bootcode4.bin" /run/lab/pulled.log
+check "pulled: says so" wait_for 60 grep -q "boot ROM is gone in the middle of bootcode4.bin" /run/lab/pulled.log
 check "pulled: ROM" stage 0 rom 2711 pulled-rom
 stage 0 files 2711 pulled-files pull=1000000 both:config.txt both:small.img
-check "pulled: says so" wait_for 20 grep -q "bootloader is gone in the middle of small.img" /run/lab/pulled.log
+check "pulled: says so" wait_for 60 grep -q "bootloader is gone in the middle of small.img" /run/lab/pulled.log
 check "pulled: ROM again" stage 0 rom 2711 pulled-rom
 check "pulled: files" stage 0 files 2711 pulled-files both:config.txt both:small.img end
 same "pulled: all of it" "$boot/small.img" /run/lab/pulled-files/0002
-check "pulled: loaded" wait_for 20 grep -q "loaded: 2 files, 3000015 bytes" /run/lab/pulled.log
+check "pulled: loaded" wait_for 60 grep -q "loaded: 2 files, 3000015 bytes" /run/lab/pulled.log
 kill -INT "$loader"
 loaded pulled 0
 load pulled-once rpiboot "$boot" --once
-wait_for 20 is_waiting pulled-once
+wait_for 60 is_waiting pulled-once
 stage 0 files 2711 pulled-files pull=1000000 both:small.img
 loaded pulled-once 7
 # Ctrl-C before there is a board: with --once nothing was loaded.
 load stopped-once rpiboot "$boot" --once
-wait_for 20 is_waiting stopped-once
+wait_for 60 is_waiting stopped-once
 kill -INT "$loader"
 loaded stopped-once 130
 said stopped-once "stopped before a board was loaded"
 # Ctrl-C while a board is silent.
 load silent rpiboot "$boot"
-wait_for 20 is_waiting silent
+wait_for 60 is_waiting silent
 stage_begin 0 files 2711 silent-files linger=yes both:config.txt
-wait_for 20 grep -q 'asks for files' /run/lab/silent.log
-wait_for 20 test -s /run/lab/silent-files/0001
+wait_for 60 grep -q 'asks for files' /run/lab/silent.log
+wait_for 60 test -s /run/lab/silent-files/0001
 kill -INT "$loader"
 loaded silent 0
 stage_end 0
@@ -266,7 +266,7 @@ load board-0 rpiboot "$boot" --path "$(bus_path 0)" --once
 board_0=$loader
 load board-1 rpiboot "$boot" --path "$(bus_path 1)" --once
 board_1=$loader
-wait_for 20 is_waiting board-0 && wait_for 20 is_waiting board-1
+wait_for 60 is_waiting board-0 && wait_for 60 is_waiting board-1
 both() {
     stage "$1" rom 2711 "both-$1-rom" && stage "$1" files 2711 "both-$1-files" both:small.img "both:file-1638$1" end
 }
@@ -346,7 +346,7 @@ mkdir "$boot/$(bus_path 0)"
 echo "of this port" >"$boot/$(bus_path 0)/cmdline.txt"
 as_written --background docs/rpiboot.md "Loading a Raspberry Pi over USB" 1 >/run/lab/root.out 2>/run/lab/root.log
 loader=$!
-wait_for 20 is_waiting root
+wait_for 60 is_waiting root
 for round in 1 2; do
     check "root $round: ROM" stage 0 rom 2711 root-rom
     check "root $round: files" stage 0 files 2711 root-files both:small.img both:cmdline.txt end
@@ -359,14 +359,14 @@ for round in 1 2; do
     check_equal "root $round: the host has it" $round "$(cat "$root/written")"
     check "root $round: unmount" umount /run/board
     check "root $round: gadget down" board_down 0
-    wait_for 20 board_gone 0
+    wait_for 60 board_gone 0
 done
 check "root: still the same process" kill -0 "$loader"
 kill -TERM "$loader"
 loaded root 0
 as_written --background docs/raspberry-pi.md "3. The root" 1.2 >/run/lab/rpi4.out 2>/run/lab/rpi4.log
 loader=$!
-wait_for 20 is_waiting rpi4
+wait_for 60 is_waiting rpi4
 check "rpi4: ROM" stage 0 rom 2711 rpi4-rom
 check "rpi4: files" stage 0 files 2711 rpi4-files both:boot.img end
 check "rpi4: gadget" board_up 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # schemes for libusbgx: loaded by Debian's library they make the gadget that up makes; usb9pfs is refused by 0.2.0
-# lab: timeout=480
+# lab: timeout=800
 # lab: packages=libusbgx2 dash
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
@@ -25,16 +25,16 @@ unload() { python3 "$LAB/scenarios/scheme.py" unload "$scheme"; }
 compare() { # compare NAME OPTION...: up and the scheme's gadget side by side
     local title=$1 up
     shift
-    check "$title: up" "$gadget_script" up --tag original --udc $udc --serial s-1 --timeout 20 "$@"
+    check "$title: up" "$gadget_script" up --tag original --udc $udc --serial s-1 --timeout 60 "$@"
     up=$(shape original)
     check "$title: down" "$gadget_script" down --tag original
     "$gadget_script" scheme --tag $scheme --serial s-1 "$@" >"/run/tmp/$scheme.scheme" || fail "$title: scheme"
     check "$title: libusbgx loads the scheme" load /run/tmp/$scheme.scheme
-    check "$title: the host sees it" wait_for 20 board_device 0
+    check "$title: the host sees it" wait_for 60 board_device 0
     check_equal "$title: the same gadget" "$up" "$(shape $scheme)"
     check_equal "$title: bound" $udc "$(cat $gadgets/$scheme/UDC)"
     check "$title: unload" unload
-    check "$title: gone" wait_for 20 board_gone 0
+    check "$title: gone" wait_for 60 board_gone 0
 }
 compare ncm --function ncm
 compare ecm --function ecm --product 'A "quoted" \product'

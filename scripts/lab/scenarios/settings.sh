@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the gadget's script: MAC addresses, the same asked again, settings from a file, --for, refusals, use as a library
-# lab: timeout=600
+# lab: timeout=900
 # lab: packages=dash
 # shellcheck source=../gadgets.sh
 . "$LAB/gadgets.sh"
@@ -121,7 +121,7 @@ USB9PFS_GADGET_LIB=/run/newroot/usr/lib/usb9pfs-gadget
 hook() {
     gadget_defaults
     set_setting tag board-0 && set_setting udc "$1" && set_setting function usb9pfs && set_setting function ecm &&
-        set_setting timeout 20 && set_setting mount /run/board && set_setting options cache=none
+        set_setting timeout 60 && set_setting mount /run/board && set_setting options cache=none
     (check_settings && do_up)
 }
 hook nothing.0
@@ -131,10 +131,10 @@ echo "code $?"
 END
 (
     trap - EXIT
-    wait_for 30 board_device 0 >/dev/null
+    wait_for 60 board_device 0 >/dev/null
     usb_permissions
     host_serve 0 "$tree"
-    sleep 100 # its child's parent: host_stop comes from outside
+    sleep 600 # its child's parent: host_stop comes from outside
 ) >/dev/null 2>&1 &
 busybox ash /run/hook >/run/lab/out 2>&1
 check_equal "$shell: the hook's codes" "code 4 code 0" "$(grep '^code' /run/lab/out | paste -s -d ' ')"

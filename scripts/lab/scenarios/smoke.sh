@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # gadget up, list, mount, read, write, unmount
-# lab: timeout=120
+# lab: timeout=300
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 

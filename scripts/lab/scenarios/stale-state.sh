@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # "configured" left over from the gadget before: a host that is quicker than the script is noticed, and down does not panic
-# lab: timeout=400
+# lab: timeout=700
 #
 # Each tool the script starts takes a tenth of a second more here, as on a small board with slow storage.
 # shellcheck source=../lib.sh
@@ -20,17 +20,17 @@ code_of() {
 }
 state() { PATH=/run/tmp/slow:$PATH "$gadget_script" status --json --tag "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["state"])'; }
 
-check "a gadget" "$gadget_script" up --tag first --udc $udc --function ecm --timeout 20
+check "a gadget" "$gadget_script" up --tag first --udc $udc --function ecm --timeout 60
 check "and down" "$gadget_script" down --tag first
 check_equal "its state is left over" configured "$(cat /sys/class/udc/$udc/state)"
 check_equal "the next, not waiting for the host" 0 "$(code_of gadget up --tag second --udc $udc --no-wait)"
-check "the host sees it" wait_for 20 board_device 0
+check "the host sees it" wait_for 60 board_device 0
 configured() { [ "$(state second)" = configured ]; }
-check "its state is known to be no left-over" wait_for 20 configured
+check "its state is known to be no left-over" wait_for 60 configured
 check_equal "down is refused: it would panic the kernel" 9 "$(code_of gadget down --tag second)"
 usb_permissions
 host_serve 0 "$tree" || fail "serve"
-check_equal "mount" 0 "$(code_of gadget up --tag second --mount /run/board --timeout 20 -o "$([ "$LAB_HOST" = p9fwd ] || echo "aname=$tree")")"
+check_equal "mount" 0 "$(code_of gadget up --tag second --mount /run/board --timeout 60 -o "$([ "$LAB_HOST" = p9fwd ] || echo "aname=$tree")")"
 check_equal "the file" content "$(cat /run/board/file)"
 umount /run/board
 check_equal "down" 0 "$(code_of gadget down --tag second)"
@@ -47,13 +47,13 @@ mostly_idle() {
 }
 check "after a while nobody spends all of the processor on it" wait_for 60 mostly_idle
 echo 0 | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null
-check "the cable is in after all" wait_for 20 board_device 0
+check "the cable is in after all" wait_for 60 board_device 0
 configured_third() { [ "$(state third)" = configured ]; }
-check "and that is noticed" wait_for 20 configured_third
+check "and that is noticed" wait_for 60 configured_third
 host_stop 0
 usb_permissions
 host_serve 0 "$tree" || fail "serve"
-check_equal "mount" 0 "$(code_of gadget up --tag third --mount /run/board --timeout 20 -o "$([ "$LAB_HOST" = p9fwd ] || echo "aname=$tree")")"
+check_equal "mount" 0 "$(code_of gadget up --tag third --mount /run/board --timeout 60 -o "$([ "$LAB_HOST" = p9fwd ] || echo "aname=$tree")")"
 umount /run/board
 check_equal "down" 0 "$(code_of gadget down --tag third)"
 echo 1 | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null

@@ -2,7 +2,7 @@
 # the link at SuperSpeed, with packets of 1024 bytes: smoke, sizes and restart once more
 # lab: super-speed=yes
 # lab: mem=2G
-# lab: timeout=1300
+# lab: timeout=1500
 failed=
 for part in smoke "sizes 64" "restart 4"; do
     # shellcheck disable=SC2086 # a scenario and its arguments

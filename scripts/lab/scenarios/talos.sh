@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # the Talos extension's service, run by an OCI runtime as Talos runs it: network, restart, stop, the three troubles, usb9pfs
-# lab: timeout=480
+# lab: timeout=800
 # lab: packages=crun python3-yaml binutils iputils-ping nftables
 #
 # What of the extension needs no kernel (its format, its image) is in scripts/test.d/talos.sh.
@@ -46,7 +46,7 @@ service_stop() {
 }
 # The log since the last start
 service_said() { tac $service_log | sed '/^--- start/q' | grep -q -- "$1"; }
-says() { check "the log says: $1" wait_for "${2:-30}" service_said "$1"; }
+says() { check "the log says: $1" wait_for "${2:-60}" service_said "$1"; }
 service_check() { "${crun[@]}" exec usb-gadget /usr/sbin/usb-gadget check >/run/lab/check 2>&1; }
 checked() {
     local code
@@ -72,7 +72,7 @@ for document in yaml.safe_load_all(sys.stdin):
 }
 host_network() {
     local interface
-    wait_for 20 host_interface >/dev/null || return
+    wait_for 60 host_interface >/dev/null || return
     interface=$(host_interface)
     ip link set "$interface" netns host && by_host as_written docs/talos.md "On the host" 2.1 "IFACE=$interface"
 }
@@ -81,7 +81,7 @@ by_host() {
     "$@"
 }
 pings() { # in both directions; name resolution and the neighbour table may take a moment
-    ping -q -c 2 -W 5 10.55.0.2 && ip netns exec host ping -q -c 2 -W 5 10.55.0.1
+    ping -q -c 2 -W 20 10.55.0.2 && ip netns exec host ping -q -c 2 -W 20 10.55.0.1
 }
 
 # Trouble 1: no controller.
@@ -93,7 +93,7 @@ checked 4 "check no-udc: FAILED"
 check "the controller appears" sh -c "echo $udc >/sys/bus/platform/drivers/dummy_udc/bind"
 says "check no-udc: ok: there is $udc"
 says "check no-interface: ok: usb0 is there"
-check "the host sees the board" wait_for 20 board_device 0
+check "the host sees the board" wait_for 60 board_device 0
 check_equal "by its serial number" talos-1 "$(cat "$(board_device 0)/serial")"
 
 # The address is Talos's part.
@@ -111,14 +111,14 @@ ip -n host link set uplink0 up
 ip -n host route add default via 203.0.113.1
 ip -n host address flush dev "$interface" scope global
 check "usb-net, and a ping through its firewall" by_host as_written docs/talos.md "On the host" 1 1-2=1-1
-check "the board pings the host" ping -q -c 2 -W 5 10.55.0.2
+check "the board pings the host" ping -q -c 2 -W 20 10.55.0.2
 check "usb-net down" ip netns exec host scripts/host/usb-net down
 check "the host's address, by hand again" by_host as_written docs/talos.md "On the host" 2.1 "IFACE=$interface"
 check "a ping without it" by_host as_written docs/talos.md "On the host" 2.2
 
 service_stop
 check_equal "the service ends well" 0 "$service_code"
-check "the gadget is down" wait_for 20 board_gone 0
+check "the gadget is down" wait_for 60 board_gone 0
 check_equal "nothing of it is left" "" "$(ls /sys/kernel/config/usb_gadget)"
 
 service_start USB_GADGET_PATIENCE=3 USB_GADGET_SERIAL=talos-1
@@ -181,10 +181,10 @@ check "by the rules too" "$talos/check-extension" "$extension/amd64" "$extension
 tree=$(export_directory root)
 echo content >"$tree/file"
 service_start USB_GADGET_SERIAL=talos-9p
-check "the host sees it" wait_for 20 board_device 0
+check "the host sees it" wait_for 60 board_device 0
 usb_permissions
 host_serve 0 "$tree" || fail "serve"
-check "the board has the host's directory" wait_for 30 test -e $board/var/mnt/usb9pfs/file
+check "the board has the host's directory" wait_for 60 test -e $board/var/mnt/usb9pfs/file
 check_equal "with its content" content "$(cat $board/var/mnt/usb9pfs/file)"
 service_stop
 check "unmounted" test ! -e $board/var/mnt/usb9pfs/file

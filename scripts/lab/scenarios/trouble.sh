@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget on a board in trouble: /run full or read-only, configfs read-only or not mounted, no more functions, no controller
-# lab: timeout=400
+# lab: timeout=700
 # lab: packages=dash
 # shellcheck source=../gadgets.sh
 . "$LAB/gadgets.sh"
@@ -9,7 +9,7 @@ mkdir -p $notes
 nothing_made() { check_equal "$shell: nothing is left" "" "$(ls $gadgets)"; }
 
 for shell in dash "busybox ash" bash; do
-    run 0 "a gadget that leaves its state behind" up --tag board-0 --udc $udc --function ecm --timeout 20
+    run 0 "a gadget that leaves its state behind" up --tag board-0 --udc $udc --function ecm --timeout 60
     down
 
     mount -t tmpfs -o ro tmpfs $notes
@@ -25,12 +25,17 @@ for shell in dash "busybox ash" bash; do
     said "full, or read-only"
     nothing_made
     umount $notes
+    mount -t tmpfs -o nr_inodes=2 tmpfs $notes # the directory, and the lock
+    run 1 "no second name to be had in the notes: up" up --tag board-0 --udc $udc --function usb9pfs --no-wait
+    said "can't write to"
+    nothing_made
+    umount $notes
     mount -t tmpfs -o size=4k tmpfs $notes
     head -c 4096 /dev/zero >$notes/filler
     run 1 "the notes full: up after another gadget" up --tag board-0 --udc $udc --function usb9pfs --no-wait
     nothing_made
     rm $notes/filler
-    run 0 "the notes full later: up" up --tag board-0 --udc $udc --function usb9pfs --timeout 20
+    run 0 "the notes full later: up" up --tag board-0 --udc $udc --function usb9pfs --timeout 60
     head -c 4096 /dev/zero >$notes/filler 2>/dev/null
     run 1 "the notes full: the mount is not begun" up --tag board-0 --mount /run/board
     said "full, or read-only"
@@ -76,12 +81,12 @@ for shell in dash "busybox ash" bash; do
     nothing_made
     run 4 "no such controller any more" up --tag board-0 --udc $udc --function acm
     echo $udc >/sys/bus/platform/drivers/dummy_udc/bind
-    check "$shell: the controller is back" wait_for 20 test -e /sys/class/udc/$udc
+    check "$shell: the controller is back" wait_for 60 test -e /sys/class/udc/$udc
     run 0 "a gadget on it" up --tag board-0 --udc $udc --function acm --no-wait
     echo $udc >/sys/bus/platform/drivers/dummy_udc/unbind
     echo $udc >/sys/bus/platform/drivers/dummy_udc/bind
-    check "$shell: the controller has gone and come back" wait_for 20 test -e /sys/class/udc/$udc
-    run 0 "up again" up --tag board-0 --udc $udc --function acm --timeout 20
+    check "$shell: the controller has gone and come back" wait_for 60 test -e /sys/class/udc/$udc
+    run 0 "up again" up --tag board-0 --udc $udc --function acm --timeout 60
     run 0 "and down" down --tag board-0
     nothing_made
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # two boards from two directories, one p9fwd each, one chosen by path and one by serial number; used at the same time
-# lab: timeout=240
+# lab: timeout=600
 # lab: boards=2
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"

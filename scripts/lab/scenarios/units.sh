@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # a Debian that boots from its own disk offers its gadget by the systemd units: start with the controller, network, stop, mount
-# lab: timeout=600
+# lab: timeout=900
 # lab: image=blank
 # lab: packages=dnsmasq-base iputils-ping
 # lab: debs=iputils-ping
@@ -50,11 +50,11 @@ gadget=/run/configfs/usb_gadget/usb9pfs
 mkdir -p /run/configfs && mount -t configfs configfs /run/configfs
 interface_made() { cat $gadget/functions/*/ifname 2>/dev/null | grep -v %; }
 hand_over() {
-    wait_for 30 interface_made >/dev/null || return
-    wait_for 20 test -e "/sys/class/net/$(interface_made)" && ip link set "$(interface_made)" netns "$board_init"
+    wait_for 60 interface_made >/dev/null || return
+    wait_for 60 test -e "/sys/class/net/$(interface_made)" && ip link set "$(interface_made)" netns "$board_init"
 }
 host_network() {
-    wait_for 30 host_interface >/dev/null || return
+    wait_for 60 host_interface >/dev/null || return
     ip address replace 10.55.0.2/24 dev "$(host_interface)" && ip link set "$(host_interface)" up
 }
 board_address() { in_board ip -4 -o address show to 10.55.0.0/24 | awk '{ print $4 }'; }
@@ -64,7 +64,7 @@ check "the controller appears" sh -c "echo $udc >/sys/bus/platform/drivers/dummy
 check "udev starts usb-gadget.target" wait_for 60 is usb-gadget.target active
 check "and that the gadget" wait_for 60 is usb9pfs-gadget active
 stage "gadget"
-check "the host sees the board" wait_for 20 board_device 0
+check "the host sees the board" wait_for 60 board_device 0
 check_equal "by its serial number" unit-1 "$(cat "$(board_device 0)/serial")"
 check "the board's interface" hand_over
 check "the host's interface" host_network
@@ -72,8 +72,8 @@ dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --interface="$(host_
     --dhcp-range=10.55.0.10,10.55.0.20,255.255.255.0,1h --dhcp-leasefile=/run/lab/leases --pid-file= >/run/lab/dnsmasq.log 2>&1 &
 dnsmasq=$!
 check "systemd-networkd gets the board an address" wait_for 60 has_address
-check "the host pings the board" ping -c 2 -W 5 "$(board_address | cut -d / -f 1)"
-check "the board pings the host" in_board ping -c 2 -W 5 10.55.0.2
+check "the host pings the board" ping -c 2 -W 20 "$(board_address | cut -d / -f 1)"
+check "the board pings the host" in_board ping -c 2 -W 20 10.55.0.2
 check_equal "the default route comes after a network card's" "default via 10.55.0.2 metric 2048" \
     "$(in_board ip route show default | sed 's/ dev [^ ]*//; s/ proto [^ ]*//; s/ src [^ ]*//; s/ *$//')"
 check "and the board counts as online without it" in_board networkctl --no-pager status "$(in_board ls /sys/class/net | grep -v lo | head -n 1)"
@@ -82,7 +82,7 @@ stage "network"
 check "daemon-reexec" in_board systemctl daemon-reexec
 check_equal "the gadget is still active" active "$(state_of usb9pfs-gadget)"
 check "start again changes nothing" in_board systemctl start usb9pfs-gadget
-check "the board pings the host as before" in_board ping -c 1 -W 5 10.55.0.2
+check "the board pings the host as before" in_board ping -c 1 -W 20 10.55.0.2
 kill $dnsmasq
 check "restart" in_board systemctl restart usb9pfs-gadget
 check "the board's interface is back" hand_over
@@ -91,10 +91,10 @@ dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --interface="$(host_
     --dhcp-range=10.55.0.10,10.55.0.20,255.255.255.0,1h --dhcp-leasefile=/run/lab/leases --pid-file= >/run/lab/dnsmasq.log 2>&1 &
 dnsmasq=$!
 check "the board's address too" wait_for 60 has_address
-check "the board pings the host after the restart" in_board ping -c 1 -W 5 10.55.0.2
+check "the board pings the host after the restart" in_board ping -c 1 -W 20 10.55.0.2
 kill $dnsmasq
 check "stop" in_board systemctl stop usb9pfs-gadget
-check "the host sees it go" wait_for 20 board_gone 0
+check "the host sees it go" wait_for 60 board_gone 0
 check "nothing of it is left" test ! -e $gadget
 check "the journal tells" grep -q "is down" <(journal usb9pfs-gadget)
 stage "stopped"
@@ -111,7 +111,7 @@ printf '%s\n' '[Service]' ExecStart= 'ExecStart=/usr/sbin/usb9pfs-gadget up --no
 check "daemon-reload" in_board systemctl daemon-reload
 check "start with usb9pfs" in_board systemctl start usb9pfs-gadget
 configured() { [ "$(cat /sys/class/udc/$udc/state)" = configured ]; }
-check "the host configures it" wait_for 20 configured
+check "the host configures it" wait_for 60 configured
 in_board systemctl stop usb9pfs-gadget 2>/dev/null
 check_equal "a stop that would panic the kernel fails" failed "$(state_of usb9pfs-gadget)"
 check "the journal says why" grep -q "never mounted\|no mount was seen" <(journal usb9pfs-gadget)
@@ -131,7 +131,7 @@ check_equal "the board reads the host's file" content "$(in_board cat /srv/host/
 check "stopping the gadget unmounts first" in_board systemctl stop usb9pfs-gadget
 check_equal "the mount is gone" inactive "$(state_of usb9pfs-mount@srv-host)"
 check_equal "the gadget is gone" inactive "$(state_of usb9pfs-gadget)"
-check "from the host too" wait_for 20 board_gone 0
+check "from the host too" wait_for 60 board_gone 0
 check "mounting starts the gadget" in_board systemctl start usb9pfs-mount@srv-host
 check_equal "the board reads the file again" content "$(in_board cat /srv/host/file)"
 stage "mounted"

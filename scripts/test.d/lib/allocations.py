@@ -17,7 +17,7 @@ def string(text):
 
 class Client:
     def __init__(self, port):
-        self.connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.request(100, struct.pack("<I", 65536) + string(b"9P2000.L"), 101, tag=0xFFFF)
         self.request(104, struct.pack("<II", 1, 0xFFFFFFFF) + string(b"root") + string(b"") + struct.pack("<I", 0), 105)
@@ -68,7 +68,7 @@ def allocations(operation, count):
         for _ in range(count):
             client.request(*operations[operation])
         server.send_signal(signal.SIGTERM)
-        return int(re.search(r"^allocations (\d+)$", server.communicate(timeout=10)[1], re.M)[1])
+        return int(re.search(r"^allocations (\d+)$", server.communicate(timeout=60)[1], re.M)[1])
     finally:
         server.kill()
 

@@ -34,7 +34,7 @@ def has_check():
 
 def check_command(tree):
     """What `p9serve check` has to say against a tree; nothing if it finds none."""
-    done = subprocess.run([program, "check", tree], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, "check", tree], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     return [] if done.returncode == 0 else [f"p9serve check: exit code {done.returncode}: {done.stdout}{done.stderr}"]
 
 

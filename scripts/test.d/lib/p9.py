@@ -70,17 +70,17 @@ class Server:
         """Ends it as Ctrl-C would; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(timeout=15)
+            code = self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        self.reader.join(5)
+        self.reader.join(60)
         self.process.stderr.close()
         return code
 
     def reap(self):
         self.process.wait()
-        self.reader.join(5)
+        self.reader.join(60)
         self.process.stderr.close()
 
 
