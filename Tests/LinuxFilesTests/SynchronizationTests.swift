@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Writing to the disk")
 struct SynchronizationTests {
-    @Test("a directory that can't be synchronized is no error: /proc's, as those of some shared folders")
+    @Test("a directory that can't be synchronized is all right: /proc's, as those of some shared folders")
     func unsupportedDirectory() throws {
         let directory = try System.open("/proc", [.readOnly, .directory])
         #expect(throws: Errno.EINVAL) { try System.synchronize(directory.raw, dataOnly: false) }
