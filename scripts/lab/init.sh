@@ -62,10 +62,6 @@ else
     echo "--lab--" >/dev/tty0
 fi
 
-# Sourced, so that lib.sh knows a scenario that came to its end from one that stopped: the exit code of a last command, say of
-# a `kill` that came late, is nobody's result.
-# shellcheck disable=SC2016 # expanded by the inner shell
-bash -c '. "$LAB_SCENARIO"; lab_at_end=$?; exit "$lab_at_end"' "$LAB_SCENARIO" ${lab_arguments[@]+"${lab_arguments[@]}"} \
-    </dev/null >/dev/tty0 2>&1
+bash "$LAB/scenario" "$LAB_SCENARIO" ${lab_arguments[@]+"${lab_arguments[@]}"} </dev/null >/dev/tty0 2>&1
 lab_end $?
 lab_power_off

@@ -78,7 +78,7 @@ lab_finish() {
     trap - EXIT
     good=$(grep -cx ok "$lab_marks")
     bad=$(grep -cx 'not ok' "$lab_marks")
-    if [ -z "${lab_at_end:-}" ] && [ "$bad" = 0 ]; then # set by init.sh
+    if [ -z "${lab_at_end:-}" ] && [ "$bad" = 0 ]; then # set by scripts/lab/scenario
         echo "not ok the scenario stopped with exit code $code"
         bad=1
     elif [ $((good + bad)) = 0 ]; then

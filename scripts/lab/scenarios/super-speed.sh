@@ -7,7 +7,7 @@ failed=
 for part in smoke "sizes 64" "restart 4"; do
     # shellcheck disable=SC2086 # a scenario and its arguments
     set -- $part
-    bash "$LAB/scenarios/$1.sh" "${@:2}" || failed+="$1 "
+    "$LAB/scenario" "$LAB/scenarios/$1.sh" "${@:2}" || failed+="$1 "
     "$LAB/../gadget/usb9pfs-gadget" down --tag board-0 >/dev/null 2>&1 # not all take theirs down
 done
 
