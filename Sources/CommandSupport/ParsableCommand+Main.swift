@@ -5,8 +5,8 @@ internal import LinuxFiles
 extension ParsableCommand {
     /// Parses the command line, runs the command, and exits with the code of its cause.
     ///
-    /// A `CommandFailure` goes to standard error as "program: message" and its advice; all other errors, and `--help`,
-    /// are the argument parser's business.
+    /// A `CommandFailure` goes to standard error as "program: message" and its advice, and so does what the argument parser
+    /// finds wrong; `--help` is its own business.
     public static func runAndExit() -> Never {
         // Neither a closed terminal nor a limit may end a process that owes a board an answer.
         System.ignoreBrokenPipes()
@@ -22,7 +22,11 @@ extension ParsableCommand {
             StandardError.tell(failure)
             Glibc.exit(failure.cause.rawValue)
         } catch {
-            Self.exit(withError: error)
+            let text = Self.fullMessage(for: error)
+            let mark = "Error: "
+            guard text.hasPrefix(mark) else { Self.exit(withError: error) }
+            StandardError.say(String(text.dropFirst(mark.count)))
+            Glibc.exit(Self.exitCode(for: error).rawValue)
         }
     }
 
@@ -50,7 +54,8 @@ extension ParsableCommand {
 
     /// The argument parser takes a mistyped command for an argument too many.
     private static func refuseUnknownCommand() throws {
-        let arguments = CommandLine.arguments.dropFirst()
+        var arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "help" { arguments.removeFirst() }
         let names = configuration.subcommands.map { $0.configuration.commandName ?? $0._commandName } + ["help"]
         guard names.count > 1, let first = arguments.first, !first.isEmpty, !first.hasPrefix("-"),
             !names.contains(first)

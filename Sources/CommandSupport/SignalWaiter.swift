@@ -6,7 +6,8 @@ internal import Glibc
 /// until `wait` takes them.
 public final class SignalWaiter: Sendable {
     public enum Event: Sendable {
-        /// SIGINT, SIGTERM or SIGHUP: somebody wants the process to end.
+        /// SIGINT, SIGTERM or SIGHUP: somebody wants the process to end. A SIGHUP that was ignored at the start, as after
+        /// nohup(1), is none.
         case end
         /// `wake` was called.
         case woken
@@ -15,21 +16,30 @@ public final class SignalWaiter: Sendable {
     /// The signal that `wake` sends to the process itself; one that comes from elsewhere does no harm.
     private static let wakeUp = SIGUSR2
 
-    public init() {
-        var signals = Self.signals
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-    }
+    private let signals: sigset_t
 
-    private static var signals: sigset_t {
+    public init() {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for signal in [SIGINT, SIGTERM, SIGHUP, wakeUp] { sigaddset(&signals, signal) }
-        return signals
+        for signal in [SIGINT, SIGTERM, Self.wakeUp] { sigaddset(&signals, signal) }
+        // sigwait would take an ignored signal all the same. SIGINT is taken even so: a shell without job control has all
+        // that it starts in the background ignore it, and no user has asked for that.
+        if !Self.isIgnored(SIGHUP) { sigaddset(&signals, SIGHUP) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        self.signals = signals
+    }
+
+    private static func isIgnored(_ signal: CInt) -> Bool {
+        var action = sigaction()
+        guard sigaction(signal, nil, &action) == 0, let handler = action.__sigaction_handler.sa_handler else {
+            return false
+        }
+        return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     /// Waits for the next event. The corresponding C function is `sigwait`.
     public func wait() -> Event {
-        var signals = Self.signals
+        var signals = signals
         var signal: CInt = 0
         // The only error is a bad signal number in the set.
         _ = sigwait(&signals, &signal)

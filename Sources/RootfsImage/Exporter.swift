@@ -129,7 +129,29 @@ public struct Exporter {
                 hint: "Name a file."
             )
         }
+        try checkOptions(for: kind)
+        return kind
+    }
+
+    /// Refuses options that can't have the effect they are meant to have. (A platform is true of whatever is made.)
+    private func checkOptions(for kind: TargetKind) throws(ImageError) {
+        let isExt4 = kind == .ext4
         let compression = compression(for: kind)
+        let misplaced: [(option: String, isMisplaced: Bool, purpose: String)] = [
+            ("--size", options.imageSize != nil && !isExt4, "an ext4 image"),
+            ("--label", !options.volumeLabel.isEmpty && !isExt4, "an ext4 image"),
+            ("--uuid", options.volumeUUID != nil && !isExt4, "an ext4 image"),
+            ("--compress", isExt4 && compression != .none, "what can be compressed"),
+            ("--level", options.level != nil && compression == .none, "what is compressed"),
+        ]
+        if let (option, _, purpose) = misplaced.first(where: \.isMisplaced) {
+            let made = compression == .none && !isExt4 ? "\(kind.rawValue) without compression" : kind.rawValue
+            throw ImageError(
+                .badDestination,
+                "\(option) is for \(purpose); \(target) is to be \(made)",
+                hint: "Leave it out, or choose what to make: --to KIND, --compress METHOD."
+            )
+        }
         if let level = options.level, let levels = compression.levels, !levels.contains(level) {
             throw ImageError(
                 .badDestination,
@@ -137,7 +159,6 @@ public struct Exporter {
                 hint: "Its levels are \(levels.lowerBound) to \(levels.upperBound)."
             )
         }
-        return kind
     }
 
     private func compression(for kind: TargetKind) -> Compression {

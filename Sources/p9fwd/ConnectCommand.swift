@@ -23,23 +23,30 @@ struct ConnectCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("s", allowingJoined: true), .long],
-        help: ArgumentHelp("The server's host name or address.", valueName: "host")
+        help: ArgumentHelp("The server's host name or address. (default: 127.0.0.1)", valueName: "host")
     )
-    var server = "127.0.0.1"
+    var server: String?
 
     @Option(
         name: [.customShort("p", allowingJoined: true), .long],
-        help: ArgumentHelp("The server's TCP port.", valueName: "port")
+        help: ArgumentHelp("The server's TCP port. (default: 564)", valueName: "port")
     )
-    var port: UInt16 = 564
+    var port: UInt16?
 
     @Option(help: ArgumentHelp("The server's Unix socket, instead of host and port.", valueName: "path"))
     var unix: String?
 
     @OptionGroup var waiting: WaitingOptions
 
+    func validate() throws {
+        guard unix == nil || (server == nil && port == nil) else {
+            throw ValidationError("a server is at a Unix socket or at a host and port: --unix, or --server and --port")
+        }
+    }
+
     func run() throws {
-        let address = unix.map { ServerAddress.unix(path: $0) } ?? .tcp(host: server, port: port)
+        let address =
+            unix.map { ServerAddress.unix(path: $0) } ?? .tcp(host: server ?? "127.0.0.1", port: port ?? 564)
         let service = BoardService(
             selector: options.selector,
             once: waiting.once,

@@ -7,7 +7,7 @@ struct GadgetOptions: ParsableArguments {
     var id: USBID?
 
     @Option(help: ArgumentHelp("Only the board at this USB port, such as 2-1.1.2.", valueName: "port"))
-    var path: String?
+    var path: USBPort?
 
     @Option(help: ArgumentHelp("Only the board with this serial number.", valueName: "serial"))
     var serial: String?
@@ -15,7 +15,7 @@ struct GadgetOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Show every message.")
     var verbose: Int
 
-    var selector: GadgetSelector { GadgetSelector(path: path, serial: serial, id: id?.value) }
+    var selector: GadgetSelector { GadgetSelector(path: path?.path, serial: serial, id: id?.value) }
 }
 
 /// A USB id on the command line, such as "1d6b:0109".
@@ -25,5 +25,19 @@ struct USBID: ExpressibleByArgument {
     init?(argument: String) {
         guard let value = GadgetSelector.ID(parsing: argument) else { return nil }
         self.value = value
+    }
+}
+
+/// A USB port on the command line, such as "2-1.1.2": the bus, then the port of each hub on the way. A board is nowhere else,
+/// so that something else, such as "usb2" or a device node, would be waited for in vain.
+struct USBPort: ExpressibleByArgument {
+    let path: String
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        let numbers = [parts[0]] + parts[1].split(separator: ".", omittingEmptySubsequences: false)
+        guard numbers.allSatisfy({ UInt8($0) != nil && $0.first != "+" }) else { return nil }
+        path = argument
     }
 }

@@ -43,7 +43,10 @@ final class SocketResponder: Responder {
             return try exchange(Self.limitingMsize(request).span.bytes, rules, reply)
         } catch {
             socket = nil
-            StandardError.say("the server at \(address) failed: \(error); the board must mount again")
+            // A board that has gone is the link's to tell of, and no fault of the server's.
+            if !isBoardGone() {
+                StandardError.say("the server at \(address) failed: \(error); the board must mount again")
+            }
             return rules.writeError(5 /* EIO */, into: reply)
         }
     }

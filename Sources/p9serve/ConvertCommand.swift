@@ -31,7 +31,7 @@ struct ConvertCommand: ParsableCommand {
     var directory: String
 
     @Option(help: ArgumentHelp("The format to convert to.", valueName: "format"))
-    var to: MetadataKind
+    var to: ConversionTarget
 
     @Option(help: ArgumentHelp("The format it has; found out if it is not said.", valueName: "format"))
     var from: MetadataKind?
@@ -74,7 +74,7 @@ struct ConvertCommand: ParsableCommand {
     }
 
     private func convert() throws {
-        var options = TreeConversion.Options(to: to)
+        var options = TreeConversion.Options(to: to.kind)
         options.from = from
         options.metadata = metadata
         options.newMetadata = newMetadata
@@ -100,3 +100,15 @@ struct ConvertCommand: ParsableCommand {
 }
 
 extension MetadataKind: ExpressibleByArgument {}
+
+/// A format that is written, not only read.
+struct ConversionTarget: ExpressibleByArgument {
+    let kind: MetadataKind
+
+    init?(argument: String) {
+        guard let kind = MetadataKind(argument: argument), TreeConversion.targets.contains(kind) else { return nil }
+        self.kind = kind
+    }
+
+    static var allValueStrings: [String] { TreeConversion.targets.map(\.rawValue) }
+}

@@ -35,6 +35,10 @@ for program in "$p9serve" "$p9fwd"; do
             "1 some 1 1"
     done
 done
+for program in "$p9serve" "$p9fwd" "$usb9pfs_root/scripts/gadget/usb9pfs-gadget"; do
+    check "$(basename "$program") --version" "$("$program" --version)" \
+        "$(sed -n 's/^public let softwareVersion = "\(.*\)"$/\1/p' "$usb9pfs_root/Sources/CommandSupport/Version.swift")"
+done
 check "p9serve --help has all exit codes" "$("$p9serve" --help | grep -cE '^ +(0|1|3|4|5|6|7|8|64|130)  ')" 10
 
 # Whatever fails with --json: an object on standard output, which has what standard error and the exit code say.
@@ -105,11 +109,44 @@ check "ls has names, ls -n numbers" \
     "$(user "$p9serve" ls --tree tree tree/file | tr -s ' ' | cut -d ' ' -f 3) $(user "$p9serve" ls -n --tree tree tree/file | tr -s ' ' | cut -d ' ' -f 3)" \
     "root 0"
 
+check "ls -lh has sizes for people" "$(user truncate -s 3400K tree/file; user "$p9serve" ls -lh --tree tree tree/file | grep -c ' 3\.3 MiB ')" 1
+
+# What would be waited for in vain, or passed over: refused, and nothing is made.
+refused() { # TEXT COMMAND...
+    local text=$1 code=0
+    shift
+    user timeout 60 "$@" >out 2>error </dev/null || code=$?
+    check "refused: $(basename "$1") ${*:2}" "$code $(grep -cF -- "$(basename "$1"): $text" error)" "64 1"
+}
+for path in usb1 1- -1 1-1:1.0 1-1. 1-1.a /dev/bus/usb/001/002; do
+    refused "The value '$path' is invalid for '--path <port>'" "$p9fwd" serve tree "--path=$path"
+done
+for option in "-p 5640" "--server localhost"; do
+    # shellcheck disable=SC2086 # words
+    refused "a server is at a Unix socket or at a host and port" "$p9fwd" connect --unix socket $option
+done
+refused "unknown command 'foo'" "$p9fwd" help foo
+refused "unknown command 'exprt'; did you mean export?" "$p9serve" help exprt
+refused "The value 'fakeroot' is invalid for '--to <format>'" "$p9serve" convert tree --to fakeroot
+refused "Missing expected argument '<dir>'" "$p9serve" export
+while read -r target option; do
+    # shellcheck disable=SC2086 # words
+    refused "${option%% *} is for" "$p9serve" export tree "made.$target" $option
+done <<'OPTIONS'
+tar --size 1G
+squashfs --label x
+oci --uuid 5f2a6f0e-9d3b-4a57-8e2f-0c1d2e3f4a5b
+ext4 --compress zstd
+tar --level 3
+squashfs --level 3 --compress none
+OPTIONS
+check "nothing was made" "$(compgen -G '*made*' | wc -l)" 0
+
 # Signals: 130 for work that is not done, 0 for what runs until somebody ends it.
 mkfifo pipe
 chmod 666 pipe
 for signal in INT TERM HUP; do
-    user env --default-signal=INT "$p9serve" import --json pipe new >out 2>error &
+    user env --default-signal=INT,HUP,TERM "$p9serve" import --json pipe new >out 2>error &
     import=$!
     exec 7>pipe # opens when the import has opened its end
     wait_for 60 test -s out || true
@@ -122,7 +159,7 @@ for signal in INT TERM HUP; do
         "$code $(python3 -c 'import json; print(json.loads(open("out").read().splitlines()[-1])["exit_code"])') $(compgen -G '*new*' | wc -l)" \
         "130 130 0"
 
-    user env --default-signal=INT "$p9serve" serve tree --listen "unix:$work/socket" 2>error &
+    user env --default-signal=INT,HUP,TERM "$p9serve" serve tree --listen "unix:$work/socket" 2>error &
     serve=$!
     wait_for 60 grep -q listening error || true
     kill -$signal "$(pgrep -f -x "$p9serve serve tree --listen unix:$work/socket")"
@@ -130,7 +167,7 @@ for signal in INT TERM HUP; do
     wait $serve || code=$?
     check "serve ended by SIG$signal" "$code" 0
 
-    user env --default-signal=INT "$p9fwd" serve tree --path 99-9 2>error &
+    user env --default-signal=INT,HUP,TERM "$p9fwd" serve tree --path 99-9 2>error &
     serve=$!
     if wait_for 60 grep -qE "waiting|can't look at" error && ! grep -q "can't look at" error; then
         kill -$signal "$(pgrep -f -x "$p9fwd serve tree --path 99-9")"
@@ -141,6 +178,19 @@ for signal in INT TERM HUP; do
         wait $serve || true # no USB on this machine
     fi
 done
+
+# After nohup the terminal's end is nobody's wish: SIGHUP is ignored, and not blocked to be taken by sigwait.
+user nohup "$p9serve" serve tree --listen "unix:$work/socket" >/dev/null 2>error &
+serve=$!
+wait_for 60 grep -q listening error || true
+pid=$(pgrep -f -x "$p9serve serve tree --listen unix:$work/socket")
+signals() { sed -n "s/^$1:[[:space:]]*/0x/p" "/proc/$pid/status"; }
+check "nohup p9serve serve ignores SIGHUP" "$(($(signals SigIgn) & 1)) $(($(signals SigBlk) & 1))" "1 0"
+kill -HUP "$pid"
+kill -TERM "$pid"
+code=0
+wait $serve || code=$?
+check "nohup p9serve serve ends by SIGTERM" "$code" 0
 
 # The advice about udev has the rules and the commands of the rules' file, and so have the README and the demo.
 rules=$usb9pfs_root/scripts/host/70-usb9pfs.rules

@@ -52,6 +52,12 @@ for shell in dash "busybox ash" bash; do
         "mass_storage:/srv/a_disk_____,ro"
     # shellcheck disable=SC2086 # "busybox ash" is two words
     check "$shell: strings of any bytes as JSON" "$(python3 strings.py "$usb9pfs_root/scripts/gadget/lib" $shell)" ""
+    # shellcheck disable=SC2016 # not to be expanded
+    for word in "" plain/1-1 "a b" "it's" '$(touch ran) "' $'two\nlines\n.' -n; do
+        # shellcheck disable=SC2016,SC2086 # the inner shell's
+        check "$shell: a word for a shell: $(printf %q "$word")" \
+            "$($shell -c '. "$1/text.sh"; eval "set -- $(shell_word "$2")"; printf %s "$1"' sh "$usb9pfs_root/scripts/gadget/lib" "$word")" "$word"
+    done
     # shellcheck disable=SC2086
     check "$shell: status --json is JSON" "$($shell "$gadget" status --json --tag nothing | python3 -c 'import json, sys; print(json.load(sys.stdin)["up"])')" False
 

@@ -78,7 +78,10 @@ final class TreeSurvey {
     }
 
     private static func finding(_ label: LabelFinding, _ path: [UInt8]) -> CheckFinding {
-        func octal(_ mode: UInt32) -> String { "0" + String(mode, radix: 8) }
+        func octal(_ mode: UInt32) -> String {
+            let digits = String(mode, radix: 8)
+            return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        }
         func wanted(_ entry: ManifestEntry) -> String {
             "the import made it \(entry.status.text)"
                 + (entry.capability.flatMap(FileCapabilities.init).map { " with \($0.text)" } ?? "")

@@ -45,11 +45,13 @@ struct BoardView {
 
     /// As `ls -l` begins a line, up to the time: "-rwsr-xr-x 1 root root 281624 2026-11-21 12:00".
     /// - Parameter isNumeric: whether owner and group are numbers in any case.
-    func columns(isNumeric: Bool) -> [String] {
-        [
+    func columns(isNumeric: Bool, isHumanReadable: Bool) -> [String] {
+        let size = status.host.size
+        return [
             modeText, String(status.host.linkCount), isNumeric ? String(status.uid) : user ?? String(status.uid),
             isNumeric ? String(status.gid) : group ?? String(status.gid),
-            device.map { "\($0.major), \($0.minor)" } ?? String(status.host.size), timeText,
+            device.map { "\($0.major), \($0.minor)" } ?? (isHumanReadable ? ByteCount(size).text : String(size)),
+            timeText,
         ]
     }
 

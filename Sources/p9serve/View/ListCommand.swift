@@ -17,7 +17,8 @@ struct ListCommand: ParsableCommand {
             -l, -a and -A are accepted: all files are shown, with everything, in any case.
 
             \(ExitCause.help(.notFound, .permission))
-            """
+            """,
+        helpNames: .long
     )
 
     @Argument(help: "Directories, or files.", completion: .file())
@@ -33,6 +34,9 @@ struct ListCommand: ParsableCommand {
 
     @Flag(name: [.customShort("n"), .customLong("numeric-uid-gid")], help: "Owners and groups as numbers.")
     var isNumeric = false
+
+    @Flag(name: [.customShort("h"), .long], help: "Sizes such as 3.4 MiB.")
+    var humanReadable = false
 
     // What fingers type: this is what is shown anyway.
     @Flag(name: [.customShort("l"), .customShort("a"), .customShort("A")], help: .hidden)
@@ -96,7 +100,7 @@ struct ListCommand: ParsableCommand {
 
     /// - Parameter prefix: the directory's path, which its files are listed without.
     private func printLines(_ views: [BoardView], prefix: String?) {
-        let rows = views.map { $0.columns(isNumeric: isNumeric) }
+        let rows = views.map { $0.columns(isNumeric: isNumeric, isHumanReadable: humanReadable) }
         let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         for (view, row) in zip(views, rows) {
             let cells = zip(row, widths).enumerated().map { column, cell in

@@ -39,7 +39,8 @@ identify() {
     identity=$serial
     [ -z "$serial" ] || return 0
     serial=0
-    say "this machine has no serial number; several such boards can be told apart by --serial only"
+    say "this machine has no serial number; several such boards can be told apart by --serial only (in an initramfs" \
+        "usb9pfs.serial=)"
     identity=$(read_line /proc/sys/kernel/random/uuid)
     [ "$(count_networks)" = 0 ] || say "so its MAC addresses are random and will be others next time; --host-mac and --dev-mac set them"
 }

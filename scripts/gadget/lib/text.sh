@@ -34,6 +34,14 @@ is_text() {
     code_points "$1" | awk '$1 < 32 || $1 == 127 { bad = 1 } END { exit bad }'
 }
 
+# A word as a shell takes it back, for commands in messages.
+shell_word() {
+    case $1 in
+        "" | *[!A-Za-z0-9._/:,=+-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
+
 # A string whatever its bytes are: a name of another's making may be no UTF-8.
 json_string() {
     case $1 in

@@ -115,7 +115,7 @@ do_mount() {
         return
     fi
     [ -z "$mounted" ] || die 8 "'$tag' is mounted on $mounted already, and this kernel mounts a gadget once: unmount that," \
-        "or show it there as well: mount --bind $mounted $mount_point"
+        "or show it there as well: mount --bind $(shell_word "$mounted") $(shell_word "$mount_point")"
     if [ -e "$run_dir/$tag.mounted" ] || [ -e "$run_dir/$tag.failed" ]; then
         say "'$tag' saw a mount before, and this kernel can't mount a gadget twice: making it anew, after one more"
         mount_9p

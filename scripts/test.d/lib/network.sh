@@ -22,8 +22,9 @@ if [ -z "${USB_NET_TEST:-}" ]; then
     unshare "${namespaces[@]}" true || die "needs namespaces: run it as root, or allow unprivileged user namespaces"
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    # By default signals: what runs in the background of a script ignores Ctrl-C, and so would all that it starts.
-    USB_NET_TEST=$work env --default-signal=INT unshare "${namespaces[@]}" bash "$0" "$@" && code=0 || code=$?
+    # By default signals: what runs in the background of a script ignores Ctrl-C, what nohup started ignores SIGHUP, and so would
+    # all that they start.
+    USB_NET_TEST=$work env --default-signal=INT,HUP,TERM unshare "${namespaces[@]}" bash "$0" "$@" && code=0 || code=$?
     exit "$code"
 fi
 work=$USB_NET_TEST failed=0
