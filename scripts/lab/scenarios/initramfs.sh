@@ -342,7 +342,8 @@ case $1 in
             board_power_on
             boots_now "it boots"
             check "and writes" in_board_sh 'echo first >/written'
-            in_board_sh 'cat /bin/busybox >/copy; reboot -f' &
+            # Not before it is expected.
+            { wait_for 60 test -e "$LAB_DIR/reboots" && in_board_sh 'cat /bin/busybox >/copy; reboot -f'; } &
             board_reboots "reboot -f on the board" 180 again
         else
             board_power_on
