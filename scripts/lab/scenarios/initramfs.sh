@@ -10,14 +10,14 @@
 # lab: boot=late --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg ro
 # lab: boot=wrong-root -- usb9pfs.udc=dummy_udc.0 root=board usb9pfs.retry=1
 # lab: boot=wrong-aname -- usb9pfs.udc=dummy_udc.0 root=board rootflags=trans=usbg,aname=other usb9pfs.retry=1 rw
-# lab: boot=wrong-tag -- root=/dev/mmcblk0p2 rootfstype=9p rootflags=trans=usbg rw panic=3
+# lab: boot=wrong-tag -- root=/dev/mmcblk0p2 rootfstype=9p rootflags=trans=usbg rw panic=20
 # lab: boot=wrong-controller -- usb9pfs.udc=fe980000.usb usb9pfs.timeout=3 usb9pfs.shell panic=0
 # lab: boot=read-only -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=overlay -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.overlay=tmpfs
 # lab: boot=bad-loader -- root=dummy_udc.0 usb9pfs.shell panic=0
 # lab: boot=shell-now -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell=now
 # lab: boot=replugged -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
-# lab: boot=cable-out -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw panic=5
+# lab: boot=cable-out -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw panic=20
 # lab: boot=cable-out-stays -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell quiet panic=0
 # lab: boot=host-killed -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=reboot -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
@@ -218,7 +218,7 @@ case $1 in
     wrong-tag)
         board_power_on
         says 60 "root=/dev/mmcblk0p2 is no tag"
-        says 60 "rebooting in 3 s .panic=3"
+        says 60 "rebooting in 20 s .panic=20"
         board_reboots "and it reboots, as panic= says" 180
         ;;
     wrong-controller)
@@ -294,7 +294,7 @@ case $1 in
         echo 1 >$port
         says 60 "error: a mount waited for the host's answer when the cable was pulled"
         says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
-        says 60 "rebooting in 5 s .panic=5"
+        says 60 "rebooting in 20 s .panic=20"
         echo 0 >$port
         board_reboots "and it reboots, as panic= says" 180
         ;;
