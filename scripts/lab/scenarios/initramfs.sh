@@ -198,8 +198,9 @@ case $1 in
         host_stop 0
         serve "$good"
         says 60 "has no directory /run"
-        as_user mkdir "$good/run"
+        # The last thing that is missing last: the board tries again every second.
         as_user tee "$good/etc/inittab" >/dev/null <<<'::sysinit:/bin/busybox cp /proc/uptime /run/lab-reached'
+        as_user mkdir "$good/run"
         boots_now "and with the right root it boots"
         ;;
     wrong-aname)
