@@ -213,8 +213,8 @@ case $1 in
         boots_now "when the host has that export it boots"
         says 60 "making it anew"
         # What a second mount of one function can't stand.
-        check "parallel use" in_board_sh \
-            'for i in 1 2 3 4 5 6 7 8; do busybox cat /bin/busybox >/dev/null & done; wait'
+        check_equal "parallel use" 8 "$(in_board_sh \
+            'for i in 1 2 3 4 5 6 7 8; do busybox cat /bin/busybox >/dev/null && echo whole & done; wait' | grep -cx whole)"
         ;;
     wrong-tag)
         board_power_on
