@@ -321,7 +321,7 @@ case $1 in
     host-killed)
         tree=$(small_root root)
         serve "$tree"
-        check "the host's program runs" wait_for 60 grep -q p9fwd "/proc/$(cat /run/lab/host-0.pids)/cmdline"
+        check "the host's program runs" wait_for 60 grep -qx p9fwd "/proc/$(cat /run/lab/host-0.pids)/comm"
         kill -STOP "$(cat /run/lab/host-0.pids)"
         board_power_on
         check "the mount waits" wait_for 60 mount_waits
