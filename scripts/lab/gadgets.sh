@@ -79,8 +79,9 @@ host_address() {
     ip addr add 10.55.0.2/24 dev "$host_if"
     ip link set "$host_if" up
 }
-ping_board() { busybox ping -c 1 -W 2 10.55.0.1; }
+ping_board() { busybox ping -c 1 -W 5 10.55.0.1; }
+ping_host() { ip netns exec board busybox ping -c 1 -W 5 10.55.0.2; }
 ping_both() {
     check "$shell: ping the board $1" wait_for 60 ping_board
-    check "$shell: ping the host $1" ip netns exec board busybox ping -c 1 -W 20 10.55.0.2
+    check "$shell: ping the host $1" wait_for 60 ping_host
 }

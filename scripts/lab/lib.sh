@@ -29,7 +29,7 @@
 #   board_power_on                with run --initrd: starts the board's initramfs, as process 1 of the kernel
 #   board_reboots NAME S [again]  ok if the board reboots within S seconds, and the end of the scenario. With `again` it is
 #                                 run once more after that, the host side as new as the board, with LAB_BOOTED_BEFORE set
-#   console                       what the board's console has shown until now
+#   console                       what the board's console has shown until now, since the scenario began
 #   console_says PATTERN          true when that has a line that matches
 #   console_type LINE             types a line on the board's console
 #   host_counters N               "REQUESTS BYTES" the forwarder counted, or "unknown unknown"
@@ -212,16 +212,19 @@ board_power_on() {
 board_reboots() {
     local code=0
     ! grep -qx 'not ok' "$lab_marks" || code=1
-    printf '%s\n' "$code" "$1" "${3:-}" >"$LAB_DIR/reboots"
+    printf '%s\n' "$code" "$1" "${3:-}" >"$LAB_DIR/reboots.new"
+    mv "$LAB_DIR/reboots.new" "$LAB_DIR/reboots" # the board may look for it at any moment
     sleep "$2"
     rm "$LAB_DIR/reboots"
     not_ok "$1" "no reboot within $2 s"
 }
 
-# A new look at each call: while a file of hostfs is held open, what others append is not seen.
-console() { tr -d '\r' <"$LAB_DIR/console"; }
+# A new look at each call: while a file of hostfs is held open, what others append is not seen. What stands there already is from
+# before a reboot.
+[ -z "$LAB_INITRD" ] || lab_console_begins=$(($(wc -c <"$LAB_DIR/console") + 1))
+console() { tail -c "+$lab_console_begins" "$LAB_DIR/console" | tr -d '\r'; }
 
-console_says() { grep -qE -- "$1" "$LAB_DIR/console"; }
+console_says() { grep -qE -- "$1" <(tail -c "+$lab_console_begins" "$LAB_DIR/console"); }
 
 console_type() { printf '%s\r' "$1" >/dev/tty7; }
 

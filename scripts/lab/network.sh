@@ -119,7 +119,8 @@ cable_down() {
 
 board() { ip netns exec board "$@"; }
 
-board_fetches() { board curl -s -f -m 30 -o /dev/null "$1"; }
+# What gets no answer is not waited for as long as a slow machine may take for the file.
+board_fetches() { board curl -s -f --connect-timeout 30 -m 240 -o /dev/null "$1"; }
 
 board_lease() {
     cat >/run/lab/udhcpc <<'END'
@@ -130,5 +131,5 @@ busybox ip address add "$ip/$mask" dev "$interface"
 [ -z "${router:-}" ] || busybox ip route replace default via "$router"
 END
     chmod +x /run/lab/udhcpc
-    board busybox udhcpc -i usb0 -s /run/lab/udhcpc -n -q -t "${1:-10}" -T 1
+    board busybox udhcpc -i usb0 -s /run/lab/udhcpc -n -q -t "${1:-60}" -T 1
 }

@@ -86,7 +86,12 @@ need_swift() {
 # The uid that plays the developer: the caller's own, or 1000 when the caller is root. Nothing but the
 # installation of packages runs as root.
 # shellcheck disable=SC2034 # used by the scripts that source this file
-if [ "$(id -u)" = 0 ]; then developer_uid=1000 developer_gid=1000; else developer_uid=$(id -u) developer_gid=$(id -g); fi
+if [ "$(id -u)" = 0 ]; then
+    developer_uid=1000 developer_gid=1000
+    umask 022 # what root makes here that uid must be able to read and run
+else
+    developer_uid=$(id -u) developer_gid=$(id -g)
+fi
 
 as_developer() {
     if [ "$(id -u)" = "$developer_uid" ]; then

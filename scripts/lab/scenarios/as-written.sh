@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # what the documents say to type, as it stands there: import, list, serve, the board's gadget, the host's network, the udev rule
 # lab: timeout=900
-# lab: packages=nftables dnsmasq-base busybox-static python3 curl udev xz-utils squashfs-tools
+# lab: packages=nftables dnsmasq-base busybox-static python3 curl udev xz-utils squashfs-tools squashfs-tools-ng
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 # shellcheck source=../network.sh
@@ -75,6 +75,7 @@ check "gadget.md: and goes with the unmount" as_written docs/gadget.md "The cabl
 check_equal "... nothing is left" "" "$(gadgets)"
 check "the same p9fwd serves all the while" kill -0 $serve
 kill $serve
+wait $serve # or the next one might find the board in use
 
 # The host's network.
 internet_up
@@ -83,7 +84,7 @@ remember_host
 check "network.md: up, with DHCP" as_written docs/network.md "On the host" 1.1
 check "... the board asks for its address" board_lease
 look
-check "... and is reached" ping -c 1 -W 20 "${status[1-1.board_address]}"
+check "... and is reached" busybox ping -c 1 -W 20 "${status[1-1.board_address]}"
 check "... and does not reach the world" not board_fetches http://203.0.113.1/file
 check "network.md: with DNS and NAT" as_written docs/network.md "On the host" 1.2
 check "... the board asks once more" board_lease

@@ -18,6 +18,7 @@ done
 slow() {
     local file=$1
     shift
+    : >"$file" # here, or who waits for a line in it may find that of the last one
     # shellcheck disable=SC2086 # "busybox ash" is two words
     PATH=/run/tmp/slow:$PATH $shell "$gadget_script" "$@" >"$file" 2>&1 &
 }

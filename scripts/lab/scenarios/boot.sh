@@ -42,13 +42,15 @@ fi
 root_line=$(in_board grep ' / ' /proc/mounts)
 if [ "$goal" = multi-user ]; then
     in_board journalctl --no-pager -p warning -b | sed 's/^/# /'
-    check "the board's journal is written" in_board journalctl --no-pager -q -n 1 -u lab-reached.service
+    in_journal() { [ -n "$(in_board journalctl --no-pager -q -n 1 -u lab-reached.service)" ]; }
+    check "the board's journal is written" wait_for 60 in_journal
     in_board systemctl poweroff >/dev/null 2>&1
 else
     in_board poweroff
 fi
-ended() { ! kill -0 "$board_init" 2>/dev/null; }
-check "power off" wait_for 60 ended
+# With what held its namespaces, whose mount is unmounted when that ends.
+ended() { ! kill -0 "$board_unshare" 2>/dev/null; }
+check "power off" wait_for 120 ended
 umount /run/board/run
 check "unmount" umount /run/board
 host_stop 0

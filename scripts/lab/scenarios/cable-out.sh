@@ -8,7 +8,9 @@ tree=$(export_directory root)
 echo content >"$tree/file"
 [ "$LAB_HOST" = p9fwd ] || fail "this scenario is about p9fwd" # the other one does not see a board come back
 port() { echo "$1" | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >/dev/null; }
-configured() { grep -qx configured /sys/class/udc/$udc/state && board_device 0; }
+# Not by the controller's own state: while the gadget goes and comes back that is a left-over.
+# shellcheck disable=SC2086 # "busybox ash" is two words
+configured() { $shell "$gadget_script" status --tag board-0 && board_device 0; }
 pull() {
     port 1
     check "$shell: the cable is out, $1" wait_for 60 board_gone 0

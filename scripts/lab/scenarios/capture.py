@@ -39,9 +39,20 @@ def receive(connection):
     return data
 
 
+def wait_until(condition):
+    while not condition():
+        time.sleep(0.05)
+
+
+def waits_in_kernel(pid):
+    """How many times a process has begun to wait, if it does so for a reply; else None."""
+    status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines())
+    return int(status["voluntary_ctxt_switches"]) if status["State"].split()[0] == "D" else None
+
+
 def proxy(listen_port, server_port, directory):
     """Passes frames on and appends each to frames.jsonl. Files in the directory steer it: `operation` names what the
-    board does just now, `slow` delays the replies to Tread."""
+    board does just now, `slow` holds back the replies to Tread, and then there is `held`."""
     listener = socket.create_server(("127.0.0.1", int(listen_port)))
     log = open(os.path.join(directory, "frames.jsonl"), "w", buffering=1)
     lock = threading.Lock()
@@ -64,7 +75,8 @@ def proxy(listen_port, server_port, directory):
         server.sendall(request)
         reply = receive(server)
         if kind == TREAD and os.path.exists(os.path.join(directory, "slow")):
-            time.sleep(1.5)
+            open(os.path.join(directory, "held"), "w").close()
+            wait_until(lambda: not os.path.exists(os.path.join(directory, "slow")))
         record(reply)
         board.sendall(reply)
 
@@ -202,10 +214,13 @@ def operations(root, directory, uid):
     if child == 0:
         os.pread(f, 100, 0)
         os._exit(0)
-    time.sleep(0.5)
+    wait_until(lambda: os.path.exists(os.path.join(directory, "held")) and waits_in_kernel(child))
+    before = waits_in_kernel(child)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    # Now it waits for the Rflush: its Tflush goes out when the reply has come.
+    wait_until(lambda: waits_in_kernel(child) not in (None, before))
     flag("slow", False)
+    os.waitpid(child, 0)
     os.close(f)
     operation("unmount")
 

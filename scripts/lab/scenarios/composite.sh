@@ -8,6 +8,12 @@
 tree=$(export_directory root)
 head -c 3000000 /dev/urandom >"$tree/file"
 
+# Reads the file, and again as long as there is /run/lab/reading.
+read_file() {
+    while cmp "$tree/file" /run/board/file; do [ -e /run/lab/reading ] || return 0; done
+    return 1
+}
+
 with_root() {
     local kind=$1 pid
     up --function usb9pfs --function "$kind"
@@ -17,9 +23,11 @@ with_root() {
     usb_permissions
     host_serve 0 "$tree" || fail "$shell: serve"
     run 0 "up --mount" up --tag board-0 --mount /run/board -o cache=none
-    cmp "$tree/file" /run/board/file &
+    : >/run/lab/reading
+    read_file &
     pid=$!
     ping_both "while the file system is read"
+    rm /run/lab/reading
     if wait $pid; then ok "$shell: the file is the same"; else not_ok "$shell: the file is the same"; fi
     umount /run/board
     if [ "$kind" = ncm ]; then

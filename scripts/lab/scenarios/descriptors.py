@@ -17,7 +17,7 @@ USBDEVFS_CONTROL = 0xC0185500  # _IOWR('U', 0, struct usbdevfs_ctrltransfer), 64
 def control_in(node, request_type, request, value, index, length):
     data = array.array("B", bytes(length))
     address, _ = data.buffer_info()
-    transfer = bytearray(struct.pack("=BBHHHIxxxxQ", request_type, request, value, index, length, 2000, address))
+    transfer = bytearray(struct.pack("=BBHHHIxxxxQ", request_type, request, value, index, length, 60000, address))
     with open(node, "rb+", buffering=0) as device:
         count = fcntl.ioctl(device, USBDEVFS_CONTROL, transfer)
     return data.tobytes()[:count]

@@ -14,7 +14,10 @@ truncate -s 2M /run/disk
 up --function mass_storage:/run/disk,ro --function acm
 host_disk() {
     local entry
-    for entry in "$(board_device 0)"/*:*/host*/target*/*/block/*; do [ -e "$entry" ] && echo "/dev/${entry##*/}" && return; done
+    # Its name in sysfs comes a moment before it can be opened.
+    for entry in "$(board_device 0)"/*:*/host*/target*/*/block/*; do
+        { : <"/dev/${entry##*/}"; } 2>/dev/null && echo "/dev/${entry##*/}" && return
+    done
     return 1
 }
 check "the host has a disk" wait_for 60 host_disk

@@ -94,7 +94,8 @@ for shell in dash "busybox ash"; do
     status_is serial s-1
     status_is buflen 65536
     # Parallel use is what broke the second mount of one function.
-    check "$shell: parallel use" timeout 60 sh -c 'for i in 1 2 3 4 5 6 7 8; do cat /run/board/file & done; wait'
+    check_equal "$shell: parallel use" 8 \
+        "$(timeout 60 sh -c 'for i in 1 2 3 4 5 6 7 8; do cat /run/board/file & done; wait' | grep -cx content)"
     umount /run/board
     run 0 "down" down --tag board-0
     host_stop 0

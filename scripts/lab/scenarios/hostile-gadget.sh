@@ -135,7 +135,7 @@ stop_at endless endless endless "not a 9P message"
 stop_at nothing
 
 # Descriptors that are odd, and those that lie, with the packet sizes as the kernel corrects them.
-has_configuration() { [ -s "/sys/bus/usb/devices/$port/bConfigurationValue" ]; }
+has_configuration() { grep -qs . "/sys/bus/usb/devices/$port/bConfigurationValue"; } # as a file of sysfs it is never empty
 summary() { list --json | python3 -c 'import json, sys; print(*((g["interface"], g["max_packet_size"]) for g in json.load(sys.stdin)["gadgets"]))'; }
 serve shapes
 for shape in no-bulk one-way no-packet more-claimed; do

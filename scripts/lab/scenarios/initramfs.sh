@@ -10,14 +10,14 @@
 # lab: boot=late --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg ro
 # lab: boot=wrong-root -- usb9pfs.udc=dummy_udc.0 root=board usb9pfs.retry=1
 # lab: boot=wrong-aname -- usb9pfs.udc=dummy_udc.0 root=board rootflags=trans=usbg,aname=other usb9pfs.retry=1 rw
-# lab: boot=wrong-tag -- root=/dev/mmcblk0p2 rootfstype=9p rootflags=trans=usbg rw panic=3
+# lab: boot=wrong-tag -- root=/dev/mmcblk0p2 rootfstype=9p rootflags=trans=usbg rw panic=20
 # lab: boot=wrong-controller -- usb9pfs.udc=fe980000.usb usb9pfs.timeout=3 usb9pfs.shell panic=0
 # lab: boot=read-only -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=overlay -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.overlay=tmpfs
 # lab: boot=bad-loader -- root=dummy_udc.0 usb9pfs.shell panic=0
 # lab: boot=shell-now -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell=now
 # lab: boot=replugged -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
-# lab: boot=cable-out -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw panic=5
+# lab: boot=cable-out -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw panic=20
 # lab: boot=cable-out-stays -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell quiet panic=0
 # lab: boot=host-killed -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=reboot -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
@@ -198,8 +198,9 @@ case $1 in
         host_stop 0
         serve "$good"
         says 60 "has no directory /run"
-        as_user mkdir "$good/run"
+        # The last thing that is missing last: the board tries again every second.
         as_user tee "$good/etc/inittab" >/dev/null <<<'::sysinit:/bin/busybox cp /proc/uptime /run/lab-reached'
+        as_user mkdir "$good/run"
         boots_now "and with the right root it boots"
         ;;
     wrong-aname)
@@ -212,13 +213,13 @@ case $1 in
         boots_now "when the host has that export it boots"
         says 60 "making it anew"
         # What a second mount of one function can't stand.
-        check "parallel use" in_board_sh \
-            'for i in 1 2 3 4 5 6 7 8; do busybox cat /bin/busybox >/dev/null & done; wait'
+        check_equal "parallel use" 8 "$(in_board_sh \
+            'for i in 1 2 3 4 5 6 7 8; do busybox cat /bin/busybox >/dev/null && echo whole & done; wait' | grep -cx whole)"
         ;;
     wrong-tag)
         board_power_on
         says 60 "root=/dev/mmcblk0p2 is no tag"
-        says 60 "rebooting in 3 s .panic=3"
+        says 60 "rebooting in 20 s .panic=20"
         board_reboots "and it reboots, as panic= says" 180
         ;;
     wrong-controller)
@@ -294,7 +295,7 @@ case $1 in
         echo 1 >$port
         says 60 "error: a mount waited for the host's answer when the cable was pulled"
         says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
-        says 60 "rebooting in 5 s .panic=5"
+        says 60 "rebooting in 20 s .panic=20"
         echo 0 >$port
         board_reboots "and it reboots, as panic= says" 180
         ;;
@@ -320,7 +321,7 @@ case $1 in
     host-killed)
         tree=$(small_root root)
         serve "$tree"
-        check "the host's program runs" wait_for 60 grep -q p9fwd "/proc/$(cat /run/lab/host-0.pids)/cmdline"
+        check "the host's program runs" wait_for 60 grep -qx p9fwd "/proc/$(cat /run/lab/host-0.pids)/comm"
         kill -STOP "$(cat /run/lab/host-0.pids)"
         board_power_on
         check "the mount waits" wait_for 60 mount_waits
@@ -342,7 +343,8 @@ case $1 in
             board_power_on
             boots_now "it boots"
             check "and writes" in_board_sh 'echo first >/written'
-            in_board_sh 'cat /bin/busybox >/copy; reboot -f' &
+            # Not before it is expected.
+            { wait_for 60 test -e "$LAB_DIR/reboots" && in_board_sh 'cat /bin/busybox >/copy; reboot -f'; } &
             board_reboots "reboot -f on the board" 180 again
         else
             board_power_on

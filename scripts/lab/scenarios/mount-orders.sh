@@ -47,6 +47,7 @@ for shell in dash "busybox ash"; do
     host_stop 0
 
     up --function usb9pfs
+    rm -f /run/lab/first.log /run/lab/second.log # the last shell's
     # shellcheck disable=SC2086 # "busybox ash" is two words
     $shell "$gadget_script" up --tag board-0 --mount /run/board >/run/lab/first.log 2>&1 &
     first=$!

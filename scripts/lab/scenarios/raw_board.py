@@ -187,7 +187,8 @@ class Board(RawGadget):
             self.tag += 1
             self.write(REQUESTS, message(118, self.tag, bytes(993))[:512], ends=False)
         elif name == "endless":
-            print("endless begins", flush=True)
+            self.write(REQUESTS, b"\xff" * 16384, ends=False)
+            print("endless goes on", flush=True)
             while True:
                 self.write(REQUESTS, b"\xff" * 16384, ends=False)
         elif name in ("halt", "unhalt"):
