@@ -30,7 +30,10 @@ printf '[main]\nplugins=keyfile\n[keyfile]\nunmanaged-devices=interface-name:upl
 NetworkManager --no-daemon >/run/lab/network-manager.log 2>&1 &
 manager=$!
 nm_says() { [[ "$(nmcli -g GENERAL.STATE device show "$usb" 2>/dev/null)" == *"($1"* ]]; }
-check "NetworkManager asks the board for an address" wait_for 120 nm_says "connecting (getting IP configuration)"
+# With the address that comes of itself, without which the host is not as it will be.
+asks_board() { "$@" && [[ "$(ip -6 address show dev "$usb" scope link)" == *inet6* ]]; }
+nm_asks_board() { asks_board nm_says "connecting (getting IP configuration)"; }
+check "NetworkManager asks the board for an address" wait_for 120 nm_asks_board
 remember_host
 run 0 "NetworkManager: up" up --dhcp --nat
 check "NetworkManager: lets go of it" nm_says unmanaged
@@ -38,7 +41,7 @@ check "NetworkManager: DHCP" board_lease
 check "NetworkManager: HTTP through NAT" board_fetches http://203.0.113.1/file
 run 0 "NetworkManager: status" status
 run 0 "NetworkManager: down" down
-check "NetworkManager: has it again" wait_for 120 nm_says "connecting (getting IP configuration)"
+check "NetworkManager: has it again" wait_for 120 nm_asks_board
 as_before "NetworkManager"
 run 0 "NetworkManager: up once more" up --dhcp
 kill $manager
@@ -95,7 +98,7 @@ printf '[Match]\nName=enx* usb*\n[Network]\nDHCP=yes\n' >/run/systemd/network/90
 install -d -o systemd-network -g systemd-network /run/systemd/netif{,/links,/leases,/lldp}
 /usr/lib/systemd/systemd-networkd >/run/lab/networkd.log 2>&1 &
 networkd_says() { grep -qx "ADMIN_STATE=$1" "/run/systemd/netif/links/$(cat "/sys/class/net/$usb/ifindex")"; }
-check "networkd asks the board for an address" wait_for 120 networkd_says configuring
+check "networkd asks the board for an address" wait_for 120 asks_board networkd_says configuring
 check "networkd is on D-Bus" wait_for 120 networkctl reload
 remember_host
 run 0 "networkd: up" up --dhcp --nat
@@ -106,7 +109,7 @@ networkctl reconfigure "$usb"
 networkctl reload
 run 0 "networkd: told to look again, it leaves it alone" status
 run 0 "networkd: down" down
-check "networkd: has it again" wait_for 60 networkd_says configuring
+check "networkd: has it again" wait_for 120 asks_board networkd_says configuring
 check_equal "networkd: its files are as before" "05-uplink.network 90-all.network" "$(cd /run/systemd/network && echo *)"
 as_before networkd
 dmesg_clean
