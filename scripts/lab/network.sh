@@ -13,7 +13,8 @@
 #                          interface is $usb
 #   cable_down             and takes it down
 #   board COMMAND...       runs it in that namespace
-#   board_lease            has the board ask for an address by DHCP
+#   board_lease [TRIES]    has the board ask for an address by DHCP
+#   no_lease TRIES         true if it asks so often, and its host does not hear it
 #   board_fetches URL      true if the board can
 #   not COMMAND...         for check
 #   look                   reads `usb-net status --json` into the array status, with keys such as 1-1.host_address
@@ -135,5 +136,11 @@ busybox ip address add "$ip/$mask" dev "$interface"
 [ -z "${router:-}" ] || busybox ip route replace default via "$router"
 END
     chmod +x /run/lab/udhcpc
-    board busybox udhcpc -i usb0 -s /run/lab/udhcpc -n -q -t "${1:-10}" -T 1
+    board busybox udhcpc -i usb0 -s /run/lab/udhcpc -n -q -t "${1:-60}" -T 1
+}
+
+# A lease that only takes its time is none either: so dnsmasq must not have been asked.
+no_lease() {
+    local log=/run/usb9pfs/net/boards/1-1/dnsmasq.log
+    ! board_lease "$1" && [ -s $log ] && ! grep -q DHCPDISCOVER $log
 }
