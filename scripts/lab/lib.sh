@@ -185,8 +185,15 @@ board_up() {
     shift
     "$gadget_script" up --tag "board-$board" --udc "dummy_udc.$board" --serial "lab-$board" --product "Lab board $board" \
         --manufacturer usb9pfs --timeout 60 "$@" >>"/run/lab/gadget-$board.log" 2>&1 || return
-    wait_for 60 board_device "$board" >/dev/null && usb_permissions
+    wait_for 60 board_configured "$board" && usb_permissions
     return 0
+}
+
+# The gadget's script knows before the host does that it is configured. Reading this waits until the host has done with that,
+# and has made the interfaces.
+board_configured() {
+    local device number=''
+    device=$(board_device "$1") && { read -r number <"$device/bConfigurationValue"; } 2>/dev/null && [ -n "$number" ]
 }
 
 board_down() { "$gadget_script" down --tag "board-$1" >>"/run/lab/gadget-$1.log" 2>&1; }

@@ -118,8 +118,7 @@ printf '%s\n' '[Service]' ExecStart= 'ExecStart=/usr/sbin/usb9pfs-gadget up --no
 check "daemon-reload" in_board systemctl daemon-reload
 check "start with usb9pfs" in_board systemctl start usb9pfs-gadget
 # Not by the controller's state, which may be left over from the gadget before.
-configured() { [ "$(cat "$(board_device 0)/bConfigurationValue")" = 1 ]; }
-check "the host configures it" wait_for 60 configured
+check "the host configures it" wait_for 60 board_configured 0
 in_board systemctl stop usb9pfs-gadget 2>/dev/null
 check_equal "a stop that would panic the kernel fails" failed "$(state_of usb9pfs-gadget)"
 check "the journal says why" wait_for 60 journal_tells 1 "never mounted\|no mount was seen"
