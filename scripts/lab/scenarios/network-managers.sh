@@ -61,7 +61,7 @@ running() { timeout 60 firewall-cmd --state >/dev/null 2>&1; }
 check "firewalld runs" wait_for 180 running
 # It makes a zone's chains when the zone gets its first interface, and keeps them.
 firewall-cmd --zone=trusted --add-interface=dummy0 >/run/lab/firewall-cmd.log 2>&1
-in_zone() { nft list chain inet firewalld filter_INPUT_ZONES 2>/dev/null | grep -q "iifname \"$1\" goto filter_IN_trusted"; }
+in_zone() { grep -q "iifname \"$1\" goto filter_IN_trusted" <(nft list chain inet firewalld filter_INPUT_ZONES 2>/dev/null); }
 check "firewalld: the zone is there" wait_for 120 in_zone dummy0
 remember_host
 run 0 "firewalld: up" up --dhcp --nat
@@ -81,7 +81,7 @@ check "... has nothing to say any more" not grep -q "to let them through" /run/l
 run 0 "firewalld: down" down
 check "firewalld: its table is still there" nft list table inet firewalld
 firewall-cmd --zone=trusted --remove-interface="$usb" >>/run/lab/firewall-cmd.log 2>&1
-out_of_zone() { ! nft list chain inet firewalld filter_INPUT_ZONES | grep -q "\"$usb\""; }
+out_of_zone() { local zones && zones=$(nft list chain inet firewalld filter_INPUT_ZONES) && [[ $zones != *"\"$usb\""* ]]; }
 check "firewalld: the zone's command undone" wait_for 120 out_of_zone
 as_before firewalld
 kill $firewalld
