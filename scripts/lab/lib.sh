@@ -257,15 +257,14 @@ host_serve() {
             ;;
         p9fwd)
             host_program "$P9FWD"
-            rm -f "/run/lab/aname-$board"
+            rm -f "/run/lab/aname-$board" "/run/lab/host-$board.log"
             case ${3:-path} in
                 path) select=(--path "$path") ;;
                 serial) select=(--serial "$(cat "$(board_device "$board")/serial")") ;;
             esac
             "${as_user[@]}" "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
-            sleep 0.2
-            kill -0 $!
+            host_runs $! "$board"
             ;;
     esac
 }
@@ -273,7 +272,7 @@ host_serve() {
 host_connect() {
     local board=$1 port=$2 path id
     path=$(board_path "$board")
-    rm -f "/run/lab/aname-$board"
+    rm -f "/run/lab/aname-$board" "/run/lab/host-$board.log"
     [ -z "${3:-}" ] || echo "$3" >"/run/lab/aname-$board"
     case $LAB_HOST in
         baseline)
@@ -288,11 +287,13 @@ host_connect() {
             host_program "$P9FWD"
             "${as_user[@]}" "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
-            sleep 0.2
-            kill -0 $!
+            host_runs $! "$board"
             ;;
     esac
 }
+
+# host_runs PID N: true once p9fwd has said that it serves the board, or waits for it; false if it has ended
+host_runs() { wait_for 60 test -s "/run/lab/host-$2.log" && kill -0 "$1"; }
 
 host_stop() {
     local pid
