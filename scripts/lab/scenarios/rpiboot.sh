@@ -33,6 +33,7 @@ stage_end() {
 load() {
     local name=$1
     shift
+    rm -f "/run/lab/$name.out" "/run/lab/$name.log" # of one before, in which it waits already
     "${as_user[@]}" "$P9FWD" "$@" </dev/null >"/run/lab/$name.out" 2>"/run/lab/$name.log" &
     loader=$!
 }
