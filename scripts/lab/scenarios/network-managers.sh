@@ -17,7 +17,7 @@ mkdir -p /run/dbus
 dbus-daemon --system --fork --nopidfile
 /usr/lib/systemd/systemd-udevd --daemon
 udevadm trigger --action=add --subsystem-match=usb --subsystem-match=net
-udevadm settle --timeout=60
+udevadm settle --timeout=180
 usb=$(host_interface) # udev may have given it another name
 ends() { ! kill -0 "$1" 2>/dev/null; }
 
