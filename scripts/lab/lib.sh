@@ -185,8 +185,15 @@ board_up() {
     shift
     "$gadget_script" up --tag "board-$board" --udc "dummy_udc.$board" --serial "lab-$board" --product "Lab board $board" \
         --manufacturer usb9pfs --timeout 60 "$@" >>"/run/lab/gadget-$board.log" 2>&1 || return
-    wait_for 60 board_device "$board" >/dev/null && usb_permissions
+    wait_for 60 board_configured "$board" && usb_permissions
     return 0
+}
+
+# The gadget's script knows before the host does that it is configured. Reading this waits until the host has done with that,
+# and has made the interfaces.
+board_configured() {
+    local device number=''
+    device=$(board_device "$1") && { read -r number <"$device/bConfigurationValue"; } 2>/dev/null && [ -n "$number" ]
 }
 
 board_down() { "$gadget_script" down --tag "board-$1" >>"/run/lab/gadget-$1.log" 2>&1; }
@@ -253,15 +260,14 @@ host_serve() {
             ;;
         p9fwd)
             host_program "$P9FWD"
-            rm -f "/run/lab/aname-$board"
+            rm -f "/run/lab/aname-$board" "/run/lab/host-$board.log"
             case ${3:-path} in
                 path) select=(--path "$path") ;;
                 serial) select=(--serial "$(cat "$(board_device "$board")/serial")") ;;
             esac
             "${as_user[@]}" "$P9FWD" serve "$directory" "${select[@]}" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
-            sleep 0.2
-            kill -0 $!
+            host_runs $! "$board"
             ;;
     esac
 }
@@ -269,7 +275,7 @@ host_serve() {
 host_connect() {
     local board=$1 port=$2 path id
     path=$(board_path "$board")
-    rm -f "/run/lab/aname-$board"
+    rm -f "/run/lab/aname-$board" "/run/lab/host-$board.log"
     [ -z "${3:-}" ] || echo "$3" >"/run/lab/aname-$board"
     case $LAB_HOST in
         baseline)
@@ -284,11 +290,13 @@ host_connect() {
             host_program "$P9FWD"
             "${as_user[@]}" "$P9FWD" connect --path "$path" -s 127.0.0.1 -p "$port" </dev/null >"/run/lab/host-$board.log" 2>&1 &
             echo $! >"/run/lab/host-$board.pids"
-            sleep 0.2
-            kill -0 $!
+            host_runs $! "$board"
             ;;
     esac
 }
+
+# host_runs PID N: true once p9fwd has said that it serves the board, or waits for it; false if it has ended
+host_runs() { wait_for 60 test -s "/run/lab/host-$2.log" && kill -0 "$1"; }
 
 host_stop() {
     local pid

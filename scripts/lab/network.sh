@@ -13,7 +13,8 @@
 #                          interface is $usb
 #   cable_down             and takes it down
 #   board COMMAND...       runs it in that namespace
-#   board_lease            has the board ask for an address by DHCP
+#   board_lease [TRIES]    has the board ask for an address by DHCP
+#   no_lease TRIES         true if it asks so often, and its host does not hear it
 #   board_fetches URL      true if the board can
 #   not COMMAND...         for check
 #   look                   reads `usb-net status --json` into the array status, with keys such as 1-1.host_address
@@ -33,7 +34,8 @@ host_state() {
     pgrep -a dnsmasq
 }
 
-settled() { ! ip address | grep -q tentative; }
+# No pipe: with pipefail, ip's end by a grep that has seen enough would count.
+settled() { [[ "$(ip address)" != *tentative* ]]; }
 
 # as_before NAME: the host is, byte for byte, as in /run/lab/before
 as_before() {
@@ -87,9 +89,12 @@ internet_up() {
     ip netns exec internet python3 -m http.server --directory /run/lab/www 80 >>/run/lab/www.log 2>&1 &
     ip netns exec internet dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file= \
         --address=/files.example/203.0.113.1 --keep-in-foreground 2>/dev/null &
-    python3 -m http.server --directory /run/lab/www 8080 >/run/lab/host-www.log 2>&1 &
+    python3 -m http.server --bind :: --directory /run/lab/www 8080 >/run/lab/host-www.log 2>&1 & # IPv4 as well
     echo "nameserver 203.0.113.1" >/run/lab/resolv.conf
-    mount --bind /run/lab/resolv.conf /etc/resolv.conf
+    # Where a resolver of the machine's has made it a link, it leads to /run, which is another here.
+    resolver=$(readlink -m /etc/resolv.conf)
+    [ -e "$resolver" ] || { mkdir -p "${resolver%/*}" && : >"$resolver"; }
+    mount --bind /run/lab/resolv.conf "$resolver" || fail "the host's resolv.conf"
     wait_for 60 port_open 8080 || fail "the host's web server"
     wait_for 60 ip netns exec internet bash -c ': <>/dev/tcp/203.0.113.1/80' 2>/dev/null || fail "the internet's web server"
 }
@@ -101,7 +106,8 @@ cable_up() {
     tree=$(export_directory root)
     [ -e /run/netns/board ] || ip netns add board
     board_up 0 --function usb9pfs --function ecm || fail "gadget up"
-    ip link set usb0 netns board
+    # By the name that the kernel gave it: the host's interface may have been quicker, or be there from before.
+    ip link set "$(cat /sys/kernel/config/usb_gadget/board-0/functions/ecm.0/ifname)" netns board name usb0
     ip -n board link set usb0 up
     host_serve 0 "$tree" || fail "serve"
     board_mount 0 /run/board || fail "mount" # so that the gadget may be taken down
@@ -132,4 +138,10 @@ busybox ip address add "$ip/$mask" dev "$interface"
 END
     chmod +x /run/lab/udhcpc
     board busybox udhcpc -i usb0 -s /run/lab/udhcpc -n -q -t "${1:-60}" -T 1
+}
+
+# A lease that only takes its time is none either: so dnsmasq must not have been asked.
+no_lease() {
+    local log=/run/usb9pfs/net/boards/1-1/dnsmasq.log
+    ! board_lease "$1" && [ -s $log ] && ! grep -q DHCPDISCOVER $log
 }

@@ -18,7 +18,7 @@ cable_up
 install -D -m 644 "$LAB/../host/81-usb9pfs-net.rules" /run/udev/rules.d/81-usb9pfs-net.rules
 /usr/lib/systemd/systemd-udevd --daemon
 udevadm trigger --action=add --subsystem-match=usb --subsystem-match=net
-udevadm settle --timeout=60
+udevadm settle --timeout=180
 for entry in /sys/bus/usb/devices/1-1:*/net/*; do usb=${entry##*/}; done # udev may have given it another name
 properties=$(udevadm info -q property "/sys/class/net/$usb")
 check_equal "udev: the unit for the board's interface" usb9pfs-net@1-1.service "$(sed -n 's/^SYSTEMD_WANTS=//p' <<<"$properties")"

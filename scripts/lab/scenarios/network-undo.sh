@@ -57,7 +57,9 @@ said "making it anew"
 check "DHCP" board_lease
 
 # Parts of it gone.
-kill -9 "$(cat /run/usb9pfs/net/boards/1-1/dnsmasq.pid)"
+dnsmasq=$(cat /run/usb9pfs/net/boards/1-1/dnsmasq.pid)
+kill -9 "$dnsmasq"
+wait_for 60 test ! -e "/proc/$dnsmasq"
 run 11 "status: dnsmasq was killed" status
 said "dnsmasq does not run"
 run 0 "up again" up --dhcp --nat

@@ -2,7 +2,7 @@
 # root and network on one cable, an ecm and an ncm board: DHCP, DNS, HTTP, NAT and the firewall, and the host as before
 # lab: timeout=1100
 # lab: boards=2
-# lab: packages=nftables dnsmasq-base busybox-static python3 curl
+# lab: packages=nftables dnsmasq-base busybox-static python3 curl iputils-ping
 #
 # The lab's own network namespace is the host's, each board has its own, and so has "the internet": 203.0.113.1, which
 # knows no way to the boards' subnets.
@@ -26,7 +26,7 @@ for board in 0 1; do
     mkdir -p "$tree"/{bin,sbin,etc,proc,sys,dev,run,tmp,root}
     cp "$(command -v busybox)" "$tree/bin/busybox"
     # umount and chroot: board_boot's, which are looked for in the new root.
-    for applet in sh env umount chroot ip udhcpc ping nslookup cat cp cmp grep head seq setsid sleep; do
+    for applet in sh env umount chroot ip udhcpc ping nslookup cat cp mv cmp grep head seq setsid sleep; do
         ln -s busybox "$tree/bin/$applet"
     done
     ln -s ../bin/busybox "$tree/sbin/init"
@@ -46,7 +46,7 @@ END
 for round in $(seq 1 100000); do
     head -c 300000 /dev/urandom >/tmp/traffic
     cp /tmp/traffic /tmp/copy && cmp /tmp/traffic /tmp/copy || exit 1
-    echo "$round" >/tmp/rounds
+    echo "$round" >/tmp/round && mv /tmp/round /tmp/rounds # never empty for who reads it
     sleep 0.5 # the lab has one processor
 done
 END
@@ -91,9 +91,9 @@ run 0 "down: nothing is up" down
 as_before "refusals"
 check "status needs no root" as_user bash -c "'$usb_net' status --json | grep -q lab-1"
 
-lease() { on "$1" udhcpc -i usb0 -s /etc/udhcpc -n -q -t 10 -T 2; }
+lease() { on "$1" udhcpc -i usb0 -s /etc/udhcpc -n -q -t 60 -T 2; }
 # With this machine's curl in the board's network namespace: Debian's static busybox crashes in its wget.
-browse() { nsenter -t "${init[$1]}" --net curl -s -f -m 60 "$2"; }
+browse() { nsenter -t "${init[$1]}" --net curl -s -f --connect-timeout 60 -m 300 "$2"; }
 # fetch BOARD URL: the hash of what comes
 fetch() { browse "$1" "$2" | sha256sum; }
 fetches() { browse "$1" "$2" >/dev/null; }

@@ -41,7 +41,7 @@ board_mount 0 /run/board "cache=loose,posixacl" || fail "mount"
 check "mounted with posixacl" grep -q ' /run/board 9p .*posixacl' /proc/mounts
 board_boot 0 /run/board || fail "boot"
 reached() { [ -s "/proc/$board_init/root/run/lab-reached" ]; }
-wait_for 200 reached || fail "multi-user"
+wait_for 400 reached || fail "multi-user"
 ok "multi-user"
 stage "booted"
 
@@ -97,7 +97,7 @@ check "a rule for sudo" in_board sh -c 'echo "tester ALL=(root) NOPASSWD: /usr/b
 check_equal "sudo" 0 "$(board_user tester "sudo -n /usr/bin/id -u")"
 # By a program that is setuid daemon, into a spool that only daemon may write to, run by a daemon as tester.
 check "at takes a job" board_user tester "cd /tmp && echo 'id -un >/home/tester/at-ran' | at now"
-check "the job runs" wait_for 60 in_board test -s /home/tester/at-ran
+check "the job runs" wait_for 180 in_board test -s /home/tester/at-ran
 check_equal "as the user" tester "$(in_board cat /home/tester/at-ran)"
 stage "users"
 
@@ -173,7 +173,7 @@ check_equal "nothing failed on the board" "" "$(in_board systemctl --failed --no
 
 in_board systemctl poweroff >/dev/null 2>&1
 ended() { ! kill -0 "$board_init" 2>/dev/null; }
-check "power off" wait_for 60 ended
+check "power off" wait_for 180 ended
 stage "purge and power off"
 umount /run/board/run
 check "unmount" umount /run/board

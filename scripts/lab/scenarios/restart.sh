@@ -44,7 +44,7 @@ again() {
     fi
     check "$1: unmount" timeout 60 umount /run/board
     board_mount 0 /run/board &
-    wait_for 60 ended $! || fail "$1: mount again"
+    wait_for 180 ended $! || fail "$1: mount again"
     check_equal "$1: read" "$(cat "$tree/kept")" "$(timeout 60 cat /run/board/kept)"
 }
 

@@ -10,7 +10,7 @@ under numbers ("0001"), and "answers", a line for each question. Fails if the ho
 expect.
 
 Options: status=N (of the ROM), serial=TEXT, pull=BYTES (leaves in the middle of a file), linger=yes (stays, and has
-no more questions). Commands: size, read, end, both (size, then read), stall (refuses the next question once), or a number; a
+no more questions), after=FILE (comes once that is there). Commands: size, read, end, both (size, then read), stall (refuses the next question once), or a number; a
 name may have escapes such as \\x00, and is padded to 256 bytes with NULs ("raw" as a name: 256 letters without one).
 """
 
@@ -19,6 +19,7 @@ import os
 import signal
 import struct
 import sys
+import time
 
 from raw_gadget import RawGadget, configuration, endpoint, interface
 
@@ -124,7 +125,7 @@ def files(device, directory, questions):
 
 def main():
     stage, udc, product, directory, *rest = sys.argv[1:]
-    options = {"status": "0", "serial": "10000000af04b2da", "pull": "", "linger": ""}
+    options = {"status": "0", "serial": "10000000af04b2da", "pull": "", "linger": "", "after": ""}
     questions = []
     for text in rest:
         key, separator, value = text.partition("=")
@@ -134,6 +135,8 @@ def main():
             questions.append(text)
     os.makedirs(directory, exist_ok=True)
     product = int(product, 16)
+    while options["after"] and not os.path.exists(options["after"]):
+        time.sleep(0.02)
     if stage == "rom":
         # The oldest ROMs have no serial number, the newer ones its last eight digits.
         index = 3 if product in (0x2711, 0x2712) else 0

@@ -112,6 +112,7 @@ head -c 3000000 /dev/urandom >"$tree/file"
 
 # As a library, in an initramfs: installed, sourced by busybox ash, and a failure that must not end the caller.
 shell="busybox ash"
+wait_for 60 board_gone 0 # that of the last gadget, which would be taken for the hook's
 check_equal "install: a directory that is not there" 2 "$("$LAB/../gadget/install" /run/newroot 2>/dev/null; echo $?)"
 mkdir /run/newroot
 check "install" "$LAB/../gadget/install" /run/newroot

@@ -15,7 +15,7 @@ host_serve 0 "$tree" || fail "serve"
 board_mount 0 /run/board || fail "mount"
 
 python3 "$LAB/scenarios/sizes.py" /run/board "$tree" /run/lab/progress >/run/lab/sizes.log 2>&1 &
-if watch_progress $! /run/lab/progress 20; then
+if watch_progress $! /run/lab/progress 60; then
     ok "every size: $(cat /run/lab/sizes.log)"
 elif kill -0 $! 2>/dev/null; then
     fail "every size" "the board hangs at: $(cat /run/lab/progress)"
@@ -31,7 +31,7 @@ dd if=/run/lab/large of=/run/board/large bs=1M status=none &
 writer=$!
 (while sleep 5; do stat -c %s "$tree/large" >/run/lab/progress; done) 2>/dev/null &
 sampler=$!
-watch_progress $writer /run/lab/progress 30 || fail "$mib MiB, board to host" "hangs at $(cat /run/lab/progress) bytes"
+watch_progress $writer /run/lab/progress 60 || fail "$mib MiB, board to host" "hangs at $(cat /run/lab/progress) bytes"
 end=$(uptime_seconds)
 written=$(sha256sum </run/lab/large | cut -d ' ' -f 1)
 check_equal "$mib MiB, board to host" "$written" "$(sha256sum <"$tree/large" | cut -d ' ' -f 1)"

@@ -60,7 +60,9 @@ echo 1 | tee /sys/devices/platform/dummy_hcd.0/usb*/*-0:1.0/usb*-port1/disable >
 check_equal "up without a cable, and" 0 "$(code_of gadget up --tag third --udc $udc --no-wait)"
 check_equal "down" 0 "$(code_of gadget down --tag third)"
 check_equal "up once more" 0 "$(code_of gadget up --tag fourth --udc $udc --no-wait)"
-check "the watcher dies" kill -KILL "$(cat /run/usb9pfs-gadget/fourth.stale)"
+watcher=$(cat /run/usb9pfs-gadget/fourth.stale)
+check "the watcher is killed" kill -KILL "$watcher"
+check "and dies" wait_for 60 test ! -e "/proc/$watcher"
 check_equal "down is refused" 9 "$(code_of gadget down --tag fourth)"
 check_equal "down --force" 0 "$(code_of gadget down --tag fourth --force)"
 host_stop 0

@@ -45,7 +45,7 @@ service_stop() {
     umount $bundle/rootfs
 }
 # The log since the last start
-service_said() { tac $service_log | sed '/^--- start/q' | grep -q -- "$1"; }
+service_said() { grep -q -- "$1" <(tac $service_log | sed '/^--- start/q'); }
 says() { check "the log says: $1" wait_for "${2:-60}" service_said "$1"; }
 service_check() { "${crun[@]}" exec usb-gadget /usr/sbin/usb-gadget check >/run/lab/check 2>&1; }
 checked() {
@@ -80,8 +80,8 @@ by_host() {
     local written_by=(ip netns exec host)
     "$@"
 }
-pings() { # in both directions; name resolution and the neighbour table may take a moment
-    ping -q -c 2 -W 20 10.55.0.2 && ip netns exec host ping -q -c 2 -W 20 10.55.0.1
+pings() { # in both directions; the carrier, name resolution and the neighbour table may take a moment
+    wait_for 60 ping -q -c 1 -W 5 10.55.0.2 && wait_for 60 ip netns exec host ping -q -c 1 -W 5 10.55.0.1
 }
 
 # Trouble 1: no controller.
