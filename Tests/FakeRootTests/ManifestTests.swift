@@ -98,13 +98,21 @@ import Testing
 
     /// A copy is seen while it is being written: that must not cost the setuid bit for good.
     @Test func fileThatIsStillBeingWrittenIsWaitedFor() throws {
-        let fixture = try Self.imported()
-        try fixture.replace("bin/su", "the prog", 0o755)
-        #expect(try fixture.look("bin/su") == "0:0 100755")
-        #expect(try fixture.hostLabel("bin/su") == "0:0:0755:file")
-        try fixture.host.write("bin/su", "the program su", mode: 0o755)
-        #expect(try fixture.look("bin/su") == "0:0 104755")
-        #expect(fixture.warnings.all == [])
+        // What was last written to more than a second ago may be taken for finished: on a busy machine it takes more tries.
+        for _ in 0..<60 {
+            let fixture = try Self.imported()
+            let start = System.monotonicMilliseconds
+            try fixture.replace("bin/su", "the prog", 0o755)
+            let half = try fixture.look("bin/su")
+            guard System.monotonicMilliseconds - start < 900 else { continue }
+            #expect(half == "0:0 100755")
+            #expect(try fixture.hostLabel("bin/su") == "0:0:0755:file")
+            try fixture.host.write("bin/su", "the program su", mode: 0o755)
+            #expect(try fixture.look("bin/su") == "0:0 104755")
+            #expect(fixture.warnings.all == [])
+            return
+        }
+        Issue.record("no file was looked at within a second")
     }
 
     @Test func capabilityComesBackWithTheSameContentOnly() throws {
@@ -236,16 +244,16 @@ import Testing
         try fixture.create("a")
         let file = try fixture.open("a")
         var entry = try fixture.entry("a", file.raw)
-        let start = System.monotonicMilliseconds
-        let writer = try fixture.tree.makeManifestWriter()
-        for index in 0..<10_000 {
-            entry.path = Array("usr/share/doc/package-\(index / 10)/file-\(index)".utf8)
-            try writer.append(entry, of: file.raw)
+        let took = try processorTime {
+            let writer = try fixture.tree.makeManifestWriter()
+            for index in 0..<10_000 {
+                entry.path = Array("usr/share/doc/package-\(index / 10)/file-\(index)".utf8)
+                try writer.append(entry, of: file.raw)
+            }
+            try writer.commit()
         }
-        try writer.commit()
-        let took = System.monotonicMilliseconds - start
-        // 100 ms in a release build on a quiet machine; this is neither.
-        #expect(took < 3000, "\(took) ms")
+        // 100 ms in a release build; this is none.
+        #expect(took < .seconds(3), "\(took)")
         var count = 0
         try fixture.tree.forEachManifestEntry { (_, _) throws(Errno) in count += 1 }
         #expect(count == 10_000)

@@ -217,11 +217,3 @@ struct DescriptorTests {
         _ = try client.walk(root, [String]())
     }
 }
-
-/// Looks every 5 ms whether something has come to pass, for 60 s at least, and not again once it has.
-func waitUntil(_ condition: () -> Bool) {
-    for _ in 0..<12_000 {
-        if condition() { return }
-        sleep(milliseconds: 5)
-    }
-}

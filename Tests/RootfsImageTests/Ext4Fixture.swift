@@ -14,10 +14,17 @@ struct Ext4Fixture {
     }
 
     /// Runs a script of bash's, in the directory; expects that it ends well.
+    /// - Parameter mounts: whether it mounts file systems: what others make of mount namespaces meanwhile would keep them
+    ///   mounted, so it has one of its own.
     @discardableResult
-    func shell(_ script: String, _ location: SourceLocation = #_sourceLocation) throws -> String {
+    func shell(
+        _ script: String,
+        mounts: Bool = false,
+        _ location: SourceLocation = #_sourceLocation
+    ) throws -> String {
         let script = "set -euo pipefail; cd \"$1\"; \(script)"
-        let result = try run("bash", "-c", script, "bash", host.path)
+        let command = (mounts ? ["unshare", "--mount"] : []) + ["bash", "-c", script, "bash", host.path]
+        let result = try RunningProgram(command).wait()
         try #require(result.status == 0, "\(result.output)", sourceLocation: location)
         return result.output
     }

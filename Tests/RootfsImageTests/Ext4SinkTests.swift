@@ -248,7 +248,8 @@ import Testing
             cmp m/large tree/large; [ $(ls m/many | wc -l) = 900 ]; [ -p m/dev/pipe ]
             readlink m/edge59 m/edge60 m/long | diff - <(readlink tree/edge59 tree/edge60 tree/long)
             echo new > m/many/new; cp -a m/many m/copy; rm -r m/many; sync; umount m; trap - EXIT; e2fsck -fn image.ext4
-            """
+            """,
+            mounts: true
         )
     }
 }

@@ -155,7 +155,8 @@ import Testing
             ln -s /etc/passwd link; chown -h 12:34 link; printf inline > tiny; chown 100000:200000 tiny; chmod 7777 d
             mkdir little; : > little/a; : > little/b; mkdir little/c; printf ok > little/c/x
             python3 -c 'open("tiny2","w").write("y"*100)'; mv little/b little/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
-            """
+            """,
+            mounts: true
         )
         let files = try fixture.files("image")
         #expect(files.keys.filter { $0.hasPrefix("big/") }.count == 3000)

@@ -11,17 +11,19 @@ import Testing
     /// Starts an import that has made files and waits for more of its archive.
     private func begin(_ fixture: ImportFixture) throws -> RunningProgram {
         _ = try fixture.archive("for i in range(20): add(f'd/{i}', data=b'x' * 50000, uid=5, mode=0o4000)")
-        // The writer only keeps the FIFO open, and ends by itself.
+        // In the end the writer only keeps the FIFO open, as long as the import lives.
         let script = """
-            cd "$1" && mkfifo pipe && { head -c 600000 a.tar; exec sleep 20; } > pipe & sleep 0.1; cd "$1" &&
+            cd "$1" && mkfifo pipe && { { head -c 600000 a.tar; exec tail -f --pid=$$ /dev/null; } > pipe & } &&
             exec "$2" import pipe root
             """
         let running = try RunningProgram(["sh", "-c", script, "sh", fixture.host.path, Self.program])
-        for _ in 0..<200 {
-            let staging = try fixture.host.names().first { $0.hasPrefix(".root.importing-") }
-            if let staging, (try? fixture.host.names("\(staging)/d").count) ?? 0 >= 5 { return running }
-            _ = try run("sleep", "0.05")
+        var hasBegun = false
+        waitUntil {
+            let staging = listFiles(fixture.host.path).first { $0.hasPrefix(".root.importing-") }
+            hasBegun = staging.map { listFiles(fixture.host.file("\($0)/d")).count >= 5 } ?? false
+            return hasBegun
         }
+        if hasBegun { return running }
         running.send(signal: SIGKILL)
         throw Errno.ETIMEDOUT
     }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 public import LinuxFiles
 
@@ -7,8 +8,8 @@ public final class Pipe: Sendable {
 
     public init() throws(Errno) {
         var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw .last }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // In one step: a program that another test starts at this moment would keep an end open.
+        guard clinux_pipe2(&ends, O_CLOEXEC) == 0 else { throw .last }
         self.ends = Monitor((ends[0], ends[1]))
     }
 
@@ -78,7 +79,7 @@ public final class ListeningSocket: Sendable {
 
     /// A second descriptor of the same socket, as a child process inherits it.
     public func duplicate() throws(Errno) -> CInt {
-        let copy = dup(descriptor.raw)
+        let copy = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw .last }
         return copy
     }

@@ -29,12 +29,22 @@ public struct RunningProgram: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, descriptor, 1)
         posix_spawn_file_actions_adddup2(&actions, descriptor, 2)
-        var arguments = ["env", "PATH=\(Self.searchPath)", "LC_ALL=C"] + arguments
+        // This process' umask is cleared as soon as a test has opened a tree; programs have the usual one.
+        let setUp = ["env", "PATH=\(Self.searchPath)", "LC_ALL=C", "sh", "-c", "umask 022; exec \"$@\"", "sh"]
+        var arguments = setUp + arguments
         arguments.removeAll { $0.isEmpty }
         let cArguments = arguments.map { strdup($0) } + [nil]
         defer { for argument in cArguments { free(argument) } }
+        // Once a test has made a server, this process ignores SIGPIPE and SIGXFSZ; the program shall not.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, CShort(POSIX_SPAWN_SETSIGDEF))
         var processID: pid_t = 0
-        let error = posix_spawn(&processID, "/usr/bin/env", &actions, nil, cArguments, environ)
+        let error = posix_spawn(&processID, "/usr/bin/env", &actions, &attributes, cArguments, environ)
         guard error == 0 else { throw Errno(rawValue: error) }
         self.processID = processID
     }

@@ -8,7 +8,7 @@ public final class RawConnection: Sendable {
 
     public init(owning descriptor: consuming OwnedDescriptor) {
         self.descriptor = descriptor
-        setTimeout(milliseconds: 20_000)
+        setTimeout(milliseconds: 60_000)
     }
 
     /// Connects to 127.0.0.1.

@@ -126,7 +126,7 @@ public final class TestServer: Sendable {
     /// A new session.
     public func client(msize: Int = 64 << 10) throws -> Client {
         let socket = try connect()
-        socket.setTimeout(milliseconds: 20_000)
+        socket.setTimeout(milliseconds: 60_000)
         return try Client(socket, msize: msize)
     }
 

@@ -47,12 +47,12 @@ need_packages() {
 
 install_packages() {
     local missing=("$@")
+    # Others install too: another user's run, the updates of a machine that was just booted.
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600)
     say "installing ${missing[*]}"
-    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
-        >/dev/null 2>&1; then
+    if ! as_root "${install[@]}" "${missing[@]}" >/dev/null 2>&1; then
         as_root apt-get update -qq >/dev/null || true # one unreachable source must not spoil the others
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
-            >/dev/null || die "could not install them; as root: apt-get install ${missing[*]}"
+        as_root "${install[@]}" "${missing[@]}" >/dev/null || die "could not install them; as root: apt-get install ${missing[*]}"
     fi
 }
 
@@ -97,6 +97,8 @@ as_developer() {
     if [ "$(id -u)" = "$developer_uid" ]; then
         "$@"
     else
+        # Where that user keeps what is downloaded.
+        [ -d "$usb9pfs_cache/home" ] || install -d -o "$developer_uid" -g "$developer_gid" "$usb9pfs_cache/home"
         setpriv --reuid "$developer_uid" --regid "$developer_gid" --clear-groups --no-new-privs \
             env HOME="$usb9pfs_cache/home" "$@"
     fi

@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 need_packages gcc libc6-dev python3
-work=$(mktemp -d)
+work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
 
 cat >"$work/count.c" <<'C'

@@ -3,8 +3,8 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 need_packages attr python3 sqlite3
-p9serve=$usb9pfs_root/.build/release/p9serve
-work=$(mktemp -d)
+p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
+work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
 chmod 777 "$work"
 cd "$work"

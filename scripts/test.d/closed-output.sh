@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 bin=$usb9pfs_root/.build/release
-work=$(mktemp -d)
+work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
 chmod 777 "$work"
 

@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 need_packages python3 attr procps
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve} p9fwd=${P9FWD:-$usb9pfs_root/.build/release/p9fwd}
-work=$(mktemp -d)
+work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
 chmod 777 "$work"
 cd "$work"
@@ -140,23 +140,25 @@ ext4 --compress zstd
 tar --level 3
 squashfs --level 3 --compress none
 OPTIONS
-check "nothing was made" "$(compgen -G '*made*' | wc -l)" 0
+check "nothing was made" "$(find . -maxdepth 1 -name '*made*' | wc -l)" 0
 
-# Signals: 130 for work that is not done, 0 for what runs until somebody ends it.
+# Signals: 130 for work that is not done, 0 for what runs until somebody ends it. The process itself is to get it, not setpriv
+# or a shell: by its command line, which has the path of this run.
 mkfifo pipe
 chmod 666 pipe
 for signal in INT TERM HUP; do
-    user env --default-signal=INT,HUP,TERM "$p9serve" import --json pipe new >out 2>error &
+    exec 7<>pipe # for the import to wait for more
+    rm -f out
+    user env --default-signal=INT,HUP,TERM "$p9serve" import --json "$work/pipe" new >out 2>error 7>&- &
     import=$!
-    exec 7>pipe # opens when the import has opened its end
     wait_for 60 test -s out || true
-    pid=$(pgrep -f -x "$p9serve import --json pipe new")
+    pid=$(pgrep -f -x "$p9serve import --json $work/pipe new")
     kill -$signal "$pid"
     code=0
     wait $import || code=$?
     exec 7>&-
     check "import ended by SIG$signal" \
-        "$code $(python3 -c 'import json; print(json.loads(open("out").read().splitlines()[-1])["exit_code"])') $(compgen -G '*new*' | wc -l)" \
+        "$code $(python3 -c 'import json; print(json.loads(open("out").read().splitlines()[-1])["exit_code"])') $(find . -maxdepth 1 -name '*new*' | wc -l)" \
         "130 130 0"
 
     user env --default-signal=INT,HUP,TERM "$p9serve" serve tree --listen "unix:$work/socket" 2>error &
@@ -167,10 +169,10 @@ for signal in INT TERM HUP; do
     wait $serve || code=$?
     check "serve ended by SIG$signal" "$code" 0
 
-    user env --default-signal=INT,HUP,TERM "$p9fwd" serve tree --path 99-9 2>error &
+    user env --default-signal=INT,HUP,TERM "$p9fwd" serve "$work/tree" --path 99-9 2>error &
     serve=$!
     if wait_for 60 grep -qE "waiting|can't look at" error && ! grep -q "can't look at" error; then
-        kill -$signal "$(pgrep -f -x "$p9fwd serve tree --path 99-9")"
+        kill -$signal "$(pgrep -f -x "$p9fwd serve $work/tree --path 99-9")"
         code=0
         wait $serve || code=$?
         check "p9fwd serve ended by SIG$signal" "$code" 0

@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 need_packages libcap2-bin attr python3
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-work=$(mktemp -d)
+work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
 chmod 777 "$work"
 cd "$work"

@@ -22,6 +22,9 @@ run_dir=$2/run
 SH
 cat >worker <<'SH'
 . ./library
+# On a busy machine all these turns may take longer than the minute after which the lock is given up: here it is ten.
+waits=0
+pause() { sleep 0.1; waits=$((waits + 1)); [ $waits -gt 6000 ] || lock_tries=0; }
 turns=0
 while [ $turns -lt $3 ]; do
     take_lock

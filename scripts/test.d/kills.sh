@@ -20,5 +20,5 @@ install -d -m 755 "$work/lib" "$work/files"
 cp "$(dirname "$0")"/lib/{p9,kills}.py "$work/lib/"
 chmod 644 "$work"/lib/*
 [ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work/files"
-as_developer env XDG_STATE_HOME="$work/files/state" PYTHONDONTWRITEBYTECODE=1 timeout 900 \
+as_developer env XDG_STATE_HOME="$work/files/state" PYTHONDONTWRITEBYTECODE=1 timeout 3600 \
     python3 "$work/lib/kills.py" "$p9serve" "$work/files" "${KILLS:-500}" "${SEED:-$RANDOM}"

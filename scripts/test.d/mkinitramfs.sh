@@ -11,9 +11,6 @@ trap 'rm -rf "$work"' EXIT
 chmod 777 "$work"
 cd "$work"
 
-# Where the ordinary user keeps what is downloaded.
-[ "$(id -u)" != 0 ] || install -d -o "$developer_uid" -g "$developer_gid" "$usb9pfs_cache/home"
-
 check() { # NAME GOT WANTED
     if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
 }

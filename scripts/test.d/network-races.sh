@@ -119,7 +119,7 @@ ends() {
     check_equal "$2" 0 $code
 }
 hold() {
-    at 2 hold "$@" &
+    (at 2 hold "$@" && exit $code) &
     held=$!
     wait_for 60 test -e "$work/held" || die "nothing holds the lock"
 }

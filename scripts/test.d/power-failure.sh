@@ -15,7 +15,7 @@ need_packages python3 e2fsprogs mount
 # Else a mount namespace that somebody makes meanwhile would keep the file system mounted.
 [ -n "${POWER_FAILURE_NAMESPACE:-}" ] || POWER_FAILURE_NAMESPACE=1 exec unshare --mount "$0"
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-work=$(mktemp -d)
+work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 disk=$work/disk
 # shellcheck disable=SC2317 # called by the trap
 finish() {
@@ -29,10 +29,12 @@ mkdir "$disk"
 check() { # NAME GOT WANTED
     if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
 }
+# Nothing reaches the disk for the time that passes: the journal is written when somebody asks for it.
+mount_disk() { mount -o loop,commit=36000 "$work/image" "$disk"; }
 new_disk() {
     truncate -s 256M "$work/image"
     mkfs.ext4 -q -F "$work/image"
-    mount -o loop "$work/image" "$disk"
+    mount_disk
     chown "$developer_uid:$developer_gid" "$disk"
 }
 # EXT4_IOC_SHUTDOWN without flushing the journal: what memory has is lost.
@@ -45,7 +47,7 @@ PY
     cp --sparse=always "$work/image" "$work/copy" # what the disk has now
     umount "$disk"
     mv "$work/copy" "$work/image"
-    mount -o loop "$work/image" "$disk"
+    mount_disk
 }
 no_disk() {
     umount "$disk"

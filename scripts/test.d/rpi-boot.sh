@@ -4,14 +4,15 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/lib/arm64.sh"
-need_packages mtools dosfstools python3 gzip device-tree-compiler bc cpio
-sources=$(arm64_sources) || die "no device trees for arm64, see above"
-debian=$(arm64_packages) || die "no arm64 packages: is a Debian mirror in reach?"
+need_packages mtools dosfstools python3 gzip device-tree-compiler bc cpio libarchive-tools binutils
+sources=$(arm64_sources)
+debian=$(arm64_packages)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 777 "$work"
 cd "$work"
 umask 022
+export LC_ALL=C.UTF-8 # messages are looked at
 
 check() { # NAME COMMAND...
     local name=$1
@@ -207,6 +208,7 @@ said 'no arm64 Image'
 chmod 500 code
 run 1 "a directory that can't be made" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" code/boot
 said "can't make 'code/boot': .*Permission denied"
+chmod 700 code
 run 2 "unknown model" --model rpi9 "${usual[@]}" --dtbs "$sources/dtbs" boot
 run 2 "no model" "${usual[@]}" --dtbs "$sources/dtbs" boot
 run 2 "unknown option" --nonsense

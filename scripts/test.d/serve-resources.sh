@@ -8,7 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 
 need_packages python3
-p9serve=$usb9pfs_root/.build/release/p9serve
+p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
 [ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
 
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")

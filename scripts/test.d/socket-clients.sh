@@ -10,17 +10,20 @@ set -euo pipefail
 
 need_packages python3 python3-venv
 unpacked=$("$usb9pfs_root/scripts/lab/unpack-packages" diod | tail -n 1) # installed, its server would be started
-p9serve=$usb9pfs_root/.build/release/p9serve
+p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
 [ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
 
 venv=$usb9pfs_cache/p9fs-venv
-if ! "$venv/bin/python" -c 'import p9fs' 2>/dev/null; then
-    say "installing p9fs 0.0.4 from PyPI"
-    rm -rf "$venv"
-    /usr/bin/python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check p9fs==0.0.4
-    chmod -R a+rX "$venv"
-fi
+(
+    flock 8 # another run may be making it
+    if ! "$venv/bin/python" -c 'import p9fs' 2>/dev/null; then
+        say "installing p9fs 0.0.4 from PyPI"
+        rm -rf "$venv"
+        /usr/bin/python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check p9fs==0.0.4
+        chmod -R a+rX "$venv"
+    fi
+) 8>"$venv.lock"
 
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 server=
@@ -73,8 +76,8 @@ diod_tool() {
     as_developer "$unpacked/run" "$tool" -s "127.0.0.1:$port" -a / -t 60 "$@"
 }
 
-diod_lists() { diod_tool diodls | tr -s ' \t' '\n' | grep -v '^\.*$' | sort | paste -sd ' ' | tee /dev/stderr | grep -qx 'dir file large link'; }
-diod_lists_long() { diod_tool diodls -l | tee /dev/stderr | grep -qE '^-rw-r--r--.* root root +3000000 .* large$'; }
+diod_lists() { diod_tool diodls | tr -s ' \t' '\n' | grep -v '^\.*$' | sort | paste -sd ' ' | tee /dev/stderr | grep -x 'dir file large link'; }
+diod_lists_long() { diod_tool diodls -l | tee /dev/stderr | grep -E '^-rw-r--r--.* root root +3000000 .* large$'; }
 diod_reads() { [ "$(diod_tool diodcat file dir/inner)" = "$(printf 'hello\ninner')" ]; }
 diod_reads_large() { diod_tool diodcat large | cmp - "$work/tree/large"; }
 diod_reads_large_in_small_messages() { diod_tool diodcat -m 4096 large | cmp - "$work/tree/large"; }

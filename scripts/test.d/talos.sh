@@ -65,8 +65,8 @@ assert json.load(open("/".join(["usb-gadget-extension"] + inside[2:]) + "/oci-la
 # Another place than a registry, which is a server.
 check "documented: skopeo copy" as_written docs/talos.md "Put it into Talos" 2 \
     docker://registry.example/usb-gadget:1.0.0=oci:copied:1.0.0
-check "... the same image" test "$(skopeo inspect --format '{{.Layers}}' oci:copied:1.0.0)" = \
-    "$(skopeo inspect --format '{{.Layers}}' oci:usb-gadget-extension/usb-gadget.oci:1.0.0-arm64)"
+layers=$(skopeo inspect --format '{{.Layers}}' oci:usb-gadget-extension/usb-gadget.oci:1.0.0-arm64)
+check_equal "... the same image" "$layers" "$(skopeo inspect --format '{{.Layers}}' oci:copied:1.0.0)"
 as_written docs/talos.md "Configure the board" 1 >configuration
 check "documented: the machine configuration" python3 - configuration <<'PYTHON'
 import sys, yaml

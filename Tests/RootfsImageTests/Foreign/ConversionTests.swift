@@ -202,9 +202,18 @@ import Testing
         try make(fixture)
         let before = description(try fixture.entries("root", .overrideStat))
         _ = try convert(fixture, to: .rsync)
-        try fixture.host.write("remote.sh", "#!/bin/sh\nshift\nexec sh -c \"$*\"\n", mode: 0o755)
+        // Not written by this process: a program that another test is just starting would have it open for writing, too, and
+        // nobody could run it.
         try fixture.shell(
-            "rsync -aHAX --numeric-ids -e ./remote.sh --rsync-path='rsync --fake-super' \"host:$PWD/root/\" real/"
+            """
+            cat > remote.sh <<'X'
+            #!/bin/sh
+            shift
+            exec sh -c "$*"
+            X
+            chmod 755 remote.sh
+            rsync -aHAX --numeric-ids -e ./remote.sh --rsync-path='rsync --fake-super' "host:$PWD/root/" real/
+            """
         )
         #expect(try fixture.shell("stat -c '%F %t,%T %a' real/dev/sda300") == "block special file 8,12c 660\n")
         // The umask of the root directory's maker is rsync's business.

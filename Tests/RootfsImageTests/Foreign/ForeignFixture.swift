@@ -34,9 +34,9 @@ struct ForeignFixture {
             status=0
             pseudo sh pseudo.sh || status=$?
             pseudo -S
-            # The database is written when the server has ended.
+            # The database is written when the server has ended; in a container it may stay as a zombie.
             if [ -e \(state)/pseudo.pid ]; then
-                while [ "$(cat /proc/$(cat \(state)/pseudo.pid)/comm 2>/dev/null)" = pseudo ]; do sleep 0.05; done
+                while grep -qs ' (pseudo) [^ZX]' "/proc/$(cat \(state)/pseudo.pid)/stat"; do sleep 0.05; done
             fi
             exit $status
             """,

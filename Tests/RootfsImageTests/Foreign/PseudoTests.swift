@@ -95,7 +95,7 @@ import Testing
                     + "pseudo sh -c 'stat root; echo > ready; while [ ! -e done ]; do sleep 0.05; done'; pseudo -S",
                 "sh", fixture.host.path,
             ])
-            while try !fixture.host.names().contains("ready") {}
+            waitUntil { listFiles(fixture.host.path).contains("ready") }
             defer {
                 _ = try? fixture.host.write("done", "")
                 _ = try? running.wait()

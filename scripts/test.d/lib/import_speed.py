@@ -168,7 +168,10 @@ class Getattr:
             for frames, size in self.batches:
                 connection.sendall(frames)
                 while size > 0:
-                    size -= len(connection.recv(size, socket.MSG_WAITALL))
+                    part = len(connection.recv(size, socket.MSG_WAITALL))
+                    if part == 0:
+                        raise p9.Gone
+                    size -= part
                 count += 50
         return (time.perf_counter() - start) / count
 

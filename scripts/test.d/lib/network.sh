@@ -96,7 +96,8 @@ state() {
     ip -o link | sed 's/^[0-9]*: //; s/ state .*//'
     ip route show table all | grep -v 'fe80\|^multicast\|ff00'
     find /run/usb9pfs 2>/dev/null || true
-    pgrep -a dnsmasq || true
+    # By command lines: one that was ended has none, even if it is not quite gone.
+    grep -lszx --regexp='\(.*/\)\?dnsmasq' /proc/[0-9]*/cmdline || true
 }
 remember() { state >"$work/before"; }
 as_before() {
