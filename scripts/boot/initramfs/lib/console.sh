@@ -23,7 +23,8 @@ rescue_shell() {
 
 # As the kernel does after a panic: panic=S reboots after S seconds, a negative one at once, none waits.
 follow_panic() {
-    read -r delay </proc/sys/kernel/panic
+    # Not by the shell's read, which takes byte by byte: /proc/sys gives the whole to the first, and nothing to the next.
+    delay=$(cat /proc/sys/kernel/panic)
     case $delay in
         -*) say "rebooting (panic=$delay)" ;;
         0) return ;;
