@@ -294,7 +294,11 @@ for board in 0 1; do
 done
 
 # Two processes that would take any board: one each. Neither touches a board of the other's between its stages; a process that
-# names such a board fails.
+# names such a board fails. Between two stages there may be half a minute, so those who play the next ones are ready.
+stage_begin 1 rom 2711 rival-1-rom after=/run/lab/rivals
+board_1=$stager
+stage_begin 0 files 2711 rival-0-files after=/run/lab/rivals both:file-513 end
+board_0=$stager
 load rival-0 rpiboot "$boot"
 rival_0=$loader
 wait_for 60 is_waiting rival-0
@@ -307,8 +311,13 @@ load rival-2 rpiboot "$boot" --path "$(bus_path 0)"
 loaded rival-2 5
 said rival-2 "another process has the board at port $(bus_path 0)"
 stage_end 0
-check "rivals: board 1: ROM" stage 1 rom 2711 rival-1-rom
-check "rivals: board 0: files" stage 0 files 2711 rival-0-files both:file-513 end
+touch /run/lab/rivals
+stager=$board_1
+stage_over rival-1-rom
+check_equal "rivals: board 1: ROM" 0 $?
+stager=$board_0
+stage_over rival-0-files
+check_equal "rivals: board 0: files" 0 $?
 check "rivals: board 1: files" stage 1 files 2711 rival-1-files both:file-512 end
 loader=$rival_1
 loaded rival-1 0
