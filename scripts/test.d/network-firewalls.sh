@@ -24,7 +24,7 @@ reaches_world() { board curl -s -m 30 -o "$work/fetched" http://203.0.113.1/file
 no_answer() { # curl's codes: refused, no answer in time
     local code=0
     "$@" || code=$?
-    [ $code = 7 ] || [ $code = 28 ]
+    [ "$code" = 7 ] || [ "$code" = 28 ]
 }
 hint() { sed -n "s/.*$1.*to let them through: //p" "$work/out"; }
 python3 -m http.server --directory "$work/www" 8080 >"$work/host-www.log" 2>&1 &

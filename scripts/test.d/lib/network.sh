@@ -97,7 +97,7 @@ state() {
     ip route show table all | grep -v 'fe80\|^multicast\|ff00'
     find /run/usb9pfs 2>/dev/null || true
     # By command lines: one that was ended has none, even if it is not quite gone.
-    grep -lszx --regexp='\(.*/\)\?dnsmasq' /proc/[0-9]*/cmdline || true
+    grep -lszx '\(.*/\)\?dnsmasq' /proc/[0-9]*/cmdline || true
 }
 remember() { state >"$work/before"; }
 as_before() {
