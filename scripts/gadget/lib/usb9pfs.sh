@@ -152,7 +152,12 @@ mount_9p() {
         rm -f "$run_dir/$tag.mounted"
         code=0
         mount -t 9p -o "$all_options" "$tag" "$mount_point" || code=1
-        if [ $code = 0 ]; then note_mount; else true >"$run_dir/$tag.failed"; fi
+        if [ $code = 0 ]; then
+            note_mount
+            watch_cable # here, as whoever asked for the mount may be gone by now
+        else
+            true >"$run_dir/$tag.failed"
+        fi
         rm -f "$run_dir/$tag.mounting"
         exit $code
     ) &
@@ -175,7 +180,6 @@ mount_9p() {
             ;;
     esac
     trap - INT TERM HUP USR1
-    watch_cable
 }
 
 # How often the driver has said that a message was lost with the connection.
@@ -227,6 +231,7 @@ is_mounted_here() {
 watch_cable() {
     (
         trap '' HUP INT
+        trap - TERM QUIT
         cd / || exit
         while is_mounted_here; do sleep 1 || exit; done
         [ ! -e "$run_dir/$tag.mounted" ] || true >"$run_dir/$tag.watching"

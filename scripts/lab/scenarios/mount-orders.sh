@@ -65,6 +65,7 @@ for shell in dash "busybox ash"; do
     wait $second
     check_equal "$shell: the second has its mount" "0 content 1" "$? $(cat /run/board/file) $(mounts)"
     umount /run/board
+    check "$shell: the cable is watched, even if who asked for the mount has gone" wait_for 60 test -e /run/usb9pfs-gadget/board-0.watching
     down
     host_stop 0
 done
