@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # writes and reads of every size 1..2100 and many around packet and page sizes; a large file both ways ([MIB], default 256)
 # lab: mem=2G
-# lab: timeout=1000
+# lab: timeout=1500
 #
 # A 9P message whose size is a multiple of the packet size needs a zero-length packet, which the kernel tree's
 # p9_fwd.py does not take from the gadget: with --host baseline this stops at 489 bytes for good.
