@@ -21,7 +21,7 @@ ln -sfn /proc/self/fd/2 /dev/stderr
 mount -t configfs configfs /sys/kernel/config
 ip link set lo up
 echo lab >/proc/sys/kernel/hostname
-echo 60 >/proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
+echo 20 >/proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
 # All of the kernel's log goes to `run` (console=ttyS0); tty0 carries what the scenario says.
 dmesg -n 8 2>/dev/null
 stty -F /dev/tty0 -opost 2>/dev/null
