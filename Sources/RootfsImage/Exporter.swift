@@ -31,8 +31,8 @@ public struct Exporter {
         public var sourceDateEpoch: Int64?
         /// OCI: "OS/ARCHITECTURE" or "OS/ARCHITECTURE/VARIANT"; nil to look at a program of the tree.
         public var platform: String?
-        /// OCI: the image's name in the layout, `org.opencontainers.image.ref.name`.
-        public var imageName = "latest"
+        /// OCI: the image's name in the layout, `org.opencontainers.image.ref.name`; nil for "latest".
+        public var imageName: String?
         /// ext4: bytes of the image; nil for what the files need and some more.
         public var imageSize: UInt64?
         /// ext4: the volume's label.
@@ -136,11 +136,13 @@ public struct Exporter {
     /// Refuses options that can't have the effect they are meant to have. (A platform is true of whatever is made.)
     private func checkOptions(for kind: TargetKind) throws(ImageError) {
         let isExt4 = kind == .ext4
+        let isOCI = kind == .oci || kind == .ociArchive
         let compression = compression(for: kind)
         let misplaced: [(option: String, isMisplaced: Bool, purpose: String)] = [
             ("--size", options.imageSize != nil && !isExt4, "an ext4 image"),
             ("--label", !options.volumeLabel.isEmpty && !isExt4, "an ext4 image"),
             ("--uuid", options.volumeUUID != nil && !isExt4, "an ext4 image"),
+            ("--image", options.imageName != nil && !isOCI, "an OCI image"),
             ("--compress", isExt4 && compression != .none, "what can be compressed"),
             ("--level", options.level != nil && compression == .none, "what is compressed"),
         ]
@@ -298,7 +300,7 @@ public struct Exporter {
             compression: compression,
             level: options.level,
             created: options.sourceDateEpoch ?? 0,
-            name: options.imageName
+            name: options.imageName ?? "latest"
         )
     }
 

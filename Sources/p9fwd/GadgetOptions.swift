@@ -37,7 +37,10 @@ struct USBPort: ExpressibleByArgument {
         let parts = argument.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         let numbers = [parts[0]] + parts[1].split(separator: ".", omittingEmptySubsequences: false)
-        guard numbers.allSatisfy({ UInt8($0) != nil && $0.first != "+" }) else { return nil }
+        // Without leading zeros, as the kernel names it.
+        guard numbers.allSatisfy({ text in UInt8(text).map { $0 > 0 && String($0) == text } ?? false }) else {
+            return nil
+        }
         path = argument
     }
 }

@@ -67,8 +67,8 @@ struct ExportCommand: ParsableCommand {
     )
     var platform: String?
 
-    @Option(help: ArgumentHelp("For an OCI image: its name in the layout.", valueName: "name"))
-    var image = "latest"
+    @Option(help: ArgumentHelp("For an OCI image: its name in the layout. (default: latest)", valueName: "name"))
+    var image: String?
 
     @Option(help: "For an ext4 image: its size, such as 900M or 2G; without it what the files need and some more.")
     var size: ByteSize?
