@@ -114,6 +114,7 @@ do_mount() {
         say "already mounted on $mount_point"
         return
     fi
+    mounted=$(printf '%s\n' "$mounted" | head -n 1) # the others are binds of it
     [ -z "$mounted" ] || die 8 "'$tag' is mounted on $mounted already, and this kernel mounts a gadget once: unmount that," \
         "or show it there as well: mount --bind $(shell_word "$mounted") $(shell_word "$mount_point")"
     if [ -e "$run_dir/$tag.mounted" ] || [ -e "$run_dir/$tag.failed" ]; then
