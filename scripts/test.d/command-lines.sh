@@ -199,16 +199,19 @@ blocks_hangup() {
     done < <(cat "/proc/$pid"/task/*/status | sed -n 's/^SigBlk:[[:space:]]*/0x/p')
     return 1
 }
-for nohup in "" nohup; do
-    listening ${nohup:+"$nohup"}
-    check "${nohup:-without nohup:} p9serve serve and SIGHUP" "$(blocks_hangup && echo taken || echo left alone)" \
-        "$([ -n "$nohup" ] && echo left alone || echo taken)"
-    [ -z "$nohup" ] || kill -HUP "$pid"
+while read -r want how; do
+    # shellcheck disable=SC2086 # words
+    listening $how
+    check "$how p9serve serve: SIGHUP is $want" "$(blocks_hangup && echo taken || echo ignored)" "$want"
+    [ "$want" = taken ] || kill -HUP "$pid"
     kill -TERM "$pid"
     code=0
     wait $serve || code=$?
     check "... and SIGTERM ends it" "$code" 0
-done
+done <<'WAYS'
+taken env --default-signal=HUP
+ignored nohup
+WAYS
 
 # The advice about udev has the rules and the commands of the rules' file, and so have the README and the demo.
 rules=$usb9pfs_root/scripts/host/70-usb9pfs.rules
