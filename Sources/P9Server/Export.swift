@@ -12,6 +12,8 @@ public final class Export: Sendable {
 
     /// The host's absolute path, by components: an `aname` may name a directory in the export so.
     let pathComponents: [[UInt8]]
+    /// The export's directory, for all who attach to it.
+    let root: SharedDescriptor
     private let rootDevice: UInt64
     private let foreign = Mutex(ForeignQids())
 
@@ -28,6 +30,7 @@ public final class Export: Sendable {
         self.isReadOnly = isReadOnly
         tree = try FakeRootTree(directory: directory, mayRaiseModes: !isReadOnly, warn: warn)
         pathComponents = Export.components(try System.currentPath(of: tree.root.raw))
+        root = SharedDescriptor(try System.open(at: tree.root.raw, ".", [.path, .directory]))
         rootDevice = try System.status(of: tree.root.raw).device
     }
 

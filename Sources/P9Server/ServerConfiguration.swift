@@ -1,4 +1,4 @@
-public import LinuxFiles
+internal import LinuxFiles
 
 /// What all sessions of a server share: exports, limits, locks.
 public final class ServerConfiguration: Sendable {
@@ -8,12 +8,9 @@ public final class ServerConfiguration: Sendable {
     public let exports: [Export]
     /// The largest msize that is granted, in bytes.
     public let maximumMessageSize: Int
-    /// Fids per session.
-    let maximumFids: Int
-    /// Three quarters of what the process may have are for fids; the rest is for requests under way and connections.
+    public let limits: ServerLimits
     let descriptors: DescriptorPool
-    /// Bytes of attribute values that one session may have under way.
-    let maximumAttributeBytes: Int
+    let directoryBuffers = BufferStore(size: DirectoryStream.bufferSize)
     let locks = LockTable()
 
     /// Gets one line for every message, if set.
@@ -21,19 +18,16 @@ public final class ServerConfiguration: Sendable {
 
     /// - Parameters:
     ///   - maximumMessageSize: in bytes.
-    ///   - descriptorLimit: how many files the process may have open.
     public init(
         exports: [Export],
         maximumMessageSize: Int = 1 << 20,
-        maximumFids: Int = 1 << 20,
-        descriptorLimit: Int = System.raiseOpenFileLimit(),
+        limits: ServerLimits = ServerLimits(),
         trace: (@Sendable (String) -> Void)? = nil
     ) {
         self.exports = exports
         self.maximumMessageSize = maximumMessageSize
-        self.maximumFids = maximumFids
-        descriptors = DescriptorPool(limit: max(64, min(descriptorLimit / 4 * 3, 1 << 18)))
-        maximumAttributeBytes = 8 << 20
+        self.limits = limits
+        descriptors = DescriptorPool(limits.descriptors)
         self.trace = trace
     }
 

@@ -7,11 +7,17 @@ internal import Synchronization
 /// Knows nothing of how they travel. May be called from several threads at once; requests then run in parallel.
 public final class ServerConnection: Sendable {
     private let configuration: ServerConfiguration
+    let client: ClientShare
     private let session = Mutex<Session?>(nil)
+    private let attached = Atomic<Bool>(false)
 
     public init(_ configuration: ServerConfiguration) {
         self.configuration = configuration
+        client = ClientShare(configuration)
     }
+
+    /// Whether the client has attached to an export, ever.
+    var hasAttached: Bool { attached.load(ordering: .relaxed) }
 
     /// The largest message that the client and we have agreed on, in bytes; 0 while there is no session.
     public var msize: Int {
@@ -46,6 +52,7 @@ public final class ServerConnection: Sendable {
                 // A client that goes on with a session that we don't know: a restart lost it.
                 guard let session else { throw .ESTALE }
                 try session.execute(type, body, &writer)
+                if type == .tattach { attached.store(true, ordering: .relaxed) }
             }
         } catch {
             writer.fail(error)
@@ -58,15 +65,24 @@ public final class ServerConnection: Sendable {
     /// Begins a session, and ends the one before: its fids are clunked and its locks dropped.
     private func negotiate(_ body: RawSpan, _ reply: inout Reply) throws(Errno) {
         guard let request = try? Tversion(decoding: body) else { throw .EINVAL }
-        session.withLock { $0 = nil }
+        setSession(nil)
         let size = min(Int(request.msize), configuration.maximumMessageSize)
         guard size >= ServerConfiguration.minimumMessageSize else { throw .EMSGSIZE }
         let isKnown = request.version.withUnsafeBytes { bytes in
             bytes.elementsEqual("9P2000.L".utf8) || bytes.starts(with: "9P2000.L.".utf8)
         }
-        if isKnown { session.withLock { $0 = Session(configuration, messageSize: size) } }
+        if isKnown { setSession(Session(configuration, client, messageSize: size)) }
         let version: StaticString = isKnown ? "9P2000.L" : "unknown"
         let text = UnsafeRawBufferPointer(start: version.utf8Start, count: version.utf8CodeUnitCount)
         try reply.send(Rversion(msize: UInt32(size), version: text.bytes))
+    }
+
+    private func setSession(_ new: Session?) {
+        // Its files are closed after the lock is given back.
+        let old = session.withLock { session in
+            defer { session = new }
+            return session
+        }
+        withExtendedLifetime(old) {}
     }
 }

@@ -62,8 +62,7 @@ public final class TestServer: Sendable {
         configuration = ServerConfiguration(
             exports: all,
             maximumMessageSize: maximumMessageSize,
-            maximumFids: maximumFids,
-            descriptorLimit: descriptorLimit
+            limits: ServerLimits(openFiles: descriptorLimit, fids: maximumFids)
         )
         let logged = Lines(keeping: base)
         self.logged = logged

@@ -6,68 +6,104 @@ internal import Synchronization
 /// An open directory that is read by Treaddir.
 ///
 /// The client's cookies are ordinals, small whatever numbers the host's file system uses; `positions` leads back from
-/// them. Any cookie may be replayed, forwards and backwards.
+/// them. Any cookie may be replayed, forwards and backwards. Between two requests nothing but the positions is kept.
 final class DirectoryStream: Sendable {
     let descriptor: SharedDescriptor
+    private let memory: Budget.Account
+    private let buffers: BufferStore
 
     private struct State {
-        /// After entry `n` (from 0) the host goes on at `positions[n]`. Those from `next` on are from an earlier pass:
-        /// still the host's for what it showed then, and overwritten by what it shows now.
+        /// After entry `n` (from 0) the host goes on at `positions[n]`. Those beyond what was read last are from an earlier
+        /// pass: still the host's for what it showed then, and overwritten by what it shows now.
         var positions: [Int64] = []
-        /// The ordinal of the entry at `start` in the buffer.
-        var next = 0
-        var buffer: [UInt8] = []
-        var start = 0
-        var end = 0
+        /// How many positions the client's share has paid for.
+        var paidFor = 0
+        /// The ordinal of the entry that the host shows next; nil if it has been read on from there.
+        var next: Int?
     }
 
     private let state = Mutex(State())
 
-    init(_ descriptor: SharedDescriptor) {
+    /// - Parameters:
+    ///   - memory: pays for the positions.
+    ///   - buffers: of `bufferSize` bytes.
+    init(_ descriptor: SharedDescriptor, _ memory: Budget.Account, _ buffers: BufferStore) {
         self.descriptor = descriptor
+        self.memory = memory
+        self.buffers = buffers
     }
 
-    /// Bytes of one `getdents64`.
-    private static let bufferSize = 32 << 10
+    deinit {
+        memory.give(state.withLock { $0.paidFor } * Self.bytesPerPosition)
+    }
+
+    /// Bytes of one `getdents64`, at most.
+    static let bufferSize = 32 << 10
+    /// And at least: it holds the longest entry.
+    private static let minimumReading = 512
+    /// The longest entry of a reply: qid, cookie, type, the name and its length.
+    private static let longestEntry = 13 + 8 + 1 + 2 + 255
     /// Cookies stay below 2^31: some 32-bit clients keep them in an `int`.
     private static let maximumEntries = Int(Int32.max) - 1
+    /// An array that grows has twice the room.
+    private static let bytesPerPosition = 2 * MemoryLayout<Int64>.size
+    /// Positions that are paid for in one go.
+    private static let positionsAtOnce = 1024
 
     /// Fills `data` with whole entries from a cookie on.
     /// - Parameter describe: the qid and `d_type` of a name; nil for one that the client may not see, or that is gone.
     /// - Returns: bytes filled; 0 at the end.
-    /// - Throws: `EINVAL` for a cookie never given out, or if not even one entry fits.
+    /// - Throws: `EINVAL` for a cookie never given out, or if not even one entry fits; `ENOMEM` if the client has its share of
+    ///   memory.
     func read(
         from cookie: UInt64,
         into data: UnsafeMutableRawBufferPointer,
         describe: (borrowing HostEntry) throws(Errno) -> (qid: Qid, type: UInt8)?
     ) throws(Errno) -> Int {
         try state.withLock { state throws(Errno) in
-            try seek(to: cookie, &state)
-            var output = OutputRawSpan(buffer: data, initializedCount: 0)
-            while true {
-                if state.start == state.end, try !refill(&state) { break }
-                let record = try state.buffer.withUnsafeBufferPointer { (buffer) throws(Errno) -> Record in
-                    let bytes = UnsafeRawBufferPointer(
-                        rebasing: UnsafeRawBufferPointer(buffer)[state.start..<state.end]
-                    )
-                    return try Self.append(bytes, ordinal: state.next, to: &output, describe)
-                }
-                if record.outcome == .noRoom {
-                    guard output.byteCount > 0 else { throw .EINVAL }
-                    break
-                }
-                if state.positions.count == state.next {
-                    state.positions.append(record.position)
-                } else {
-                    state.positions[state.next] = record.position
-                }
-                state.next += 1
-                state.start += record.length
+            guard cookie <= UInt64(state.positions.count) else { throw .EINVAL }
+            var ordinal = Int(cookie)
+            if ordinal == 0 || state.next != ordinal {
+                try System.seek(descriptor.raw, to: ordinal == 0 ? 0 : state.positions[ordinal - 1])
             }
-            // Clients keep directories open that they have read to the end, which an empty reply tells them.
-            if output.byteCount == 0 { state.buffer = [] }
+            state.next = nil
+            var output = OutputRawSpan(buffer: data, initializedCount: 0)
+            try buffers.withBuffer { (buffer) throws(Errno) in
+                while true {
+                    // Not much more than there is room for: what is left over is read again.
+                    let size = min(buffer.count, max(Self.minimumReading, output.freeCapacity))
+                    let free = UnsafeMutableRawBufferPointer(rebasing: buffer[..<size])
+                    let filled = try System.readDirectory(descriptor.raw, into: free)
+                    var rest = UnsafeRawBufferPointer(rebasing: free[..<filled])
+                    let isAtEnd = filled == 0
+                    while !rest.isEmpty {
+                        let record = try Self.append(rest, ordinal: ordinal, to: &output, describe)
+                        if record.outcome == .noRoom {
+                            guard output.byteCount > 0 else { throw .EINVAL }
+                            return
+                        }
+                        try note(record.position, ordinal, &state)
+                        ordinal += 1
+                        rest = UnsafeRawBufferPointer(rebasing: rest[record.length...])
+                    }
+                    state.next = ordinal
+                    if isAtEnd || output.byteCount > 0 && output.freeCapacity < Self.longestEntry { return }
+                }
+            }
             return output.byteCount
         }
+    }
+
+    private func note(_ position: Int64, _ ordinal: Int, _ state: inout State) throws(Errno) {
+        guard ordinal == state.positions.count else {
+            state.positions[ordinal] = position
+            return
+        }
+        if ordinal == state.paidFor {
+            guard memory.take(Self.positionsAtOnce * Self.bytesPerPosition) else { throw .ENOMEM }
+            state.paidFor += Self.positionsAtOnce
+        }
+        state.positions.append(position)
     }
 
     private struct Record {
@@ -91,26 +127,6 @@ final class DirectoryStream: Sendable {
         let reply = DirectoryEntry(qid: seen.qid, cookie: UInt64(ordinal + 1), type: seen.type, name: entry.name)
         record.outcome = (try? reply.encode(into: &output)) == nil ? .noRoom : .written
         return record
-    }
-
-    private func seek(to cookie: UInt64, _ state: inout State) throws(Errno) {
-        if cookie == UInt64(state.next), cookie != 0 { return }
-        guard cookie <= UInt64(state.positions.count) else { throw .EINVAL }
-        let ordinal = Int(cookie)
-        try System.seek(descriptor.raw, to: ordinal == 0 ? 0 : state.positions[ordinal - 1])
-        state.next = ordinal
-        state.start = 0
-        state.end = 0
-    }
-
-    private func refill(_ state: inout State) throws(Errno) -> Bool {
-        if state.buffer.isEmpty { state.buffer = [UInt8](repeating: 0, count: Self.bufferSize) }
-        state.start = 0
-        state.end = 0
-        state.end = try state.buffer.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
-            try System.readDirectory(descriptor.raw, into: UnsafeMutableRawBufferPointer(buffer))
-        }
-        return state.end > 0
     }
 }
 

@@ -43,30 +43,33 @@ final class OpenFile: Sendable {
 }
 
 /// The fids of one session.
+///
+/// What is taken out of the table is closed after its lock was given back: closing a file may take long.
 final class FidTable: Sendable {
     private struct Contents {
         var entries: [Fid: FidEntry] = [:]
         var attributeBytes = 0
-        /// Fids that stand on open files and directories.
-        var open = 0
     }
 
     private let contents = Mutex(Contents())
-    private let pool: DescriptorPool
-    private let maximumFids: Int
-    private let maximumAttributeBytes: Int
-    private let parked = Atomic<Bool>(false)
+    private let client: ClientShare
+    private let limits: ServerLimits
 
-    init(_ configuration: ServerConfiguration) {
-        pool = configuration.descriptors
-        maximumFids = configuration.maximumFids
-        maximumAttributeBytes = configuration.maximumAttributeBytes
-        pool.insert(self)
+    /// What a fid is taken to need, in bytes: its entry, node and descriptor here, and the kernel's part.
+    private static let bytesPerFid = 512
+
+    init(_ client: ClientShare, _ limits: ServerLimits) {
+        self.client = client
+        self.limits = limits
     }
 
     deinit {
-        pool.remove(ObjectIdentifier(self))
-        pool.close(contents.withLock { $0.open })
+        let entries = contents.withLock { contents in
+            defer { contents.entries = [:] }
+            return contents.entries
+        }
+        for entry in entries.values { forget(entry) }
+        client.memory.give(entries.count * Self.bytesPerFid)
     }
 
     /// - Throws: `EBADF`.
@@ -91,85 +94,61 @@ final class FidTable: Sendable {
     }
 
     /// Binds a fid that must be free.
-    /// - Throws: `EBADF` if it is in use, `ENFILE` if there are too many.
+    /// - Throws: `EBADF` if it is in use, `ENFILE` if the session has too many, `ENOSPC` if it has too much of attributes
+    ///   under way.
     func insert(_ entry: FidEntry, at fid: Fid) throws(Errno) {
         try contents.withLock { contents throws(Errno) in
             guard contents.entries[fid] == nil, fid != .none else { throw .EBADF }
-            guard contents.entries.count < maximumFids else { throw .ENFILE }
-            try account(for: entry, in: &contents)
+            guard contents.entries.count < limits.fids, client.memory.take(Self.bytesPerFid) else { throw .ENFILE }
+            do throws(Errno) {
+                try account(for: entry, in: &contents)
+            } catch {
+                client.memory.give(Self.bytesPerFid)
+                throw error
+            }
             contents.entries[fid] = entry
         }
     }
 
     /// Changes what a fid is bound to, if it still is bound to what the caller saw.
-    /// - Throws: `EBADF` if another request changed it meanwhile, `EMFILE` if the session has too many files open,
-    ///   `ENOSPC` if it has too much of attributes under way.
+    /// - Throws: `EBADF` if another request changed it meanwhile, `ENOSPC` if the session has too much of attributes under
+    ///   way.
     func replace(_ fid: Fid, _ old: FidEntry, with entry: FidEntry) throws(Errno) {
-        try contents.withLock { contents throws(Errno) in
+        let replaced = try contents.withLock { contents throws(Errno) -> FidEntry in
             guard let current = contents.entries[fid], current.node === old.node, case .walked = current.state else {
                 throw .EBADF
             }
             try account(for: entry, in: &contents)
             contents.entries[fid] = entry
+            return current
         }
+        forget(replaced)
+        // Parked a moment ago: an open file's node must outlive its name.
+        if entry.isOpen, entry.node.isParked { _ = try? entry.node.descriptor() }
     }
 
     func remove(_ fid: Fid) throws(Errno) -> FidEntry {
-        try contents.withLock { contents throws(Errno) in
+        let entry = try contents.withLock { contents throws(Errno) in
             guard let entry = contents.entries.removeValue(forKey: fid) else { throw .EBADF }
             contents.attributeBytes -= entry.attributeBytes
-            if entry.isOpen {
-                contents.open -= 1
-                pool.close(1)
-            }
             return entry
         }
-    }
-
-    /// To be asked before a file is made or truncated for a fid: `replace` has the last word.
-    /// - Throws: `EMFILE` if the session has its share of open files.
-    func checkOpenFiles() throws(Errno) {
-        guard pool.mayOpen(having: contents.withLock { $0.open }) else { throw .EMFILE }
+        forget(entry)
+        client.memory.give(Self.bytesPerFid)
+        return entry
     }
 
     private func account(for entry: FidEntry, in contents: inout Contents) throws(Errno) {
-        guard contents.attributeBytes + entry.attributeBytes <= maximumAttributeBytes else { throw .ENOSPC }
-        if entry.isOpen {
-            guard pool.open(having: contents.open) else { throw .EMFILE }
-            contents.open += 1
-        }
-        contents.attributeBytes += entry.attributeBytes
+        let bytes = entry.attributeBytes
+        guard contents.attributeBytes + bytes <= limits.attributeBytes, client.memory.take(bytes) else { throw .ENOSPC }
+        contents.attributeBytes += bytes
+        client.descriptors.bind(entry.node, isOpen: entry.isOpen)
     }
 
-    /// Whether some node was parked, ever.
-    var hasParked: Bool { parked.load(ordering: .relaxed) }
-
-    /// Makes idle fids give up their descriptors. Whichever they are: a node that is wanted again opens its file again.
-    ///
-    /// A node that an open fid stands on is not idle. Only within `DescriptorPool.whilePathsStay`.
-    /// - Parameter count: how many may keep theirs.
-    /// - Returns: how many descriptors were given up.
-    func park(downTo count: Int) -> Int {
-        let entries = contents.withLock { Array($0.entries.values) }
-        var busy: Set<ObjectIdentifier> = []
-        for entry in entries {
-            if case .walked = entry.state { continue }
-            busy.insert(ObjectIdentifier(entry.node))
-        }
-        var kept = 0
-        var given = 0
-        for entry in entries where !busy.contains(ObjectIdentifier(entry.node)) && !entry.node.isParked {
-            kept += 1
-            if kept > count, entry.node.park() { given += 1 }
-        }
-        if given > 0 { parked.store(true, ordering: .relaxed) }
-        return given
-    }
-
-    /// Leads parked nodes after a directory entry that was moved. Only within `DescriptorPool.whilePathsStay`.
-    func follow(from oldPath: [UInt8], to newPath: [UInt8]) {
-        let nodes = contents.withLock { $0.entries.values.map(\.node) }
-        for node in nodes { node.follow(from: oldPath, to: newPath) }
+    /// Gives back what `account` has taken of the client's share.
+    private func forget(_ entry: FidEntry) {
+        client.memory.give(entry.attributeBytes)
+        client.descriptors.unbind(entry.node, isOpen: entry.isOpen)
     }
 }
 

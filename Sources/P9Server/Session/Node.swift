@@ -3,62 +3,35 @@ internal import LinuxFiles
 internal import P9Wire
 internal import Synchronization
 
-/// A descriptor that several fids and requests use; closed when the last of them lets go.
-///
-/// Another thread may let go at any moment (Tclunk, parking). Who uses `raw` keeps the object in a variable, and says
-/// `defer { extendLifetime(...) }`: else it may end right after `raw` was read, and the number be another file's.
-final class SharedDescriptor: Sendable {
-    private let owned: OwnedDescriptor
-    private let pool: DescriptorPool?
-
-    /// - Parameter pool: counts the descriptor while it is open.
-    init(_ owned: consuming OwnedDescriptor, countedBy pool: DescriptorPool? = nil) {
-        self.owned = owned
-        self.pool = pool
-        pool?.add()
-    }
-
-    deinit {
-        pool?.subtract()
-    }
-
-    var raw: CInt { owned.raw }
-}
-
-/// The directory that a client attached to: the export's root, or one below it.
-final class AttachPoint: Sendable {
-    let export: Export
-    let root: SharedDescriptor
-    let rootStatus: FileStatus
-    let pool: DescriptorPool
-
-    init(export: Export, root: consuming OwnedDescriptor, _ pool: DescriptorPool) throws(Errno) {
-        self.export = export
-        self.pool = pool
-        rootStatus = try System.status(of: root.raw)
-        self.root = SharedDescriptor(root, countedBy: pool)
-    }
-}
-
 /// A file that fids stand for.
 ///
 /// Holds it by a descriptor, so that it stays the same file through every rename and after its removal. Under pressure
-/// an idle node gives the descriptor up and remembers the path instead.
+/// an idle node is parked: it gives the descriptor up and remembers its place instead.
 final class Node: Sendable {
     let attachPoint: AttachPoint
     let qid: Qid
+    /// Whether the descriptor may be given up: it only stands for the file.
+    let isParkable: Bool
     private let identity: FileStatus
     private let holding: Mutex<Holding>
+    /// Under the lock of the client's `ClientDescriptors`, which is the only one to use it.
+    nonisolated(unsafe) var use = ClientDescriptors.NodeUse()
 
     private enum Holding {
         case descriptor(SharedDescriptor)
-        /// Relative to the attach point, NUL-terminated.
-        case path([UInt8])
+        case place(ParkedPlaces.Place)
     }
 
-    init(_ descriptor: SharedDescriptor, _ status: FileStatus, at attachPoint: AttachPoint) {
+    /// - Parameter isOpenFile: the descriptor is that of an open file too, not O_PATH.
+    init(
+        _ descriptor: SharedDescriptor,
+        _ status: FileStatus,
+        isOpenFile: Bool = false,
+        at attachPoint: AttachPoint
+    ) {
         self.attachPoint = attachPoint
         qid = attachPoint.export.qid(of: status)
+        isParkable = !isOpenFile && !status.isSameFile(as: attachPoint.rootStatus)
         identity = status
         holding = Mutex(.descriptor(descriptor))
     }
@@ -69,36 +42,88 @@ final class Node: Sendable {
     var lockFile: LockTable.File { LockTable.File(device: identity.device, inode: identity.inode) }
 
     /// The file, found again if need be.
-    /// - Throws: `ESTALE` if another file has its name now, `ENOENT` if none has.
-    func descriptor() throws(Errno) -> SharedDescriptor {
-        if let descriptor = heldDescriptor { return descriptor }
-        // Before the locks, as this may park other nodes.
-        try attachPoint.pool.reserve()
-        return try attachPoint.pool.whilePathsStay { () throws(Errno) in
-            try holding.withLock { holding throws(Errno) in
-                switch holding {
-                case .descriptor(let descriptor): return descriptor
-                case .path(let path):
-                    let descriptor = try reopen(path)
-                    holding = .descriptor(descriptor)
-                    return descriptor
-                }
-            }
-        }
-    }
+    /// - Throws: as `ClientDescriptors.descriptor(of:)`.
+    func descriptor() throws(Errno) -> SharedDescriptor { try attachPoint.client.descriptor(of: self) }
+}
 
-    private var heldDescriptor: SharedDescriptor? {
+/// For `ClientDescriptors`.
+extension Node {
+    /// The descriptor, if the node is not parked.
+    var heldDescriptor: SharedDescriptor? {
         holding.withLock {
             if case .descriptor(let descriptor) = $0 { descriptor } else { nil }
         }
     }
 
-    private func reopen(_ path: [UInt8]) throws(Errno) -> SharedDescriptor {
-        let root = attachPoint.root.raw
+    var isParked: Bool { heldDescriptor == nil }
+
+    enum PlaceFound {
+        case found(ParkedPlaces.Place)
+        /// A rename may be moving the file.
+        case moving
+        /// No path leads to it.
+        case none
+    }
+
+    /// Looks for a place by which the file can be found again.
+    func findPlace(in places: ParkedPlaces) -> PlaceFound {
+        guard let descriptor = heldDescriptor else { return .moving }
+        defer { extendLifetime(descriptor) }
+        guard let path = attachPoint.path(of: descriptor.raw) else { return .none }
+        guard let place = places.place(at: path) else { return .moving }
+        // A rename that ended before the place was kept has not moved it.
+        return attachPoint.path(of: descriptor.raw)?.names == path.names ? .found(place) : .moving
+    }
+
+    /// - Returns: the descriptor that was given up.
+    func park(at place: ParkedPlaces.Place) -> SharedDescriptor? {
+        holding.withLock { holding in
+            guard case .descriptor(let descriptor) = holding else { return nil }
+            holding = .place(place)
+            return descriptor
+        }
+    }
+
+    /// Takes a descriptor back, unless another request was faster.
+    /// - Returns: the one to use.
+    func hold(_ found: SharedDescriptor) -> SharedDescriptor {
+        holding.withLock { holding in
+            if case .descriptor(let descriptor) = holding { return descriptor }
+            holding = .descriptor(found)
+            return found
+        }
+    }
+
+    /// Opens a parked node's file anew.
+    /// - Throws: `ESTALE` if another file has its name now, `ENOENT` if none has.
+    func findAgain(in places: ParkedPlaces) throws(Errno) -> SharedDescriptor {
+        // As often as renames move it meanwhile, but not for ever.
+        for _ in 0..<Self.maximumTries {
+            let place: ParkedPlaces.Place
+            switch holding.withLock({ $0 }) {
+            case .descriptor(let descriptor): return descriptor
+            case .place(let parked): place = parked
+            }
+            guard let names = places.names(of: place, from: attachPoint.place) else { throw .ENOENT }
+            do throws(Errno) {
+                return try open(names)
+            } catch {
+                // A rename may have been under way. What it has moved is looked for where it is now.
+                places.waitForMoves(of: place)
+                guard places.names(of: place, from: attachPoint.place) != names else { throw error }
+            }
+        }
+        throw .ESTALE
+    }
+
+    private static let maximumTries = 16
+
+    private func open(_ names: [[UInt8]]) throws(Errno) -> SharedDescriptor {
+        let path = Array(names.joined(separator: [UInt8(ascii: "/")])) + [0]
         let opened = try path.span.bytes.withUnsafeBytes { (bytes) throws(Errno) -> OwnedDescriptor in
             guard let base = bytes.baseAddress else { throw .ESTALE }
             return try System.open(
-                beneath: root,
+                beneath: attachPoint.root.raw,
                 base.assumingMemoryBound(to: CChar.self),
                 [.path, .noFollow]
             )
@@ -106,37 +131,6 @@ final class Node: Sendable {
         let status = try System.status(of: opened.raw)
         // The birth time tells a file from another one that got its inode number.
         guard status.isSameFile(as: identity), status.birthTime == identity.birthTime else { throw .ESTALE }
-        return SharedDescriptor(opened, countedBy: attachPoint.pool)
-    }
-
-    /// Gives the descriptor up, if the file can be found again by its path. Only within `whilePathsStay`.
-    /// - Returns: whether a descriptor was given up.
-    func park() -> Bool {
-        holding.withLock { holding in
-            guard case .descriptor(let descriptor) = holding, !isAttachRoot,
-                let path = try? tree.relativePath(of: descriptor.raw, beneath: attachPoint.root.raw)
-            else { return false }
-            holding = .path(path + [0])
-            return true
-        }
-    }
-
-    var isParked: Bool { heldDescriptor == nil }
-
-    /// Follows a directory entry that was moved, if the node is parked there or beneath. Only within `whilePathsStay`.
-    /// - Parameters: absolute paths.
-    func follow(from oldPath: [UInt8], to newPath: [UInt8]) {
-        guard isParked, let top = try? System.currentPath(of: attachPoint.root.raw) else { return }
-        let prefix = top.last == UInt8(ascii: "/") ? top : top + [UInt8(ascii: "/")]
-        holding.withLock { holding in
-            guard case .path(let path) = holding else { return }
-            let whole = prefix + path.dropLast()
-            guard whole.starts(with: oldPath), whole.count == oldPath.count || whole[oldPath.count] == UInt8(ascii: "/")
-            else { return }
-            let moved = newPath + whole[oldPath.count...]
-            // Out of the attach point it can't be found any more: the old path leads to ENOENT then.
-            guard moved.starts(with: prefix) else { return }
-            holding = .path(Array(moved[prefix.count...]) + [0])
-        }
+        return SharedDescriptor(opened, countedBy: attachPoint.client)
     }
 }

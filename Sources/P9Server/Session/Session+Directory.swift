@@ -112,7 +112,7 @@ extension Session {
         let descriptor = try entry.descriptor()
         defer { extendLifetime(descriptor) }
         let place = try node.tree.locate(descriptor.raw, beneath: node.attachPoint.root.raw)
-        try move(place.name, in: place.directory.raw, to: newName, in: target.raw, of: node.tree)
+        try move(place.name, in: place.directory.raw, of: node, to: newName, in: target)
         try reply.send(EmptyReply(.rrename))
     }
 
@@ -123,27 +123,29 @@ extension Session {
         let oldName = try FileName(request.oldName)
         let newName = try FileName(request.newName)
         defer { extendLifetime((source, target)) }
-        try move(oldName, in: source.raw, to: newName, in: target.raw, of: source.node.tree)
+        try move(oldName, in: source.raw, of: source.node, to: newName, in: target)
         try reply.send(EmptyReply(.rrenameat))
     }
 
+    /// - Parameter node: of the old directory, or of the file itself.
     private func move(
         _ oldName: borrowing FileName,
         in oldDirectory: CInt,
+        of node: Node,
         to newName: borrowing FileName,
-        in newDirectory: CInt,
-        of tree: FakeRootTree
+        in target: Directory
     ) throws(Errno) {
-        try configuration.descriptors.whilePathsStay { () throws(Errno) in
-            let paths = try configuration.descriptors.paths(
-                of: oldName,
-                in: oldDirectory,
-                and: newName,
-                in: newDirectory
-            )
-            try tree.rename(oldName, in: oldDirectory, to: newName, in: newDirectory)
-            if let paths { configuration.descriptors.follow(from: paths.old, to: paths.new) }
+        // Parked fids must find what is moved.
+        let places = configuration.descriptors.places
+        let old = node.attachPoint.path(of: oldName, in: oldDirectory)
+        let move = places.begin(from: old, to: target.node.attachPoint.path(of: newName, in: target.raw))
+        do throws(Errno) {
+            try node.tree.rename(oldName, in: oldDirectory, to: newName, in: target.raw)
+        } catch {
+            places.end(move, isDone: false)
+            throw error
         }
+        places.end(move, isDone: true)
     }
 
     func unlink(_ request: Tunlinkat, _ reply: inout Reply) throws(Errno) {

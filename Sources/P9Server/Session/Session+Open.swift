@@ -22,13 +22,12 @@ extension Session {
     private func openNode(_ node: Node, _ flags: OpenFlags, uid: UInt32) throws(Errno) -> FidEntry.State {
         let held = try node.descriptor()
         defer { extendLifetime(held) }
-        let pool = node.attachPoint.pool
-        try fids.checkOpenFiles()
-        try pool.reserve()
+        try client.descriptors.reserve()
         if node.qid.kind == .directory {
             guard !flags.writes, !flags.contains(.truncate) else { throw .EISDIR }
             let descriptor = try node.tree.open(held.raw, [.readOnly, .directory])
-            return .directory(DirectoryStream(SharedDescriptor(descriptor, countedBy: pool)))
+            let shared = SharedDescriptor(descriptor, countedBy: client.descriptors)
+            return .directory(DirectoryStream(shared, client.memory, configuration.directoryBuffers))
         }
         guard !flags.contains(.directory) else { throw .ENOTDIR }
         var mode: OpenMode = !flags.writes ? .readOnly : flags.reads ? .readWrite : .writeOnly
@@ -40,7 +39,7 @@ extension Session {
             try node.tree.dropPrivileges(of: descriptor.raw)
             try node.tree.truncate(descriptor.raw, to: 0)
         }
-        return .file(OpenFile(SharedDescriptor(descriptor, countedBy: pool), flags))
+        return .file(OpenFile(SharedDescriptor(descriptor, countedBy: client.descriptors), flags))
     }
 
     func create(_ request: Tlcreate, _ reply: inout Reply) throws(Errno) {
@@ -50,8 +49,7 @@ extension Session {
         let name = try FileName(request.name)
         let directory = try entry.node.descriptor()
         defer { extendLifetime(directory) }
-        try fids.checkOpenFiles()
-        try configuration.descriptors.reserve()
+        try client.descriptors.reserve()
         let created = try createOrOpen(name, in: directory, entry, request)
         try fids.replace(request.fid, entry, with: created)
         try reply.send(OpenReply(.rlcreate, qid: created.node.qid, iounit: ioUnit))
@@ -71,15 +69,15 @@ extension Session {
             do throws(Errno) {
                 let file = try SharedDescriptor(
                     tree.createFile(name, in: directory.raw, owner: owner, permissions: request.mode),
-                    countedBy: attachPoint.pool
+                    countedBy: client.descriptors
                 )
-                let node = try Node(file, System.status(of: file.raw), at: attachPoint)
+                let node = try Node(file, System.status(of: file.raw), isOpenFile: true, at: attachPoint)
                 return FidEntry(node: node, state: .file(OpenFile(file, request.flags)), uid: parent.uid)
             } catch .EEXIST where !request.flags.contains(.exclusive) {
                 do throws(Errno) {
                     let found = try SharedDescriptor(
                         tree.lookup(name, in: directory.raw),
-                        countedBy: attachPoint.pool
+                        countedBy: client.descriptors
                     )
                     let node = try Node(found, System.status(of: found.raw), at: attachPoint)
                     guard node.qid.kind != .directory else { throw .EISDIR }

@@ -7,12 +7,8 @@ extension Session {
     func attach(_ request: Tattach, _ reply: inout Reply) throws(Errno) {
         let target = try configuration.resolve(aname: request.aname.array)
         let export = target.export
-        try configuration.descriptors.reserve()
-        var root = try Self.reopen(export.tree.root.raw)
-        for component in target.subdirectory {
-            root = try export.tree.lookup(FileName(component.span.bytes), in: root.raw)
-        }
-        let attachPoint = try AttachPoint(export: export, root: root, configuration.descriptors)
+        let root = try open(target.subdirectory, of: export)
+        let attachPoint = try AttachPoint(export: export, root: root, client.descriptors)
         guard attachPoint.rootStatus.format == .directory else { throw .ENOTDIR }
 
         let node = Node(attachPoint.root, attachPoint.rootStatus, at: attachPoint)
@@ -21,8 +17,15 @@ extension Session {
         try reply.send(QidReply(.rattach, qid: node.qid))
     }
 
-    private static func reopen(_ directory: CInt) throws(Errno) -> OwnedDescriptor {
-        try System.open(at: directory, ".", [.path, .directory])
+    /// A directory in an export; all that attach to its root share one descriptor.
+    private func open(_ subdirectory: [[UInt8]], of export: Export) throws(Errno) -> SharedDescriptor {
+        var root = export.root
+        for component in subdirectory {
+            try client.descriptors.reserve()
+            let found = try export.tree.lookup(FileName(component.span.bytes), in: root.raw)
+            root = SharedDescriptor(found, countedBy: client.descriptors)
+        }
+        return root
     }
 
     /// The uid of a name in the board's own /etc/passwd; a number is a uid, and an unknown name is root (boot loaders
@@ -111,7 +114,7 @@ extension Session {
         defer { extendLifetime(directory) }
         guard step.qid.kind == .directory else { throw .ENOTDIR }
         if FileName.isDot(name) { return step }
-        try attachPoint.pool.reserve()
+        try client.descriptors.reserve()
         let found: OwnedDescriptor
         if FileName.isDotDot(name) {
             let isRoot = try System.status(of: directory.raw).isSameFile(as: attachPoint.rootStatus)
@@ -121,8 +124,10 @@ extension Session {
             found = try attachPoint.export.tree.lookup(FileName(name), in: directory.raw)
         }
         let status = try System.status(of: found.raw)
+        // Whoever walks to the top again needs no further descriptor.
+        let isRoot = status.isSameFile(as: attachPoint.rootStatus)
         return WalkStep(
-            SharedDescriptor(found, countedBy: attachPoint.pool),
+            isRoot ? attachPoint.root : SharedDescriptor(found, countedBy: client.descriptors),
             status,
             qid: attachPoint.export.qid(of: status)
         )

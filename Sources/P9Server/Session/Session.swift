@@ -5,6 +5,8 @@ internal import Synchronization
 /// What lies between one Tversion and the next, or the end of the connection: fids and locks.
 final class Session: Sendable {
     let configuration: ServerConfiguration
+    /// What the client holds, in this session and others of its connection.
+    let client: ClientShare
     /// The largest message in bytes, as settled by Tversion.
     let messageSize: Int
     let fids: FidTable
@@ -13,10 +15,11 @@ final class Session: Sendable {
 
     private static let serial = Atomic<UInt64>(0)
 
-    init(_ configuration: ServerConfiguration, messageSize: Int) {
+    init(_ configuration: ServerConfiguration, _ client: ClientShare, messageSize: Int) {
         self.configuration = configuration
+        self.client = client
         self.messageSize = messageSize
-        fids = FidTable(configuration)
+        fids = FidTable(client, configuration.limits)
         id = Session.serial.wrappingAdd(1, ordering: .relaxed).newValue
     }
 

@@ -86,9 +86,13 @@ final class Listener: Sendable {
         if let name { _ = Glibc.unlink(name) }
     }
 
+    /// Waits until a client connects.
+    /// - Returns: false after `close`.
+    func waitForClient() -> Bool { wakeUp.waitUntilReadable(descriptor.raw) }
+
     /// The next connection; nil after `close`.
     func accept() throws(Errno) -> SharedDescriptor? {
-        guard wakeUp.waitUntilReadable(descriptor.raw) else { return nil }
+        guard waitForClient() else { return nil }
         return SharedDescriptor(try System.accept(descriptor.raw))
     }
 

@@ -38,6 +38,10 @@ final class SocketConnection: Sendable {
 
     /// Requests that may run at once; more are left in the socket.
     private static let maximumWorkers = 16
+    /// How long a thread that there need not be waits for something to do, in seconds.
+    private static let workersPatience = 10.0
+    /// Before a session has said how large messages may be, in bytes.
+    private static let firstMessageSize = ServerConfiguration.minimumMessageSize
     /// A board that lost its power holds its locks until this has passed after it is up again.
     private static let keepAliveSeconds: CInt = 30
     /// Ten minutes: Linux' client can't connect anew, so a cable that was out or a switch that restarts must not cost
@@ -73,7 +77,7 @@ final class SocketConnection: Sendable {
         System.setKeepAlive(input.raw, idle: Self.keepAliveSeconds, probes: Self.keepAliveProbes)
         watch.add(self)
         turns.update { $0.workers += 1 }
-        work()
+        work(MessageBuffers(paidBy: nil), isFirst: true)
         turns.wait { $0.workers == 0 ? () : nil }
         watch.remove(self)
     }
@@ -92,33 +96,62 @@ final class SocketConnection: Sendable {
         System.shutDown(output.raw, receivingOnly: false)
     }
 
-    private func work() {
-        let size = configuration.maximumMessageSize
-        let request = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
-        let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
-        defer {
-            request.deallocate()
-            reply.deallocate()
+    /// Whether the client uses the connection.
+    var hasAttached: Bool { server.hasAttached }
+
+    private func work(_ buffers: consuming MessageBuffers, isFirst: Bool) {
+        while true {
+            switch takeTurn(isFirst: isFirst) {
+            case .mine: break
+            case .none: return turns.update { $0.workers -= 1 }
+            case .notNeeded: return
+            }
+            switch readAndExecute(&buffers) {
+            case .mayGoOn: continue
+            case .noRoom: return handBack()
+            case .end: close()
+            }
         }
-        while takeTurn() {
-            if !readAndExecute(request, reply) { close() }
-        }
-        turns.update { $0.workers -= 1 }
     }
 
-    /// - Returns: false if the connection is closing.
-    private func takeTurn() -> Bool {
+    private enum Turn {
+        case mine
+        /// The connection is closing.
+        case none
+        /// There was nothing to do for this thread for a while; it counts as gone already.
+        case notNeeded
+    }
+
+    private func takeTurn(isFirst: Bool) -> Turn {
         var isWaiting = false
-        return turns.wait { turns -> Bool? in
+        let takeIt: (inout Turns) -> Turn? = { turns in
             if turns.isReading, !turns.isClosing {
                 if !isWaiting { turns.waiting += 1 }
                 isWaiting = true
                 return nil
             }
             if isWaiting { turns.waiting -= 1 }
-            if turns.isClosing { return false }
+            isWaiting = false
+            if turns.isClosing { return Turn.none }
             turns.isReading = true
-            return true
+            return .mine
+        }
+        if isFirst { return turns.wait(takeIt) }
+        if let turn = turns.wait(seconds: Self.workersPatience, takeIt) { return turn }
+        return turns.update { turns in
+            // It may have become free in the last moment, and whoever gave it on counts on this thread.
+            if let turn = takeIt(&turns) { return turn }
+            turns.waiting -= 1
+            turns.workers -= 1
+            return .notNeeded
+        }
+    }
+
+    /// A thread beyond the first one has no room for a message: it gives the turn back, and ends.
+    private func handBack() {
+        turns.update { turns in
+            turns.isReading = false
+            turns.workers -= 1
         }
     }
 
@@ -131,7 +164,8 @@ final class SocketConnection: Sendable {
             turns.isReading = false
             turns.executing += 1
             guard turns.waiting == 0 else { return (true, false) }
-            guard turns.workers < Self.maximumWorkers else { return (false, false) }
+            let size = MessageBuffers.cost(server.msize)
+            guard turns.workers < Self.maximumWorkers, server.client.messages.mayTake(size) else { return (false, false) }
             turns.workers += 1
             return (false, true)
         }
@@ -139,7 +173,7 @@ final class SocketConnection: Sendable {
         if isAwaited { turns.wakeOne() }
         guard needsWorker else { return }
         do throws(Errno) {
-            try startThread { [self] in work() }
+            try startThread { [self] in work(MessageBuffers(paidBy: server.client.messages), isFirst: false) }
         } catch {
             turns.update { $0.workers -= 1 }  // those that there are will do
         }
@@ -182,22 +216,31 @@ final class SocketConnection: Sendable {
         ).exchanged
     }
 
+    private enum Outcome {
+        /// The turn is given away.
+        case mayGoOn
+        /// Nothing was read, as the client has its share of memory.
+        case noRoom
+        case end
+    }
+
     /// Has the turn on entry; has given it away on return, by hand-over or because the connection is at its end.
-    /// - Returns: false at the end.
-    private func readAndExecute(_ request: UnsafeMutableRawBufferPointer, _ reply: UnsafeMutableRawBufferPointer)
-        -> Bool
-    {
+    private func readAndExecute(_ buffers: inout MessageBuffers) -> Outcome {
         while true {
             let size: Int
-            let limit = server.msize > 0 ? server.msize : configuration.maximumMessageSize
+            let msize = server.msize
+            let limit = msize > 0 ? msize : min(Self.firstMessageSize, configuration.maximumMessageSize)
+            guard buffers.fit(limit) else { return .noRoom }
+            let request = buffers.request
+            let reply = buffers.reply
             switch stream.next(into: request, limit: limit) {
             case .frame(let count): size = count
-            case .end: return false
+            case .end: return .end
             case .unintelligible(let claimed):
                 log("closing a connection: a frame claims \(claimed) bytes, and the limit is \(limit)")
-                return false
+                return .end
             }
-            if isStopping.load(ordering: .acquiring) { return false }
+            if isStopping.load(ordering: .acquiring) { return .end }
             let frame = UnsafeRawBufferPointer(rebasing: request[..<size]).bytes
             let ticket: RequestsInFlight.Ticket
             switch inFlight.admit(frame) {
@@ -205,9 +248,9 @@ final class SocketConnection: Sendable {
             case .deferred: continue
             case .duplicate:
                 log("closing a connection: a tag was used again before its request was answered")
-                return false
+                return .end
             }
-            guard execute(frame, ticket, reply) else { return true }
+            guard execute(frame, ticket, reply) else { return .mayGoOn }
         }
     }
 

@@ -5,16 +5,14 @@ public final class SocketServer: Sendable {
     private let configuration: ServerConfiguration
     private let log: @Sendable (String) -> Void
     private let watch = StallWatch()
-    private let state = Monitor(State())
+    private let state: Monitor<State>
 
     private struct State {
         var listeners: [Listener] = []
-        var connections: [ObjectIdentifier: SocketConnection] = [:]
+        /// Further ones wait in the kernel's queue.
+        var connections: ConnectionTable<SocketConnection>
         var isStopping = false
     }
-
-    /// Connections at once; further ones wait in the kernel's queue.
-    private static let maximumConnections = 256
 
     /// - Parameter log: gets a line for what an operator should know, such as a client that breaks the protocol.
     public init(_ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void) {
@@ -22,6 +20,7 @@ public final class SocketServer: Sendable {
         System.ignoreFileSizeSignal()
         self.configuration = configuration
         self.log = log
+        state = Monitor(State(connections: ConnectionTable(limit: configuration.limits.connections)))
     }
 
     /// Begins to serve an address.
@@ -60,14 +59,15 @@ public final class SocketServer: Sendable {
 
     /// - Returns: false if the listener is closed.
     private func takeConnection(from listener: Listener) -> Bool {
-        let mayGoOn = state.wait { state -> Bool? in
-            if state.isStopping { return false }
-            return state.connections.count < Self.maximumConnections ? true : nil
-        }
-        guard mayGoOn else { return false }
+        guard listener.waitForClient(), waitForPlace() else { return false }
         do throws(Errno) {
             guard let socket = try listener.accept() else { return false }
-            try serve(SocketConnection(input: socket, output: socket, configuration, watch, log: log))
+            let host = System.peer(of: socket.raw)
+            guard state.updateQuietly({ $0.connections.mayConnect(host) }) else {
+                log("a connection was refused: its host has as many as one host may have")
+                return true
+            }
+            try serve(SocketConnection(input: socket, output: socket, configuration, watch, log: log), from: host)
         } catch .ESHUTDOWN {
             return false
         } catch {
@@ -78,21 +78,42 @@ public final class SocketServer: Sendable {
         return true
     }
 
-    private func serve(_ connection: SocketConnection) throws(Errno) {
-        let key = ObjectIdentifier(connection)
+    /// Waits for room for one more connection, and ends one that doesn't use its place.
+    /// - Returns: false if the server is stopping.
+    private func waitForPlace() -> Bool {
+        while true {
+            let now = System.monotonicMilliseconds
+            let silent = state.updateQuietly { state -> SocketConnection? in
+                guard state.connections.isFull else { return nil }
+                return state.connections.evict(at: now) { $0.hasAttached }
+            }
+            if let silent {
+                log("closing a connection that nobody uses: its client has attached to nothing, and another one waits")
+                silent.abandon()
+            }
+            // A silent one's time may run out meanwhile.
+            let mayGoOn = state.wait(seconds: 0.25) { state -> Bool? in
+                if state.isStopping { return false }
+                return state.connections.isFull ? nil : true
+            }
+            if let mayGoOn { return mayGoOn }
+        }
+    }
+
+    private func serve(_ connection: SocketConnection, from host: HostAddress? = nil) throws(Errno) {
         let isTaken = state.update { state in
             // After stop has looked for connections to end, nobody would end this one.
-            if !state.isStopping { state.connections[key] = connection }
+            if !state.isStopping { state.connections.insert(connection, from: host, at: System.monotonicMilliseconds) }
             return !state.isStopping
         }
         guard isTaken else { throw .ESHUTDOWN }
         do throws(Errno) {
             try startThread { [self] in
                 connection.run()
-                state.update { $0.connections[key] = nil }
+                state.update { $0.connections.remove(connection) }
             }
         } catch {
-            state.update { $0.connections[key] = nil }
+            state.update { $0.connections.remove(connection) }
             throw error
         }
     }
@@ -109,7 +130,7 @@ public final class SocketServer: Sendable {
             state.isStopping = true
             for listener in state.listeners { listener.close() }
             state.listeners = []
-            return Array(state.connections.values)
+            return state.connections.connections
         }
         for connection in connections { connection.stop() }
         guard state.wait(seconds: seconds, { $0.connections.isEmpty ? () : nil }) == nil else { return }

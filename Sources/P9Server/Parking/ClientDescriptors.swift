@@ -1,0 +1,127 @@
+internal import LinuxFiles
+internal import Synchronization
+
+/// One client's descriptors, and those of its nodes that may give theirs up.
+///
+/// Another client's thread may park this client's nodes. So nothing here asks the file system that a node is on, which may
+/// not answer: parking reads the path that the kernel remembers, and whether it is right shows when the node is wanted again.
+final class ClientDescriptors: Sendable {
+    let account: Budget.Account
+    private let pool: DescriptorPool
+    private let idle = Mutex(Idle())
+
+    private struct Idle {
+        var nodes: [Node] = []
+        /// The next one to be parked: roughly the one that has waited longest.
+        var hand = 0
+    }
+
+    /// How a client's fids use a node; under the lock of `idle`.
+    struct NodeUse {
+        var fids = 0
+        /// How many of them are open: a node keeps its descriptor as long as there is one.
+        var open = 0
+        /// Its place in `Idle.nodes`.
+        var index: Int?
+        /// It was tried, and no path leads to the file.
+        var isPathless = false
+    }
+
+    init(_ pool: DescriptorPool, _ account: Budget.Account) {
+        self.pool = pool
+        self.account = account
+    }
+
+    var places: ParkedPlaces { pool.places }
+
+    /// Makes room for one more descriptor.
+    /// - Throws: `EMFILE` if the client has its share and can park nothing.
+    func reserve() throws(Errno) { try pool.reserve(for: self) }
+
+    var idleCount: Int { idle.withLock { $0.nodes.count } }
+
+    // MARK: What fids stand on
+
+    /// A fid has come to stand on a node.
+    func bind(_ node: Node, isOpen: Bool) {
+        idle.withLock { idle in
+            node.use.fids += 1
+            if isOpen { node.use.open += 1 }
+            Self.settle(node, &idle)
+        }
+    }
+
+    func unbind(_ node: Node, isOpen: Bool) {
+        idle.withLock { idle in
+            node.use.fids -= 1
+            if isOpen { node.use.open -= 1 }
+            Self.settle(node, &idle)
+        }
+    }
+
+    /// Puts a node where it belongs: among the idle ones or not.
+    private static func settle(_ node: Node, _ idle: inout Idle) {
+        let use = node.use
+        let isIdle = use.fids > 0 && use.open == 0 && !use.isPathless && node.isParkable && !node.isParked
+        if isIdle, use.index == nil {
+            node.use.index = idle.nodes.count
+            idle.nodes.append(node)
+        } else if !isIdle, let index = use.index {
+            remove(at: index, &idle)
+        }
+    }
+
+    @discardableResult
+    private static func remove(at index: Int, _ idle: inout Idle) -> Node {
+        idle.nodes.swapAt(index, idle.nodes.count - 1)
+        let node = idle.nodes.removeLast()
+        node.use.index = nil
+        if index < idle.nodes.count { idle.nodes[index].use.index = index }
+        return node
+    }
+
+    // MARK: Parking, and finding again
+
+    /// Makes idle nodes give up their descriptors.
+    /// - Parameter count: how many are tried.
+    func park(_ count: Int) {
+        let nodes = idle.withLock { idle in
+            (0..<min(count, idle.nodes.count)).map { _ in
+                if idle.hand >= idle.nodes.count { idle.hand = 0 }
+                defer { idle.hand += 1 }
+                return Self.remove(at: idle.hand, &idle)
+            }
+        }
+        for node in nodes { park(node) }
+    }
+
+    private func park(_ node: Node) {
+        let place = node.findPlace(in: places)
+        // Dropped after the lock is given back: closing takes a while.
+        let descriptor = idle.withLock { idle -> SharedDescriptor? in
+            var descriptor: SharedDescriptor?
+            switch place {
+            // A fid may have been opened, or clunked, meanwhile.
+            case .found(let place) where node.use.open == 0 && node.use.fids > 0: descriptor = node.park(at: place)
+            case .none: node.use.isPathless = true
+            case .found, .moving: break
+            }
+            Self.settle(node, &idle)
+            return descriptor
+        }
+        withExtendedLifetime(descriptor) {}
+    }
+
+    /// The node's file, found again if need be.
+    /// - Throws: `ESTALE` if another file has its name now, `ENOENT` if none has, `EMFILE`.
+    func descriptor(of node: Node) throws(Errno) -> SharedDescriptor {
+        if let descriptor = node.heldDescriptor { return descriptor }
+        try reserve()
+        let found = try node.findAgain(in: places)
+        return idle.withLock { idle in
+            let descriptor = node.hold(found)
+            Self.settle(node, &idle)
+            return descriptor
+        }
+    }
+}

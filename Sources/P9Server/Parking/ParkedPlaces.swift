@@ -1,0 +1,209 @@
+internal import LinuxFiles
+
+/// The names under which parked files are found again, as a tree of directory entries: what a rename moves stays together,
+/// however much it is.
+///
+/// All is in memory; nobody makes a system call while the lock is held. Renames whose paths touch each other are made one
+/// after the other (`begin` and `end`), so the tree sees them in the order in which the kernel does. All other renames go on
+/// side by side.
+final class ParkedPlaces: Sendable {
+    private let state = Monitor(State())
+
+    private struct State {
+        let root = Entry(name: [], parent: nil)
+        var moves: [Move] = []
+        var serial: UInt64 = 0
+
+        /// Whether a rename that is under way may move what is at a path.
+        func isMoving(_ path: [[UInt8]]) -> Bool { moves.contains { $0.touches(path) } }
+
+        /// From the top of the tree.
+        func names(of path: Path?) -> [[UInt8]]? {
+            path.flatMap { path in path.top.entry.path(from: root).map { $0 + path.names } }
+        }
+
+        mutating func add(_ old: [[UInt8]]?, _ new: [[UInt8]]?) -> Move {
+            serial += 1
+            let move = Move(serial: serial, old: old, new: new)
+            moves.append(move)
+            return move
+        }
+    }
+
+    /// A directory entry: of a parked file, of an attach point, or of a directory above one; under the lock of `state`.
+    fileprivate final class Entry: @unchecked Sendable {  // touched under the lock only
+        var name: [UInt8]
+        var parent: Entry?
+        var children: [[UInt8]: Entry] = [:]
+        /// How many places keep it.
+        var uses = 0
+
+        init(name: [UInt8], parent: Entry?) {
+            self.name = name
+            self.parent = parent
+        }
+
+        /// From the top of the tree; nil if it is cut off from there: its file was replaced.
+        func path(from top: Entry) -> [[UInt8]]? {
+            var path: [[UInt8]] = []
+            var entry = self
+            while entry !== top {
+                path.append(entry.name)
+                guard let parent = entry.parent else { return nil }
+                entry = parent
+            }
+            return path.reversed()
+        }
+
+        func cutOff() {
+            parent?.children[name] = nil
+            parent = nil
+        }
+
+        /// Removes itself, and the directories above that nobody needs any more.
+        func removeIfUnused() {
+            var entry = self
+            while entry.uses == 0, entry.children.isEmpty, let parent = entry.parent {
+                entry.cutOff()
+                entry = parent
+            }
+        }
+    }
+
+    /// A place that is kept as long as this object lives.
+    final class Place: Sendable {
+        private let places: ParkedPlaces
+        fileprivate let entry: Entry
+
+        fileprivate init(_ places: ParkedPlaces, _ entry: Entry) {
+            self.places = places
+            self.entry = entry
+        }
+
+        deinit { places.release(entry) }
+    }
+
+    /// A path beneath an attach point.
+    struct Path {
+        var top: Place
+        /// The names from there; empty for the attach point itself.
+        var names: [[UInt8]]
+    }
+
+    /// A rename that is under way.
+    struct Move {
+        fileprivate var serial: UInt64
+        fileprivate var old: [[UInt8]]?
+        fileprivate var new: [[UInt8]]?
+
+        fileprivate func touches(_ path: [[UInt8]]) -> Bool {
+            [old, new].contains { other in other.map { $0.starts(with: path) || path.starts(with: $0) } ?? false }
+        }
+    }
+
+    /// What is deeper is not parked: a place costs memory for every name above it.
+    static let maximumDepth = 64
+
+    /// How long a rename waits for another one that touches the same paths and may be stuck, in seconds. Fids parked there
+    /// may be lost afterwards.
+    private static let patience = 1.0
+
+    // MARK: Places
+
+    /// The place of an attach point, by its absolute path.
+    func attachPoint(at path: [UInt8]) -> Place {
+        state.updateQuietly { state in keep(Self.names(of: path), from: state.root) }
+    }
+
+    /// Keeps the place of a file that is to be parked.
+    /// - Returns: nil while a rename may be moving it.
+    func place(at path: Path) -> Place? {
+        state.updateQuietly { state in
+            if !state.moves.isEmpty {
+                guard let top = path.top.entry.path(from: state.root), !state.isMoving(top + path.names) else { return nil }
+            }
+            return keep(path.names, from: path.top.entry)
+        }
+    }
+
+    private func keep(_ names: [[UInt8]], from top: Entry) -> Place {
+        var entry = top
+        for name in names {
+            let child = entry.children[name] ?? Entry(name: name, parent: entry)
+            entry.children[name] = child
+            entry = child
+        }
+        entry.uses += 1
+        return Place(self, entry)
+    }
+
+    private func release(_ entry: Entry) {
+        state.updateQuietly { _ in
+            entry.uses -= 1
+            entry.removeIfUnused()
+        }
+    }
+
+    /// Where a place is now, from an attach point.
+    /// - Returns: nil if it is not beneath it any more, or another file has taken the place.
+    func names(of place: Place, from top: Place) -> [[UInt8]]? {
+        state.updateQuietly { _ in place.entry.path(from: top.entry) }
+    }
+
+    /// Waits while a rename may be moving a place, but not for one that is stuck.
+    func waitForMoves(of place: Place) {
+        _ = state.wait(seconds: Self.patience) { state -> Void? in
+            guard let path = place.entry.path(from: state.root) else { return () }
+            return state.isMoving(path) ? nil : ()
+        }
+    }
+
+    static func names(of path: [UInt8]) -> [[UInt8]] { path.split(separator: UInt8(ascii: "/")).map(Array.init) }
+
+    // MARK: Renames
+
+    /// Before a rename. Each `begin` has its `end`.
+    /// - Parameters: nil for what no path leads to.
+    func begin(from old: Path?, to new: Path?) -> Move {
+        let made = state.wait(seconds: Self.patience) { state -> Move? in
+            let (old, new) = (state.names(of: old), state.names(of: new))
+            guard ![old, new].contains(where: { $0.map(state.isMoving) ?? false }) else { return nil }
+            return state.add(old, new)
+        }
+        return made ?? state.updateQuietly { state in state.add(state.names(of: old), state.names(of: new)) }
+    }
+
+    /// After it.
+    func end(_ move: Move, isDone: Bool) {
+        state.update { state in
+            state.moves.removeAll { $0.serial == move.serial }
+            guard isDone, let old = move.old, let moved = Self.find(old, from: state.root) else { return }
+            let replaced = move.new.flatMap { Self.find($0, from: state.root) }
+            // Both names may be of one file, or the same.
+            guard replaced !== moved else { return }
+            replaced?.cutOff()
+            let above = moved.parent
+            moved.cutOff()
+            above?.removeIfUnused()
+            guard let new = move.new, let name = new.last else { return }
+            var parent = state.root
+            for name in new.dropLast() {
+                let child = parent.children[name] ?? Entry(name: name, parent: parent)
+                parent.children[name] = child
+                parent = child
+            }
+            moved.name = name
+            moved.parent = parent
+            parent.children[name] = moved
+        }
+    }
+
+    private static func find(_ path: [[UInt8]], from top: Entry) -> Entry? {
+        var entry = top
+        for name in path {
+            guard let child = entry.children[name] else { return nil }
+            entry = child
+        }
+        return entry
+    }
+}
