@@ -44,7 +44,8 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         let configuration = ServerConfiguration(
             exports: try exports.open(default: directory),
-            maximumMessageSize: GadgetLink.maximumMsize
+            maximumMessageSize: GadgetLink.maximumMsize,
+            limits: try ServerLimits.ofThisProcess()
         )
         let service = BoardService(
             selector: options.selector,

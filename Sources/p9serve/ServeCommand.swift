@@ -52,7 +52,11 @@ struct ServeCommand: ParsableCommand {
         }
         let signals = SignalWaiter()
         let trace: (@Sendable (String) -> Void)? = verbose ? { @Sendable in StandardError.write($0 + "\n") } : nil
-        let configuration = ServerConfiguration(exports: try exports.open(default: directory), trace: trace)
+        let configuration = ServerConfiguration(
+            exports: try exports.open(default: directory),
+            limits: try ServerLimits.ofThisProcess(),
+            trace: trace
+        )
         let server = SocketServer(configuration) { StandardError.say($0) }
         for address in addresses {
             do throws(Errno) {

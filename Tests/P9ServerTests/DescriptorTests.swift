@@ -87,7 +87,7 @@ struct DescriptorTests {
                 break
             }
         }
-        #expect(open.count > 80 && open.count <= Self.limit)
+        #expect(open.count > 60 && open.count <= Self.limit)
         #expect(try client.readAll(open[0]) == Array("text".utf8))
         for fid in open { try client.clunk(fid) }
         let (other, top) = try server.attached()
@@ -134,6 +134,90 @@ struct DescriptorTests {
         let fids = try walkToFiles(600)
         for index in 0..<600 { try client.rename(root, "file-\(index)", to: root, "renamed-\(index)") }
         try expectAll(fids)
+    }
+
+    @Test("parked fids are found while several sessions rename the directories above them, and each other's")
+    func renamedAllTheTime() throws {
+        let count = 4
+        try server.tree.makeDirectory("top")
+        for index in 0..<count {
+            try server.tree.makeDirectory("top/dir-\(index)")
+            for number in 0..<150 { try server.tree.write("top/dir-\(index)/file-\(number)", "\(number)") }
+        }
+        let state = Monitor((running: count, lost: [String]()))
+        for index in 0..<count {
+            let server = server
+            try startThread {
+                var lost: [String] = []
+                do {
+                    lost = try Self.renameAndLook(server, index)
+                } catch {
+                    lost = ["\(error)"]
+                }
+                let all = lost
+                state.update { state in
+                    state.running -= 1
+                    state.lost += all
+                }
+            }
+        }
+        #expect(state.wait { $0.running == 0 ? $0.lost : nil } == [])
+        #expect(server.tree.openDescriptors <= Self.limit + 20)
+    }
+
+    /// One session of `renamedAllTheTime`.
+    /// - Returns: what was not as it should be.
+    private static func renameAndLook(_ server: TestServer, _ index: Int) throws -> [String] {
+        let (client, root) = try server.attached()
+        let name = try #require(server.tree.names().first { $0.hasPrefix("top") })
+        // It may just have got another name.
+        guard let top = try? client.walk(root, name) else { return try renameAndLook(server, index) }
+        let directory = try client.walk(top, "dir-\(index)")
+        let fids = try (0..<150).map { try client.walk(directory, "file-\($0)") }
+        var lost: [String] = []
+        for round in 0..<6 {
+            // By a fid that is parked itself.
+            try client.rename(directory, to: top, "new-\(index)-\(round)")
+            if index == 0 { try client.rename(top, to: root, "top-\(round)") }
+            for (number, fid) in fids.enumerated() {
+                let size = try client.getAttributes(fid).size
+                if Int(size) != "\(number)".utf8.count { lost.append("\(number) has another file's size") }
+            }
+        }
+        return lost
+    }
+
+    @Test("fids of removed files stay what they were, cost nobody else's, and are given back")
+    func removedFiles() throws {
+        let (hog, top) = try server.attached()
+        try server.tree.write("file", "text")
+        var held: [Fid] = []
+        while held.count < 1000 {
+            try server.tree.write("removed", "\(held.count)")
+            guard let fid = try? hog.walk(top, "removed") else { break }
+            held.append(fid)
+            try hog.unlink(top, "removed")
+        }
+        #expect(held.count > 60 && held.count < Self.limit)
+        for (index, fid) in held.enumerated() {
+            #expect(try Int(hog.getAttributes(fid).size) == "\(index)".utf8.count)
+        }
+        // Another session walks to more than it can hold, opens, creates.
+        let fids = try walkToFiles(600)
+        try expectAll(fids)
+        #expect(try client.readAll(client.opened(root, "file")) == Array("text".utf8))
+        try client.clunk(client.created(root, "new"))
+        for fid in held { try hog.clunk(fid) }
+        for _ in 0..<60 { _ = try hog.opened(top, "file") }
+    }
+
+    @Test("a walk that ends for want of descriptors is EMFILE, and not a file that isn't there")
+    func walkWithoutDescriptors() throws {
+        try server.tree.makeDirectory("dir")
+        try server.tree.write("dir/file", "text")
+        let directory = try client.walk(root, "dir")
+        while (try? client.opened(directory, "file")) != nil {}
+        expectRefusal(.EMFILE) { try client.walk(root, ["dir", "file"]) }
     }
 
     @Test("a parked fid whose file the host replaced is ESTALE; one whose file is gone is ENOENT")

@@ -62,8 +62,9 @@ extension Session {
             do throws(Errno) {
                 step = try walk(from: step, to: name, below: entry.node.attachPoint)
             } catch {
-                // The first name's failure is the request's; a later one ends a partial walk, which binds nothing.
-                guard qids.count > 0 else { throw error }
+                // The first name's failure is the request's; a later one ends a partial walk, which binds nothing. Linux takes
+                // that for "there is no such file", so it must not be said of what could not be looked at.
+                guard qids.count > 0, !Self.isOfTheServer(error) else { throw error }
                 return try reply.send(qids)
             }
             qids.append(step.qid)
@@ -76,6 +77,11 @@ extension Session {
             try fids.replace(request.fid, entry, with: walked)
         }
         try reply.send(qids)
+    }
+
+    /// Whether a walk failed for another reason than the name.
+    private static func isOfTheServer(_ error: Errno) -> Bool {
+        error == .EMFILE || error == .ENFILE || error == .ENOMEM || error == .EIO || error == .EBUSY
     }
 
     /// Where a walk has come to: a file that a fid has already, or one opened on the way.

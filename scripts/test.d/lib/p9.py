@@ -87,14 +87,14 @@ class Server:
 class Client:
     """One session. Every error of the server is an OSError with its errno."""
 
-    def __init__(self, port, uid=0):
-        self.connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    def __init__(self, port, uid=0, timeout=60, aname=""):
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.next_fid = 1
         self.free_fids = []
         self.call(100, struct.pack("<I", 1 << 20) + string("9P2000.L"), tag=NOTAG)
-        self.call(104, struct.pack("<II", 0, NOFID) + string("root") + string("") + struct.pack("<I", uid))
+        self.call(104, struct.pack("<II", 0, NOFID) + string("root") + string(aname) + struct.pack("<I", uid))
 
     def close(self):
         self.connection.close()
@@ -295,6 +295,18 @@ class Client:
         parent, name = os.path.split(path)
         with self.walked(parent) as fid:
             self.call(16, struct.pack("<I", fid) + string(name) + string(target) + struct.pack("<I", gid))
+
+    def rename(self, old, new):
+        (old_parent, old_name), (new_parent, new_name) = os.path.split(old), os.path.split(new)
+        with self.walked(old_parent) as source, self.walked(new_parent) as target:
+            self.call(74, struct.pack("<I", source) + string(old_name) + struct.pack("<I", target) + string(new_name))
+
+    def create(self, path, mode=0o644, gid=0):
+        """A new file; the fid is open for reading and writing."""
+        parent, name = os.path.split(path)
+        fid = self.walk(parent)
+        self.call(14, struct.pack("<I", fid) + string(name) + struct.pack("<III", 2, mode, gid))
+        return fid
 
     def unlink(self, path, flags=0):
         parent, name = os.path.split(path)

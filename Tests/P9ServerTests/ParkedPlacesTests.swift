@@ -1,0 +1,122 @@
+import LinuxFiles
+@testable import P9Server
+import TestSupport
+import Testing
+
+private func names(_ path: String) -> [[UInt8]] { ParkedPlaces.names(of: Array(path.utf8)) }
+
+@Suite("Places of parked files")
+struct ParkedPlacesTests {
+    private let places = ParkedPlaces()
+    private let top: ParkedPlaces.Place
+
+    init() {
+        top = places.attachPoint(at: Array("/srv/root".utf8))
+    }
+
+    private func path(_ text: String, from top: ParkedPlaces.Place? = nil) -> ParkedPlaces.Path {
+        ParkedPlaces.Path(top: top ?? self.top, names: names(text))
+    }
+
+    private func park(_ text: String) throws -> ParkedPlaces.Place { try #require(places.place(at: path(text))) }
+
+    private func move(_ old: String?, _ new: String?, isDone: Bool = true) {
+        places.end(places.begin(from: old.map { path($0) }, to: new.map { path($0) }), isDone: isDone)
+    }
+
+    private func found(_ place: ParkedPlaces.Place, from top: ParkedPlaces.Place? = nil) -> String? {
+        places.names(of: place, from: top ?? self.top)?.map { String(decoding: $0, as: UTF8.self) }
+            .joined(separator: "/")
+    }
+
+    @Test("a rename moves all that is beneath, and nothing beside it")
+    func directory() throws {
+        let (file, deep, beside) = try (park("a/b/file"), park("a/b/c/d/deep"), park("a/bc/file"))
+        move("a/b", "x/y")
+        #expect(found(file) == "x/y/file" && found(deep) == "x/y/c/d/deep" && found(beside) == "a/bc/file")
+        move("x", "a/x")
+        #expect(found(file) == "a/x/y/file")
+        move("a", "z", isDone: false)
+        #expect(found(deep) == "a/x/y/c/d/deep")
+    }
+
+    @Test("what is renamed over is lost, and the file that took its place is found")
+    func replaced() throws {
+        let (old, new) = try (park("target"), park("new"))
+        move("new", "target")
+        #expect(found(old) == nil && found(new) == "target")
+        // Two names of one file, or a name onto itself: nothing happens.
+        move("target", "target")
+        #expect(found(new) == "target")
+    }
+
+    @Test("out of what any path can say: what is beneath is lost, and nothing else")
+    func tooDeep() throws {
+        let (moved, stays) = try (park("a/file"), park("b/file"))
+        move("a", nil)
+        move(nil, "b/other")
+        #expect(found(moved) == nil && found(stays) == "b/file")
+    }
+
+    @Test("an export within an export: a rename through the outer one moves what is parked by the inner one")
+    func nested() throws {
+        let inner = places.attachPoint(at: Array("/srv/root/home".utf8))
+        let file = try #require(places.place(at: path("user/file", from: inner)))
+        move("home/user", "home/other")
+        #expect(found(file, from: inner) == "other/file")
+        move("home", "elsewhere")
+        #expect(found(file, from: inner) == "other/file" && found(file) == "elsewhere/other/file")
+        move("elsewhere/other", "out")
+        #expect(found(file, from: inner) == nil && found(file) == "out/file")
+    }
+
+    @Test("nothing is parked where a rename is under way, nor is it looked for before the rename is done")
+    func underWay() throws {
+        let file = try park("a/file")
+        let rename = places.begin(from: path("a"), to: path("b"))
+        for text in ["a", "a/file", "b", "b/any"] { #expect(places.place(at: path(text)) == nil) }
+        #expect(places.place(at: path("c")) != nil)
+        let places = places
+        let seen = Monitor<String?>(nil)
+        let top = top
+        try startThread {
+            places.waitForMoves(of: file)
+            let names = places.names(of: file, from: top)?.map { String(decoding: $0, as: UTF8.self) } ?? []
+            seen.update { $0 = names.joined(separator: "/") }
+        }
+        sleep(milliseconds: 50)
+        places.end(rename, isDone: true)
+        #expect(seen.wait { $0 } == "b/file")
+    }
+
+    @Test("renames that touch each other are made in turn; others don't wait")
+    func inTurn() throws {
+        let file = try park("a/file")
+        let first = places.begin(from: path("a"), to: path("b"))
+        let done = Monitor(0)
+        let (places, top) = (places, top)
+        try startThread {
+            let second = places.begin(
+                from: ParkedPlaces.Path(top: top, names: names("b/file")),
+                to: ParkedPlaces.Path(top: top, names: names("c"))
+            )
+            places.end(second, isDone: true)
+            done.update { $0 += 1 }
+        }
+        for index in 0..<100 { move("other-\(index)", "new-\(index)") }
+        #expect(done.update { $0 } == 0)
+        places.end(first, isDone: true)
+        done.wait { $0 == 1 ? () : nil }
+        #expect(found(file) == "c")
+    }
+
+    @Test("a rename that is stuck holds up another one of the same files for a moment only")
+    func stuck() throws {
+        let file = try park("a/file")
+        _ = places.begin(from: path("a"), to: path("b"))
+        let clock = ContinuousClock()
+        let time = clock.measure { move("a/file", "c") }
+        #expect(time < .seconds(5))
+        #expect(found(file) == "c")
+    }
+}

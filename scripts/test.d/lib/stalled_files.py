@@ -1,0 +1,180 @@
+"""A file system that doesn't answer, under one export: stalled_files.py P9SERVE DIRECTORY UID. Prints "ok" or "not ok"."""
+
+import os
+import resource
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import fuse
+import p9
+
+program, directory, uid = sys.argv[1], sys.argv[2], int(sys.argv[3])
+plain, stuck = f"{directory}/plain", f"{directory}/stuck"
+FILES = 400
+
+
+def as_user():
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+    # Few, so that fids are parked all the time, those of the stuck export included.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+
+
+
+def start():
+    original = subprocess.Popen
+    if os.getuid() == 0:
+        subprocess.Popen = lambda *a, **k: original(*a, preexec_fn=as_user, **k)
+    try:
+        return p9.Server(program, plain, "--export", f"stuck={stuck}")
+    finally:
+        subprocess.Popen = original
+
+
+failed = False
+
+
+def check(name, passed, more=""):
+    global failed
+    failed = failed or not passed
+    print(("ok " if passed else "not ok ") + name + (f" ({more})" if more else ""), flush=True)
+
+
+def work(port, prefix, fids):
+    """What a second board does: walks, looks, renames, changes; the seconds it took."""
+    client = p9.Client(port, timeout=20)
+    start = time.monotonic()
+    held = [client.walk(f"file-{index}") for index in range(fids)]
+    client.mkdir(f"{prefix}-dir")
+    for index in range(50):
+        client.clunk(client.create(f"{prefix}-{index}", gid=5))
+        client.rename(f"{prefix}-{index}", f"{prefix}-dir/{index}")
+        client.change(f"{prefix}-dir/{index}", mode=0o4755)
+    client.rename(f"{prefix}-dir", f"{prefix}-moved")
+    inner = [client.walk(f"{prefix}-moved/{index}") for index in range(50)]
+    client.rename(f"{prefix}-moved", f"{prefix}-again")
+    for fid in held + inner:
+        client.getattr(fid)
+    seconds = time.monotonic() - start
+    client.close()
+    return seconds
+
+
+def send_only(client, kind, body):
+    client.send(client.frame(kind, body, 77))
+
+
+def wait_for(condition):
+    for _ in range(500):
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def stuck_client(port, tree):
+    client = p9.Client(port, timeout=20, aname="stuck")
+    fids = [client.walk(f"file-{index}") for index in range(20)]
+    return client, fids
+
+
+def scenario(name, prepare, fids=FILES):
+    """Runs the second board's work beside a stuck request of the first one, and once more without, for comparison."""
+    tree = fuse.StallingFileSystem(stuck, uid)
+    try:
+        for index in range(20):
+            tree.make(1, b"file-%d" % index, fuse.stat.S_IFREG | 0o644)
+        server = start()
+        try:
+            client, inside = stuck_client(server.port, tree)
+            before = work(server.port, "before", fids)
+            prepare(tree, client, inside)
+            check(f"{name}: the request waits", wait_for(lambda: tree.stalled > 0))
+            try:
+                after = work(server.port, "after", fids)
+                check(f"{name}: the other export goes on", after < 3 * before + 1, f"{after / before:.2f} of the time before")
+            except (OSError, p9.Gone) as error:
+                check(f"{name}: the other export goes on", False, str(error))
+        finally:
+            tree.close()
+            server.kill()
+            server.reap()
+    finally:
+        tree.close()
+    for left in ("before", "after"):
+        subprocess.run(f"rm -rf {plain}/{left}-*", shell=True, check=True)
+
+
+def renames(tree, client, fids):
+    tree.stall(fuse.RENAME)
+    tree.stall(fuse.RENAME2)
+    send_only(client, 74, struct.pack("<I", 0) + p9.string("file-0") + struct.pack("<I", 0) + p9.string("moved"))
+
+
+def changes_mode(tree, client, fids):
+    tree.stall(fuse.SETATTR)
+    send_only(client, 26, client.setattr_body(fids[0], mode=0o600))
+
+
+def sets_label(tree, client, fids):
+    tree.stall(fuse.SETXATTR)
+    send_only(client, 26, client.setattr_body(fids[0], uid=5, gid=5))
+
+
+def dies(tree, client, fids):
+    tree.stall()
+    send_only(client, 24, struct.pack("<IQ", fids[0], 0x3FFF))
+
+
+os.makedirs(plain, exist_ok=True)
+os.makedirs(stuck, exist_ok=True)
+for index in range(FILES):
+    open(f"{plain}/file-{index}", "w").close()
+if os.getuid() == 0:
+    for path in [plain, *(f"{plain}/{name}" for name in os.listdir(plain))]:
+        os.chown(path, uid, uid)
+
+scenario("a rename that waits", renames)
+scenario("a chmod that waits", changes_mode)
+scenario("a label that waits", sets_label)
+scenario("a file system that has died", dies)
+
+# In the same export: another session, other files.
+for kind, opcode, change in (
+    ("chmod", fuse.SETATTR, {"mode": 0o600}),
+    ("label", fuse.SETXATTR, {"uid": 5, "gid": 5}),
+):
+    tree = fuse.StallingFileSystem(stuck, uid)
+    try:
+        for index in range(20):
+            tree.make(1, b"file-%d" % index, fuse.stat.S_IFREG | 0o644)
+        server = start()
+        try:
+            client, fids = stuck_client(server.port, tree)
+            other = p9.Client(server.port, timeout=10, aname="stuck")
+            held = [other.walk(f"file-{index}") for index in range(1, 20)]
+            tree.stall(opcode)
+            send_only(client, 26, client.setattr_body(fids[0], **change))
+            check(f"{kind} that waits, same export: the request waits", wait_for(lambda: tree.stalled > 0))
+            try:
+                for fid in held:
+                    other.getattr(fid)
+                    other.call(26, other.setattr_body(fid, **change))
+                    other.getattr(fid)
+                other.rename("file-1", "file-1-moved")
+                check(f"{kind} that waits, same export: other files go on", True)
+            except (OSError, p9.Gone) as error:
+                check(f"{kind} that waits, same export: other files go on", False, str(error))
+        finally:
+            tree.close()
+            server.kill()
+            server.reap()
+    finally:
+        tree.close()
+
+sys.exit(1 if failed else 0)
