@@ -53,7 +53,10 @@ struct BudgetTests {
 
 @Suite("Limits of a server")
 struct ServerLimitsTests {
-    @Test("are made for the files that the process may have open", arguments: [64, 100, 256, 1024, 4096, 65_536, 1 << 20])
+    @Test(
+        "are made for the files that the process may have open",
+        arguments: [64, 100, 256, 1024, 4096, 65_536, 1 << 20]
+    )
     func scaled(openFiles: Int) {
         let limits = ServerLimits(openFiles: openFiles)
         let shared = limits.descriptors.common + limits.connections * limits.descriptors.guaranteed

@@ -14,7 +14,9 @@ struct ConnectionTableTests {
     func silent() {
         var table = ConnectionTable<Connection>(limit: 4)
         let connections = (0..<4).map { _ in Connection() }
-        for (index, connection) in connections.enumerated() { table.insert(connection, from: nil, at: UInt64(index) * 100) }
+        for (index, connection) in connections.enumerated() {
+            table.insert(connection, from: nil, at: UInt64(index) * 100)
+        }
         connections[0].hasAttached = true
         #expect(table.isFull)
         #expect(table.evict(at: 4_000) { $0.hasAttached } == nil)

@@ -88,6 +88,11 @@ final class ParkedPlaces: Sendable {
         var top: Place
         /// The names from there; empty for the attach point itself.
         var names: [[UInt8]]
+
+        /// The path of a name in the directory that has this path.
+        func appending(_ name: borrowing FileName) -> Path {
+            Path(top: top, names: names + [name.bytes.withUnsafeBytes { Array($0) }])
+        }
     }
 
     /// A rename that is under way.
@@ -120,7 +125,9 @@ final class ParkedPlaces: Sendable {
     func place(at path: Path) -> Place? {
         state.updateQuietly { state in
             if !state.moves.isEmpty {
-                guard let top = path.top.entry.path(from: state.root), !state.isMoving(top + path.names) else { return nil }
+                guard let top = path.top.entry.path(from: state.root), !state.isMoving(top + path.names) else {
+                    return nil
+                }
             }
             return keep(path.names, from: path.top.entry)
         }

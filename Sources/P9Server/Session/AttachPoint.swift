@@ -33,11 +33,4 @@ final class AttachPoint: Sendable {
         let names = ParkedPlaces.names(of: Array(path[prefix.count...]))
         return names.count <= ParkedPlaces.maximumDepth ? ParkedPlaces.Path(top: place, names: names) : nil
     }
-
-    /// As `path(of:)`, of a name in a directory.
-    func path(of name: borrowing FileName, in directory: CInt) -> ParkedPlaces.Path? {
-        guard var path = path(of: directory) else { return nil }
-        path.names.append(name.bytes.withUnsafeBytes { Array($0) })
-        return path
-    }
 }

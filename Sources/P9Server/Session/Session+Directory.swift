@@ -137,8 +137,9 @@ extension Session {
     ) throws(Errno) {
         // Parked fids must find what is moved.
         let places = configuration.descriptors.places
-        let old = node.attachPoint.path(of: oldName, in: oldDirectory)
-        let move = places.begin(from: old, to: target.node.attachPoint.path(of: newName, in: target.raw))
+        let oldAbove = node.attachPoint.path(of: oldDirectory)
+        let newAbove = oldDirectory == target.raw ? oldAbove : target.node.attachPoint.path(of: target.raw)
+        let move = places.begin(from: oldAbove?.appending(oldName), to: newAbove?.appending(newName))
         do throws(Errno) {
             try node.tree.rename(oldName, in: oldDirectory, to: newName, in: target.raw)
         } catch {

@@ -165,7 +165,9 @@ final class SocketConnection: Sendable {
             turns.executing += 1
             guard turns.waiting == 0 else { return (true, false) }
             let size = MessageBuffers.cost(server.msize)
-            guard turns.workers < Self.maximumWorkers, server.client.messages.mayTake(size) else { return (false, false) }
+            guard turns.workers < Self.maximumWorkers, server.client.messages.mayTake(size) else {
+                return (false, false)
+            }
             turns.workers += 1
             return (false, true)
         }
