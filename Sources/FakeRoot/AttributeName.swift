@@ -17,13 +17,17 @@ struct AttributeName: ~Copyable {
 
     /// - Parameter name: as the board says it.
     /// - Throws: `EOPNOTSUPP` for a class of attributes that can't be kept, `EPERM` for a hidden name, `ERANGE` for
-    ///   one that is too long, `EINVAL` for one with a NUL.
+    ///   one that is too long, `EINVAL` for one with a NUL or nothing after its class.
     init(board name: RawSpan) throws(Errno) {
         let isUser = Self.starts(name, with: "user.")
         let isOverridden =
             Self.starts(name, with: "security.") || Self.starts(name, with: "trusted.")
             || Self.equals(name, "system.posix_acl_access") || Self.equals(name, "system.posix_acl_default")
         guard isUser || isOverridden else { throw .EOPNOTSUPP }
+        // As Linux: what follows the class is never empty.
+        guard !Self.equals(name, "user."), !Self.equals(name, "security."), !Self.equals(name, "trusted.") else {
+            throw .EINVAL
+        }
         if isUser, Self.isHidden(name) { throw .EPERM }
         guard name.byteCount <= Self.maxLength else { throw .ERANGE }
         if isOverridden { append(Self.overridePrefix) }
@@ -102,11 +106,14 @@ struct AttributeName: ~Copyable {
     static let label: StaticString = "user.containers.override_stat"
     private static let overridePrefix: StaticString = "user.containers.override_"
 
-    /// Metadata of this and other fake-root tools.
+    /// Metadata of this and other fake-root tools, and what this program notes of its own work.
     private static func isHidden(_ name: RawSpan) -> Bool {
         starts(name, with: overridePrefix) || starts(name, with: "user.virtfs.") || starts(name, with: "user.rsync.")
-            || starts(name, with: "user.rootlesscontainers")
+            || starts(name, with: "user.rootlesscontainers") || starts(name, with: "user.usb9pfs.")
     }
+
+    /// Whether a host's name holds a label, or what the board knows under another name.
+    static func isOverride(_ name: some Sequence<UInt8>) -> Bool { name.starts(with: bytes(overridePrefix)) }
 
     /// What the board calls an attribute of the host, or nil if it may not see it.
     static func boardName(ofHost name: RawSpan) -> RawSpanSlice? {

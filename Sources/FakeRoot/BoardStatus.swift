@@ -9,29 +9,50 @@ public struct BoardStatus: Sendable {
     public var gid: UInt32
     /// Permission, setuid, setgid and sticky bits.
     public var permissions: UInt32
+    /// Whether the file belongs to a user of the host whose labels are not believed.
+    public private(set) var isStrangers = false
 
     init(host: FileStatus, label: Label?) {
         self.host = host
-        // A label can make an empty regular file a special one. It can't make a directory of a file or a file of a
-        // directory, nor a device of a file with content; one that claims so was put on the wrong file, and only its
-        // owner and mode are taken.
-        let hostKind = NodeKind(host: host)
-        if let kind = label?.kind, kind.isSpecial, hostKind == .file, host.size == 0 {
-            self.kind = kind
-        } else {
-            kind = hostKind
-        }
+        kind = Self.kind(host, label)
         uid = label?.uid ?? 0
         gid = label?.gid ?? 0
         permissions = label.map { Self.permissions(host, $0) } ?? host.mode & 0o7777
     }
 
+    /// A file of somebody whose labels are not believed: root's, without privileges, and no special node.
+    init(ofStranger host: FileStatus) {
+        self.host = host
+        isStrangers = true
+        switch host.format {
+        case .directory: kind = .directory
+        case .symlink: kind = .symlink
+        default: kind = .file
+        }
+        uid = 0
+        gid = 0
+        permissions = host.mode & (host.format == .directory ? 0o1777 : 0o777)
+    }
+
+    /// A label can make an empty regular file a special one. It can't make a directory of a file or a file of a
+    /// directory, nor a device of a file with content; one that claims so was put on the wrong file, and only its owner
+    /// and mode are taken.
+    private static func kind(_ host: FileStatus, _ label: Label?) -> NodeKind {
+        let hostKind = NodeKind(host: host)
+        guard let kind = label?.kind, kind.isSpecial, hostKind == .file, host.size == 0 else { return hostKind }
+        return isAnybodys(host, label) && !kind.isForEverybody ? hostKind : kind
+    }
+
     /// The label's mode, or the host's where a developer has changed that.
     ///
-    /// setuid, setgid and the sticky bit stay: the host's file doesn't mirror them, so no chmod there takes them away.
+    /// setuid, setgid and a file's sticky bit stay: the host's file doesn't mirror them, so no chmod there takes them
+    /// away.
     static func permissions(_ host: FileStatus, _ label: Label) -> UInt32 {
-        guard isAdopted(host, label) else { return host.format == .symlink ? host.mode & 0o7777 : label.mode }
-        return host.mode & 0o7777 | label.mode & 0o7000
+        guard host.format != .symlink else { return host.mode & 0o7777 }
+        let own = isAnybodys(host, label) ? label.mode & ~setIDs : label.mode
+        guard isAdopted(host, label) else { return own }
+        let isStickyMirrored = host.format == .directory && label.mirror == .mirrored
+        return host.mode & 0o7777 | own & (isStickyMirrored ? setIDs : 0o7000)
     }
 
     /// Whether a developer's chmod counts, not the label's mode.
@@ -39,7 +60,37 @@ public struct BoardStatus: Sendable {
         guard host.format != .symlink, label.mirror != .unrelated else { return false }
         let mode = host.mode & 0o7777
         if case .standing(mode) = label.mirror { return false }
-        return mode != hostPermissions(label.mode, NodeKind(host: host))
+        let kind = kind(host, label)
+        guard mode != hostPermissions(label.mode, kind) else { return false }
+        return kind == .directory && label.mirror == .mirrored || mode != olderHostPermissions(label.mode, kind)
+    }
+
+    /// Whether everybody on the host may write to this regular file, and so to its label.
+    static func isAnybodys(_ host: FileStatus) -> Bool { host.format == .regular && host.mode & othersWrite != 0 }
+
+    /// Whether a label's privileges don't count, as everybody could have written it.
+    static func isWithheld(_ host: FileStatus, _ label: Label) -> Bool {
+        guard isAnybodys(host, label) else { return false }
+        let isSpecial = host.size == 0 && label.kind?.isSpecial == true
+        return isPrivileged(label.mode, isSpecial ? label.kind ?? .file : .file)
+    }
+
+    private static func isAnybodys(_ host: FileStatus, _ label: Label?) -> Bool {
+        isAnybodys(host) && label?.isFromRow != true
+    }
+
+    private static let setIDs: UInt32 = 0o6000
+    private static let othersWrite: UInt32 = 0o002
+
+    /// Whether this says more than everybody who may write to a file should be able to say.
+    var isPrivileged: Bool { Self.isPrivileged(permissions, kind) }
+
+    private static func isPrivileged(_ permissions: UInt32, _ kind: NodeKind) -> Bool {
+        switch kind {
+        case .directory, .symlink: false
+        case .file: permissions & setIDs != 0
+        default: permissions & setIDs != 0 || !kind.isForEverybody
+        }
     }
 
     /// With the S_IFMT bits, as `st_mode`.
@@ -48,10 +99,21 @@ public struct BoardStatus: Sendable {
     /// The label that says just this.
     var label: Label { Label(uid: uid, gid: gid, mode: permissions, kind: kind) }
 
-    /// The mode of the host's file: the board's, but never less than what keeps it usable for its owner.
+    /// The mode of the host's file: the board's rwx bits, but never less than what keeps it usable for its owner.
+    ///
+    /// A directory's sticky bit is among them, so that other users of the host can't rename or remove what isn't
+    /// theirs. Not among them is others' permission to write to what has a setuid or setgid bit or is a device: who may
+    /// write to a file may also write its label.
     var hostPermissions: UInt32 { Self.hostPermissions(permissions, kind) }
 
     static func hostPermissions(_ permissions: UInt32, _ kind: NodeKind) -> UInt32 {
+        guard kind != .directory else { return permissions & 0o1777 | 0o700 }
+        let mirrored = olderHostPermissions(permissions, kind)
+        return isPrivileged(permissions, kind) ? mirrored & ~othersWrite : mirrored
+    }
+
+    /// As `hostPermissions`, as versions before this one had it.
+    private static func olderHostPermissions(_ permissions: UInt32, _ kind: NodeKind) -> UInt32 {
         permissions & 0o777 | (kind == .directory ? 0o700 : 0o600)
     }
 

@@ -1,8 +1,9 @@
 internal import LinuxFiles
 
-/// POSIX ACLs and modes say in part the same; both change together. All only under `labelChanges`.
+/// POSIX ACLs and modes say in part the same; both change together. All only under the file's lock.
 extension FakeRootTree {
-    /// - Throws: `EINVAL` for what is no list, `EACCES` for a default list of what is no directory.
+    /// - Throws: `EPERM` for another user's file of the host, `EINVAL` for what is no list, `EACCES` for a default list
+    ///   of what is no directory.
     func setAccessList(
         _ value: [UInt8],
         _ name: borrowing AttributeName,
@@ -11,6 +12,7 @@ extension FakeRootTree {
     ) throws(Errno) {
         let status = try read(descriptor, isLocked: true).status
         guard status.host.format != .symlink else { throw .EOPNOTSUPP }
+        guard trust.covers(descriptor, status.host) else { throw .EPERM }
         // Linux takes a list without entries for none.
         guard !value.isEmpty, value != [2, 0, 0, 0] else { return try removeAccessList(name, of: descriptor) }
         guard let list = AccessControlList(attribute: value) else { throw .EINVAL }

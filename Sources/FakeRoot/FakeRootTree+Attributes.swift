@@ -6,6 +6,9 @@ internal import Synchronization
 /// One is kept in an attribute of the host's file; or, where that can't be (symbolic links, a value or a name that is
 /// too long for it, a file system without), in a row of the database. A row counts more than an attribute of the same
 /// name, so that a value moves from one to the other in one step.
+///
+/// Of the files of other users of the host only `user.*` attributes are seen: what stands for the others anybody may
+/// have put there.
 extension FakeRootTree {
     /// XATTR_SIZE_MAX, in bytes.
     public static let maxAttributeSize = 65_536
@@ -31,6 +34,7 @@ extension FakeRootTree {
         _ host: FileStatus,
         isLocked: Bool
     ) throws(Errno) -> [UInt8] {
+        guard try !isForbidden(name, descriptor, host, isLocked: isLocked) else { throw .ENODATA }
         let absence = name.absence
         let look = metadata.look
         if let absence, cache.knows(absence, of: host) { throw .ENODATA }
@@ -60,9 +64,33 @@ extension FakeRootTree {
         return metadata.filters.contains(file.fingerprint, in: \.attributes) ? file : nil
     }
 
-    /// Whether the host's file may have this attribute.
+    /// Whether the host's file may have this attribute. A capability that everybody could write would make a root of
+    /// anybody.
     private func canHold(_ name: borrowing AttributeName, _ host: FileStatus) -> Bool {
         storage == .extendedAttributes && Self.canCarryAttributes(host) && name.fitsHost
+            && !(name.isCapability && BoardStatus.isAnybodys(host))
+    }
+
+    /// Whether the file can't have this attribute, whatever the host's file has: `user.*` of what is neither file nor
+    /// directory for the board, as in Linux, and all others of a file whose label is not believed.
+    private func isForbidden(
+        _ name: borrowing AttributeName,
+        _ descriptor: CInt,
+        _ host: FileStatus,
+        isLocked: Bool
+    ) throws(Errno) -> Bool {
+        guard name.isUser else { return !trust.covers(descriptor, host) }
+        return try !allowsUserAttributes(descriptor, host, isLocked: isLocked)
+    }
+
+    private func allowsUserAttributes(
+        _ descriptor: CInt,
+        _ host: FileStatus,
+        isLocked: Bool
+    ) throws(Errno) -> Bool {
+        guard host.format == .regular else { return host.format == .directory }
+        guard host.size == 0 else { return true }
+        return try !read(descriptor, isLocked: isLocked).status.kind.isSpecial
     }
 
     private static func readAttribute(
@@ -89,11 +117,17 @@ extension FakeRootTree {
     /// The names of a file's attributes, each ended by a NUL.
     public func attributeNames(of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
+        let allowsUser = try allowsUserAttributes(descriptor, host, isLocked: false)
+        let allowsOthers = trust.covers(descriptor, host)
+        func isVisible(_ name: [UInt8]) -> Bool {
+            guard let name = try? AttributeName(board: name.span.bytes) else { return false }
+            return name.isUser ? allowsUser : allowsOthers
+        }
         var visible: [UInt8] = []
         var inRows: [[UInt8]] = []
         if let file = try rowKey(descriptor, host), let database = metadata.database {
             inRows = try metadata.reporting { () throws(MetadataError) in try database.attributeNames(file) }
-            for name in inRows { visible += name + [0] }
+            for name in inRows where isVisible(name) { visible += name + [0] }
         }
         guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return visible }
         let names: [UInt8]
@@ -105,16 +139,18 @@ extension FakeRootTree {
         for name in names.split(separator: 0) {
             guard let part = AttributeName.boardName(ofHost: Array(name).span.bytes) else { continue }
             let boardName = Array(name.dropFirst(part.lowerBound))
-            if !inRows.contains(boardName) { visible += boardName + [0] }
+            guard isVisible(boardName), !inRows.contains(boardName) else { continue }
+            if try canHold(AttributeName(board: boardName.span.bytes), host) { visible += boardName + [0] }
         }
         return visible
     }
 
-    /// Sets an attribute. An ACL sets the mode's bits too, and one that says no more than a mode is not kept; an
-    /// empty one is removed.
+    /// Sets an attribute. An ACL sets the mode's bits too, and one that says no more than a mode is not kept; an empty
+    /// one is removed.
     /// - Parameter flags: XATTR_CREATE 1, XATTR_REPLACE 2, or 0.
-    /// - Throws: `EPERM` for a hidden name, and for `user.*` on what is neither file nor directory; `EOPNOTSUPP` for a
-    ///   class that can't be kept, `E2BIG` beyond 64 KiB, `EINVAL` for an ACL that is none.
+    /// - Throws: `EPERM` for a hidden name, for `user.*` on what is neither file nor directory, and for all else on a
+    ///   file of another user of the host; `EOPNOTSUPP` for a class that can't be kept, `E2BIG` beyond 64 KiB, `EINVAL`
+    ///   for an ACL that is none.
     public func setAttribute(
         _ name: RawSpan,
         of descriptor: CInt,
@@ -123,7 +159,7 @@ extension FakeRootTree {
     ) throws(Errno) {
         guard value.byteCount <= Self.maxAttributeSize else { throw .E2BIG }
         let attribute = try AttributeName(board: name)
-        try labelChanges.withLock { _ throws(Errno) in
+        try changes.withLock(descriptor) { () throws(Errno) in
             if attribute.isAccessList {
                 let list = value.withUnsafeBytes { Array($0) }
                 try setAccessList(list, attribute, of: descriptor, flags: flags)
@@ -144,7 +180,7 @@ extension FakeRootTree {
     private static let createOnly: CInt = 1
     private static let replaceOnly: CInt = 2
 
-    /// Only under `labelChanges`.
+    /// Only under the file's lock.
     func setLocked(
         _ name: borrowing AttributeName,
         of descriptor: CInt,
@@ -152,9 +188,9 @@ extension FakeRootTree {
         flags: CInt
     ) throws(Errno) {
         let host = try System.status(of: descriptor)
+        guard try !isForbidden(name, descriptor, host, isLocked: true) else { throw .EPERM }
         guard Self.canCarryAttributes(host) || host.format == .symlink else { throw .EOPNOTSUPP }
         defer { cache.forget(host) }
-        if host.format == .symlink, name.isUser { throw .EPERM }
         let row = try rowKey(descriptor, host)
         if row == nil, canHold(name, host), try setOnHost(name, of: descriptor, to: value, flags: flags) { return }
         // The slow way: the value is in a row, or has to be.
@@ -211,19 +247,21 @@ extension FakeRootTree {
         }
     }
 
+    /// - Throws: `ENODATA` if there is none; else as `setAttribute`.
     public func removeAttribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) {
         let name = try AttributeName(board: name)
-        try labelChanges.withLock { _ throws(Errno) in
-            // That there shall be none is worth knowing even where there is none: an import may have had one.
+        try changes.withLock(descriptor) { () throws(Errno) in
+            // Record the removal even if nothing was set: the import may have had one.
             defer { if name.isCapability { follow(descriptor) } }
             try removeLocked(name, of: descriptor)
         }
     }
 
-    /// Only under `labelChanges`.
+    /// Only under the file's lock.
     /// - Throws: `ENODATA` if there is none.
     func removeLocked(_ name: borrowing AttributeName, of descriptor: CInt) throws(Errno) {
         let host = try System.status(of: descriptor)
+        guard try !isForbidden(name, descriptor, host, isLocked: true) else { throw .EPERM }
         guard Self.canCarryAttributes(host) || host.format == .symlink else { throw .EOPNOTSUPP }
         defer { cache.forget(host) }
         var isRemoved = false

@@ -19,15 +19,18 @@ public struct OwnerAndMode: Hashable, Sendable {
 
 extension FakeRootTree {
     /// Changes owner and mode of a file in one step. A POSIX ACL follows the mode, as in Linux.
-    /// - Throws: `EOPNOTSUPP` for the mode of a symbolic link, and where the host's file can't carry a label and would
-    ///   need one: a device node of the host's own.
+    /// - Throws: `EINVAL` for the owner or group 4294967295, which chown(2) takes for "no change"; `EPERM` for a file
+    ///   of another user of the host, whose label would not be believed; `EOPNOTSUPP` for the mode of a symbolic link,
+    ///   and where the host's file can't carry a label and would need one: a device node of the host's own.
     public func change(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
-        try labelChanges.withLock { _ throws(Errno) in try changeLocked(descriptor, change) }
+        guard Owner(uid: change.uid ?? 0, gid: change.gid ?? 0).isPossible else { throw .EINVAL }
+        try changes.withLock(descriptor) { () throws(Errno) in try changeLocked(descriptor, change) }
     }
 
     func changeLocked(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
         metadata.refreshNow()
         let (old, label) = try read(descriptor, isLocked: true)
+        guard trust.covers(descriptor, old.host) else { throw .EPERM }
         var status = old
         status.uid = change.uid ?? status.uid
         status.gid = change.gid ?? status.gid
@@ -38,13 +41,18 @@ extension FakeRootTree {
             guard isUnchanged else { throw .EOPNOTSUPP }
             return
         }
+        // Beside a mode that lets everybody write, a capability counts only in a row.
+        let isOpened = !BoardStatus.isAnybodys(old.host) && status.hostPermissions & 0o002 != 0
+        let name = AttributeName(.capability)
+        let capability = isOpened ? try? value(of: name, descriptor, old.host, isLocked: true) : nil
         try store(status, replacing: label, on: descriptor)
+        if let capability { try setLocked(name, of: descriptor, to: capability.span.bytes, flags: 0) }
         if change.permissions != nil { try adjustAccessList(of: descriptor, status) }
         follow(descriptor)
     }
 
-    /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another user
-    /// than root writes to a file or changes its size. Leaves alone what is no regular file.
+    /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another
+    /// user than root writes to a file or changes its size. Leaves alone what is no regular file.
     public func dropPrivileges(of descriptor: CInt) throws(Errno) {
         let status = try status(of: descriptor)
         guard status.kind == .file else { return }
@@ -52,7 +60,7 @@ extension FakeRootTree {
         let hasCapability =
             (try? value(of: AttributeName(.capability), descriptor, status.host, isLocked: false)) != nil
         guard hasCapability || Self.unprivileged(status.permissions) != status.permissions else { return }
-        try labelChanges.withLock { _ throws(Errno) in
+        try changes.withLock(descriptor) { () throws(Errno) in
             // Not over a chmod that has come meanwhile.
             let permissions = try read(descriptor, isLocked: true).status.permissions
             let unprivileged = Self.unprivileged(permissions)

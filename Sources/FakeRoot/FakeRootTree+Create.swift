@@ -10,10 +10,13 @@ public struct Owner: Hashable, Sendable {
         self.uid = uid
         self.gid = gid
     }
+
+    /// Whether Linux knows such an owner: the largest number stands for "no change" in chown(2), and is nobody's.
+    public var isPossible: Bool { uid != .max && gid != .max }
 }
 
 /// Making files. Each appears under its name complete, with its label, or not at all; an existing name is never
-/// replaced (`EEXIST`).
+/// replaced (`EEXIST`). An owner or group that Linux doesn't have is `EINVAL`.
 extension FakeRootTree {
     /// Makes a regular file.
     /// - Parameter permissions: the low 12 bits of the mode.
@@ -28,6 +31,7 @@ extension FakeRootTree {
     }
 
     /// Makes a device node, FIFO or socket: an empty regular file with a label.
+    /// - Throws: `EINVAL` for a device number that Linux doesn't have, over 4095 (major) or 1048575 (minor).
     public func createSpecial(
         _ name: borrowing FileName,
         in directory: CInt,
@@ -35,7 +39,7 @@ extension FakeRootTree {
         permissions: UInt32,
         kind: NodeKind
     ) throws(Errno) {
-        guard kind.isSpecial else { throw .EINVAL }
+        guard kind.isSpecial, kind.isPossible else { throw .EINVAL }
         _ = try createRegularFile(name, in: directory, owner: owner, permissions: permissions, kind: kind)
     }
 
@@ -47,6 +51,7 @@ extension FakeRootTree {
         kind: NodeKind
     ) throws(Errno) -> OwnedDescriptor {
         guard !Self.isStagingName(name) else { throw .EINVAL }
+        guard owner.isPossible else { throw .EINVAL }
         let permissions = permissions & 0o7777
         let mode = BoardStatus.hostPermissions(permissions, kind)
         let isExpected = isExpected(name)
@@ -114,6 +119,7 @@ extension FakeRootTree {
         permissions: UInt32
     ) throws(Errno) {
         guard !Self.isStagingName(name) else { throw .EINVAL }
+        guard owner.isPossible else { throw .EINVAL }
         let permissions = permissions & 0o7777
         let mode = BoardStatus.hostPermissions(permissions, .directory)
         let isExpected = isExpected(name)
@@ -147,6 +153,7 @@ extension FakeRootTree {
         owner: Owner = Owner(uid: 0, gid: 0)
     ) throws(Errno) {
         guard !Self.isStagingName(name) else { throw .EINVAL }
+        guard owner.isPossible else { throw .EINVAL }
         let isExpected = isExpected(name)
         let label = Self.label(owner, 0o777, .symlink, isNeeded: isExpected)
         try raisingToFloor(directory) { () throws(Errno) in

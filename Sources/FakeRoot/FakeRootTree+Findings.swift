@@ -7,6 +7,9 @@ extension FakeRootTree {
     /// - Parameter path: where the file was found, relative to the root; empty for the root.
     public func findings(of descriptor: CInt, at path: [UInt8]) throws(Errno) -> [LabelFinding] {
         let host = try System.status(of: descriptor)
+        guard trust.covers(descriptor, host) else {
+            return try hasMetadata(descriptor, host) ? [.notBelieved(.strangersFile(host.uid))] : []
+        }
         var findings: [LabelFinding] = []
         let floor = BoardStatus.hostPermissions(0, NodeKind(host: host))
         if Self.canCarryAttributes(host), host.mode & floor != floor {
@@ -16,6 +19,7 @@ extension FakeRootTree {
             if let value = try malformedLabel(descriptor, host) { return findings + [.malformed(value)] }
             if let label = try storedLabel(descriptor, host) {
                 if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
+                if BoardStatus.isWithheld(host, label) { findings.append(.notBelieved(.writableByEverybody)) }
                 if case .standing = label.mirror { findings.append(.unfinished) }
                 if let entry = entryWithoutPrivileges(descriptor, host, label, path) {
                     findings.append(.lostWithPrivileges(entry))
@@ -29,8 +33,17 @@ extension FakeRootTree {
         return findings
     }
 
-    /// What stands in the label's attribute without being a label.
+    /// Whether there is anything beside the file that would count if it were one of ours.
+    private func hasMetadata(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Bool {
+        if try rowLabel(descriptor, host) != nil { return true }
+        guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return false }
+        let names = try System.listAttributes(of: descriptor)
+        return names.split(separator: 0).contains { AttributeName.isOverride($0) }
+    }
+
+    /// What stands in the label's place without being a label.
     private func malformedLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> [UInt8]? {
+        if let label = try rowLabel(descriptor, host), !label.isPossible { return Array(label.text.utf8) }
         guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return nil }
         var value = [UInt8](repeating: 0, count: Label.maxSize)
         do throws(Errno) {
@@ -65,8 +78,8 @@ extension FakeRootTree {
         return keepsPrivileges ? .lost(row.entry) : .lostWithPrivileges(row.entry)
     }
 
-    /// What the import made a privileged program of, and is one no more: its label came back, but the content is another
-    /// one. It stays so until somebody says what the new program shall have.
+    /// What the import made a privileged program of, and is one no more: its label came back, but the content is
+    /// another one. It stays so until somebody says what the new program shall have.
     private func entryWithoutPrivileges(
         _ descriptor: CInt,
         _ host: FileStatus,
@@ -83,19 +96,24 @@ extension FakeRootTree {
         return hasAll || hasContent(of: row.entry, descriptor, host) ? nil : row.entry
     }
 
-    /// Mends what can be: gives lost labels back, removes what is no label, lifts modes to the floor, completes what was
-    /// cut short. What the board sees changes only where a label was lost or is none.
-    /// - Throws: `EROFS` for a tree that is only read.
+    /// Mends what can be: gives lost labels back, removes what is no label, lifts modes to the floor, completes what
+    /// was cut short. What the board sees changes only where a label was lost or is none.
+    /// - Throws: `EROFS` for a tree that is only read, `EPERM` for `notBelieved`: nobody but the user knows who was
+    ///   right.
     public func repair(_ descriptor: CInt, _ findings: [LabelFinding]) throws(Errno) {
         guard mayRaiseModes else { throw .EROFS }
         for finding in findings {
             switch finding {
             case .lost, .lostWithPrivileges: restore(descriptor)
             case .malformed:
-                try raisingToFloor(descriptor) { () throws(Errno) in
-                    try System.removeAttribute(AttributeName.label.cString, of: descriptor)
+                try changes.withLock(descriptor) { () throws(Errno) in
+                    let host = try System.status(of: descriptor)
+                    try raisingToFloor(descriptor, isLocked: true) { () throws(Errno) in
+                        _ = try removeLabel(of: descriptor, host)
+                    }
                 }
                 restore(descriptor)
+            case .notBelieved: throw .EPERM
             case .misplaced, .unreadable, .unfinished, .belowFloor: try writeAnew(descriptor)
             }
         }
@@ -103,7 +121,7 @@ extension FakeRootTree {
 
     /// Writes a label that says what the board sees now.
     private func writeAnew(_ descriptor: CInt) throws(Errno) {
-        try labelChanges.withLock { _ throws(Errno) in
+        try changes.withLock(descriptor) { () throws(Errno) in
             let (status, label) = try read(descriptor, isLocked: true)
             try store(status, replacing: label, on: descriptor, keepsLabel: label != nil)
         }

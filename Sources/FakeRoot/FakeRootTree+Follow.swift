@@ -41,12 +41,14 @@ extension FakeRootTree {
         _ = try? metadata.reporting { () throws(MetadataError) in try body(database) }
     }
 
-    /// Gives a file a label of its own if it has none: it is about to get a name of which one is expected.
+    /// Gives a file a label of its own if it has none: it is about to get a name of which one is expected. Leaves alone
+    /// a file whose label would not be believed.
     func ensureLabel(_ descriptor: CInt) throws(Errno) {
-        try labelChanges.withLock { _ throws(Errno) in
+        try changes.withLock(descriptor) { () throws(Errno) in
             let (status, label) = try read(descriptor, isLocked: true)
             let host = status.host
-            guard label == nil, Self.canCarryAttributes(host) || host.format == .symlink else { return }
+            guard label == nil, trust.covers(descriptor, host), Self.canCarryAttributes(host) || host.format == .symlink
+            else { return }
             try store(status, replacing: nil, on: descriptor, keepsLabel: true)
         }
     }
@@ -86,7 +88,7 @@ extension FakeRootTree {
 
     /// After a change of owner, mode or capability.
     func follow(_ descriptor: CInt) {
-        guard hasManifest, let host = try? System.status(of: descriptor),
+        guard hasManifest, let host = try? System.status(of: descriptor), trust.covers(descriptor, host),
             let file = try? handle(of: descriptor, host), let path = try? manifestPath(of: descriptor),
             let status = try? read(descriptor, isLocked: true).status
         else { return }

@@ -4,16 +4,27 @@ internal import Synchronization
 /// Reading and writing labels, wherever they are.
 extension FakeRootTree {
     /// What the board sees of a file, and the label that says it.
-    /// - Parameter isLocked: the caller holds `labelChanges`.
+    /// - Parameter isLocked: the caller holds the file's lock.
     func read(_ descriptor: CInt, isLocked: Bool) throws(Errno) -> (status: BoardStatus, label: Label?) {
-        let sequence = changeSequence.load(ordering: .acquiring)
+        var moment = changes.moment
         let look = metadata.look
-        let host = try System.status(of: descriptor)
+        var host = try System.status(of: descriptor)
+        guard trust.coversOwner(of: host) else { return (BoardStatus(ofStranger: host), nil) }
         if let label = cache.label(of: host) { return (BoardStatus(host: host, label: label), label) }
+        guard trust.covers(descriptor, host) else { return (BoardStatus(ofStranger: host), nil) }
         do throws(Errno) {
+            // Some file is under change, perhaps for long. If it is another one, a second look costs no lock.
+            let isBusy = !isLocked && !changes.isUndisturbed(since: moment)
+            if isBusy {
+                moment = changes.moment(for: host)
+                host = try System.status(of: descriptor)
+                guard trust.covers(descriptor, host) else { return (BoardStatus(ofStranger: host), nil) }
+            }
             let label = try storedLabel(descriptor, host)
             // The two readings may belong to different moments of a change.
-            let isOneMoment = isLocked || sequence & 1 == 0 && changeSequence.load(ordering: .acquiring) == sequence
+            let isOneMoment =
+                isLocked
+                || (isBusy ? changes.isUndisturbed(host, since: moment) : changes.isUndisturbed(since: moment))
             if isOneMoment, label.map({ !BoardStatus.isAdopted(host, $0) }) ?? true {
                 if metadata.isUndisturbed(since: look) { cache.remember(label, of: host) }
                 return (BoardStatus(host: host, label: label), label)
@@ -25,7 +36,7 @@ extension FakeRootTree {
             }
         }
         guard isLocked else {
-            return try labelChanges.withLock { _ throws(Errno) in try read(descriptor, isLocked: true) }
+            return try changes.withLock(descriptor) { () throws(Errno) in try read(descriptor, isLocked: true) }
         }
         return try readTwice(descriptor)
     }
@@ -36,6 +47,7 @@ extension FakeRootTree {
         var last: (host: FileStatus, label: Label?)?
         for _ in 0..<100 {
             let host = try System.status(of: descriptor)
+            guard trust.covers(descriptor, host) else { return (BoardStatus(ofStranger: host), nil) }
             let label: Label?
             do throws(Errno) {
                 label = try storedLabel(descriptor, host)
@@ -53,25 +65,38 @@ extension FakeRootTree {
         throw .EBUSY
     }
 
-    /// The label of a file, if it has one that can be read as such.
+    /// The label of a file, if it has one that can be read as such. Only for files that are trusted.
     /// - Throws: `EACCES` if the host's mode forbids to read it.
     func storedLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
+        guard host.format == .symlink || Self.canCarryAttributes(host) else { return nil }
+        if let label = try rowLabel(descriptor, host) { return Self.believed(label) }
+        guard host.format != .symlink, storage == .extendedAttributes else { return nil }
+        return try Self.readLabel(of: descriptor)
+    }
+
+    /// The label that the database has for a file, whatever it says.
+    func rowLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
         let content = metadata.holds
         let isSymlink = host.format == .symlink
-        guard isSymlink || Self.canCarryAttributes(host) else { return nil }
         let isOrphan = host.linkCount == 0 && metadata.hasOrphans
-        if content.contains(isSymlink ? .symlinks : .nodes) || isOrphan {
-            let file = try handle(of: descriptor, host)
-            if metadata.filters.contains(file.fingerprint, in: isSymlink ? \.symlinks : \.nodes),
-                let database = metadata.database
-            {
-                let label = try metadata.reporting { () throws(MetadataError) in try database.label(file) }
-                if let label { return label }
-            }
-            if isOrphan, let label = metadata.orphan(file) { return label }
+        guard content.contains(isSymlink ? .symlinks : .nodes) || isOrphan else { return nil }
+        let file = try handle(of: descriptor, host)
+        if metadata.filters.contains(file.fingerprint, in: isSymlink ? \.symlinks : \.nodes),
+            let database = metadata.database
+        {
+            let label = try metadata.reporting { () throws(MetadataError) in try database.label(file) }
+            if let label { return label }
         }
-        guard !isSymlink, storage == .extendedAttributes else { return nil }
-        return try Self.readLabel(of: descriptor)
+        return isOrphan ? metadata.orphan(file) : nil
+    }
+
+    /// A row's label as it counts. Rows don't tell whether the host's mode mirrors the sticky bit.
+    private static func believed(_ label: Label) -> Label? {
+        guard label.isPossible else { return nil }
+        var label = label
+        label.isFromRow = true
+        if label.mirror == .mirrored { label.mirror = .older }
+        return label
     }
 
     private static func readLabel(of descriptor: CInt) throws(Errno) -> Label? {
@@ -94,24 +119,23 @@ extension FakeRootTree {
         guard host.uid == System.effectiveUser, mayRaiseModes else {
             return (BoardStatus(host: host, label: nil), nil)
         }
-        beginChange()
-        defer { endChange() }
-        try System.changeMode(of: descriptor, to: BoardStatus.hostPermissions(host.mode, NodeKind(host: host)))
+        changes.begin(host)
+        defer { changes.end(host) }
+        let raised = BoardStatus.hostPermissions(host.mode, NodeKind(host: host))
+        try System.changeMode(of: descriptor, to: raised)
         var status = BoardStatus(host: host, label: try Self.readLabel(of: descriptor))
         try put(status.label, on: descriptor, host)
+        if raised != status.hostPermissions { try System.changeMode(of: descriptor, to: status.hostPermissions) }
         status.host = try System.status(of: descriptor)
         return (status, status.label)
     }
 
-    func beginChange() { changeSequence.wrappingAdd(1, ordering: .acquiringAndReleasing) }
-
-    func endChange() { changeSequence.wrappingAdd(1, ordering: .acquiringAndReleasing) }
-
     /// Makes label and host mode say `status`. At every moment, and if the process is killed there, the board sees the
-    /// old or the new state. Only under `labelChanges`.
+    /// old or the new state. Only under the file's lock.
     /// - Parameters:
     ///   - old: the label that there is.
     ///   - keepsLabel: a label is written even if the host's file alone would show the same.
+    /// - Throws: `EPERM` for a file whose label would not be believed.
     func store(
         _ status: BoardStatus,
         replacing old: Label?,
@@ -119,10 +143,11 @@ extension FakeRootTree {
         keepsLabel: Bool = false
     ) throws(Errno) {
         let host = status.host
-        beginChange()
+        guard trust.covers(descriptor, host) else { throw .EPERM }
+        changes.begin(host)
         defer {
             cache.forget(host)
-            endChange()
+            changes.end(host)
         }
         // Under a manifest a missing label means a lost one.
         let keeps = keepsLabel || status.needsLabel || old != nil && hasManifest
@@ -135,22 +160,24 @@ extension FakeRootTree {
             return try System.touchChangeTime(of: descriptor)
         }
         let target = status.hostPermissions
+        defer {
+            // Others could write to the file until now: what they have put there would count from now on.
+            if BoardStatus.isAnybodys(host), target & 0o002 == 0 { removePlanted(from: descriptor, keepsLabel: keeps) }
+        }
         guard keeps || old != nil else { return try System.changeMode(of: descriptor, to: target) }
 
         var standing = host.mode & 0o7777
         if standing != target {
-            // The label first, with the host's mode that is about to change: so no crash shows one without the other.
-            var passing = status.label
-            passing.mirror = .standing(standing)
-            do throws(Errno) {
-                try put(passing, on: descriptor, host)
-            } catch .EACCES {
-                // setxattr(2) wants a writable file. Its owner may change that.
-                standing = BoardStatus.hostPermissions(host.mode, NodeKind(host: host))
+            if BoardStatus.isAnybodys(host), status.isPrivileged {
+                // Privileges count only where nobody else may write on the host. That comes first, with the old state.
+                let othersWrite: UInt32 = 0o002
+                let before = BoardStatus(host: host, label: old).label
+                try putPassing(before, beside: &standing, withdrawing: othersWrite, on: descriptor, host)
+                standing &= ~othersWrite
                 try System.changeMode(of: descriptor, to: standing)
-                passing.mirror = .standing(standing)
-                try put(passing, on: descriptor, host)
             }
+            // The label first, with the host's mode that is about to change: so no crash shows one without the other.
+            try putPassing(status.label, beside: &standing, on: descriptor, host)
             try System.changeMode(of: descriptor, to: target)
         }
         let isInRow = try keeps ? put(status.label, on: descriptor, host) : removeLabel(of: descriptor, host)
@@ -159,15 +186,49 @@ extension FakeRootTree {
         if isInRow || old == status.label { try System.changeMode(of: descriptor, to: target) }
     }
 
+    /// Writes a label while the host's mode is another one.
+    /// - Parameters:
+    ///   - standing: the host's mode; raised to the floor where the label can't be written otherwise.
+    ///   - bits: what the host's mode loses next.
+    private func putPassing(
+        _ label: Label,
+        beside standing: inout UInt32,
+        withdrawing bits: UInt32 = 0,
+        on descriptor: CInt,
+        _ host: FileStatus
+    ) throws(Errno) {
+        var passing = label
+        passing.mirror = .standing(standing & ~bits)
+        do throws(Errno) {
+            try put(passing, on: descriptor, host)
+        } catch .EACCES {
+            // setxattr(2) wants a writable file. Its owner may change that.
+            standing = BoardStatus.hostPermissions(host.mode, NodeKind(host: host))
+            try System.changeMode(of: descriptor, to: standing)
+            passing.mirror = .standing(standing & ~bits)
+            try put(passing, on: descriptor, host)
+        }
+    }
+
+    private func removePlanted(from descriptor: CInt, keepsLabel: Bool) {
+        try? AttributeName(.capability).withCString { (name) throws(Errno) in
+            try System.removeAttribute(name, of: descriptor)
+        }
+        guard !keepsLabel, storage == .extendedAttributes else { return }
+        try? System.removeAttribute(AttributeName.label.cString, of: descriptor)
+    }
+
     /// Writes a label to where the file's is kept.
+    /// - Throws: `EPERM` for a file whose label would not be believed.
     /// - Returns: whether that is a row of the database, and the change time has not moved.
     @discardableResult
     func put(_ label: Label, on descriptor: CInt, _ host: FileStatus) throws(Errno) -> Bool {
+        guard trust.covers(descriptor, host) else { throw .EPERM }
         guard host.format != .symlink, storage == .extendedAttributes else {
             try putRow(label, of: handle(of: descriptor, host))
             return true
         }
-        let text = Array(label.text.utf8)
+        let text = Array(label.storedText.utf8)
         do throws(Errno) {
             try System.setAttribute(AttributeName.label.cString, of: descriptor, to: text.span.bytes)
         } catch .ENOSPC, .EDQUOT, .EOPNOTSUPP, .ERANGE, .E2BIG {
@@ -201,7 +262,7 @@ extension FakeRootTree {
     }
 
     /// - Returns: as `put`.
-    private func removeLabel(of descriptor: CInt, _ host: FileStatus) throws(Errno) -> Bool {
+    func removeLabel(of descriptor: CInt, _ host: FileStatus) throws(Errno) -> Bool {
         if host.format != .symlink, storage == .extendedAttributes {
             do throws(Errno) {
                 try System.removeAttribute(AttributeName.label.cString, of: descriptor)

@@ -10,6 +10,8 @@ extension FakeRootTree {
     /// Best effort: what can't be restored is seen without.
     func restore(_ descriptor: CInt) {
         guard mayRaiseModes, let host = try? System.status(of: descriptor), !cache.knows(.nothingLost, of: host),
+            // What somebody else has put in a file's place gets nothing.
+            trust.covers(descriptor, host),
             Self.canCarryAttributes(host) || host.format == .symlink,
             let (_, label) = try? read(descriptor, isLocked: false)
         else { return }
@@ -89,7 +91,7 @@ extension FakeRootTree {
     }
 
     private func giveRest(_ entry: ManifestEntry, _ descriptor: CInt) throws(Errno) {
-        try labelChanges.withLock { _ throws(Errno) in
+        try changes.withLock(descriptor) { () throws(Errno) in
             let (found, label) = try read(descriptor, isLocked: true)
             // Not if somebody has changed it since.
             let given = Self.unprivileged(entry).status
@@ -114,7 +116,7 @@ extension FakeRootTree {
 
     /// Whether the file may be what the import made: never is a file with content a device, or a directory a file.
     static func fits(_ entry: ManifestEntry, _ host: FileStatus) -> Bool {
-        guard let kind = entry.status.kind else { return false }
+        guard let kind = entry.status.kind, entry.status.isPossible else { return false }
         return kind.isSpecial ? host.format == .regular && host.size == 0 : kind.format == host.format
     }
 
@@ -144,13 +146,13 @@ extension FakeRootTree {
         if entry.status.mode & 0o4000 != 0 { lost.append("setuid") }
         if entry.status.mode & 0o2000 != 0 { lost.append("setgid") }
         if entry.capability != nil { lost.append("capabilities") }
-        let path = String(decoding: entry.path, as: UTF8.self)
+        let path = printable(entry.path)
         let parts = lost.joined(separator: " and ")
         warn("/\(path) was replaced and has another content than at its import: it goes without \(parts) now")
     }
 
     private func give(_ entry: ManifestEntry, _ descriptor: CInt) throws(Errno) {
-        try labelChanges.withLock { _ throws(Errno) in
+        try changes.withLock(descriptor) { () throws(Errno) in
             let (found, label) = try read(descriptor, isLocked: true)
             guard label == nil, let kind = entry.status.kind else { return }
             var status = found

@@ -31,13 +31,12 @@ public final class FakeRootTree: Sendable {
     let unfinishedCopies = Mutex<[FileHandle: Manifest.Row]>([:])
     let warn: @Sendable (String) -> Void
 
-    /// Serializes the changes that read a label before they write it.
-    let labelChanges = Mutex<Void>(())
+    /// Serializes, for each file, the changes that read a label before they write it.
+    let changes = FileChanges()
 
     let stagingSerial = Atomic<UInt32>(0)
 
-    /// Odd while a label and a mode are being changed; moves with every such change.
-    let changeSequence = Atomic<UInt32>(0)
+    let trust: FileTrust
 
     /// Whether modes below the floor may be raised, which changes host files.
     let mayRaiseModes: Bool
@@ -81,6 +80,7 @@ public final class FakeRootTree: Sendable {
     ) throws(Errno) {
         System.clearUmask()
         self.root = root
+        trust = try FileTrust(root: self.root.raw)
         self.mayRaiseModes = mayRaiseModes
         self.restoresLabels = restoresLabels && mayRaiseModes
         self.warn = warn
@@ -148,7 +148,8 @@ public final class FakeRootTree: Sendable {
 
     /// The host's file under a name, and what the board takes it for.
     ///
-    /// Cheaper than `status`: only an empty regular file can stand for something else, so only there the label is read.
+    /// Cheaper than `status`: only an empty regular file can stand for something else, so of files only there the label
+    /// is read.
     public func kind(
         of name: borrowing FileName,
         in directory: CInt
@@ -156,7 +157,10 @@ public final class FakeRootTree: Sendable {
         let host = try raisingToFloor(directory) { () throws(Errno) in
             try name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
         }
-        guard host.format == .regular, host.size == 0 else { return (host, NodeKind(host: host)) }
+        // Special nodes of the host are looked at too: what they are depends on whose they are.
+        guard host.format != .directory, host.format != .symlink, host.format != .regular || host.size == 0 else {
+            return (host, NodeKind(host: host))
+        }
         let file = try lookup(name, in: directory)
         let status = try status(of: file.raw)
         return (status.host, status.kind)
@@ -205,7 +209,7 @@ public final class FakeRootTree: Sendable {
 
     /// Runs an operation that needs the owner's permissions on a file; if they are lacking, grants them and tries once
     /// more.
-    /// - Parameter isLocked: the caller holds `labelChanges`.
+    /// - Parameter isLocked: the caller holds the file's lock.
     func raisingToFloor<Result: ~Copyable>(
         _ descriptor: CInt,
         isLocked: Bool = false,
@@ -218,13 +222,13 @@ public final class FakeRootTree: Sendable {
             let isRaised =
                 isLocked
                 ? try raiseToFloor(descriptor)
-                : try labelChanges.withLock { _ throws(Errno) in try raiseToFloor(descriptor) }
+                : try changes.withLock(descriptor) { () throws(Errno) in try raiseToFloor(descriptor) }
             guard isRaised else { throw .EACCES }
             return try operation()
         }
     }
 
-    /// Only under `labelChanges`.
+    /// Only under the file's lock.
     /// - Returns: false if the file isn't ours. True also if another thread has raised the mode meanwhile: then the
     ///   operation is worth another try as well.
     private func raiseToFloor(_ descriptor: CInt) throws(Errno) -> Bool {

@@ -14,10 +14,15 @@ public struct Label: Hashable, Sendable {
     public var kind: NodeKind?
     /// What the host's own mode says beside this label; labels are equal whatever this is.
     var mirror = Mirror.mirrored
+    /// Whether it is out of the database, which nobody else can write to; labels are equal whatever this is.
+    var isFromRow = false
 
     enum Mirror: Hashable, Sendable {
-        /// The label's rwx bits, raised to the floor. Anything else is a developer's chmod.
+        /// The label's rwx bits, raised to the floor, and a directory's sticky bit. Anything else is a developer's
+        /// chmod.
         case mirrored
+        /// As `mirrored`, but versions before this one left the sticky bit out.
+        case older
         /// As `mirrored`, but these bits stand there for a while, and are nobody's chmod.
         case standing(UInt32)
         /// Nothing: the label is of a kind that we don't write.
@@ -46,24 +51,30 @@ public struct Label: Hashable, Sendable {
     static let maxSize = 128
 
     /// Reads a value; the mode may carry S_IFMT bits, as libkrun writes them.
-    /// - Returns: nil if it is not a label.
+    /// - Returns: nil if it is not a label, or one with an owner or a device number that Linux doesn't have.
     public init?(parsing text: UnsafeRawBufferPointer) {
         var rest = text[...]
         guard let uid = Self.takeNumber(&rest, radix: 10), Self.take(UInt8(ascii: ":"), &rest),
             let gid = Self.takeNumber(&rest, radix: 10), Self.take(UInt8(ascii: ":"), &rest)
         else { return nil }
-        let isPadded = rest.first == UInt8(ascii: "0")
+        let zeros = rest.prefix { $0 == UInt8(ascii: "0") }.count
         guard let mode = Self.takeNumber(&rest, radix: 8) else { return nil }
         guard !rest.isEmpty else {
             // With S_IFMT bits even this form knows a FIFO from a file; of a device it lacks the number.
             let kind = NodeKind(FileFormat(mode: mode)).flatMap { $0 == .pipe || $0 == .socket ? $0 : nil }
             self.init(uid: uid, gid: gid, mode: mode, kind: kind)
             mirror = .unrelated
+            guard isPossible else { return nil }
             return
         }
         guard Self.take(UInt8(ascii: ":"), &rest), let kind = Self.takeKind(&rest) else { return nil }
         self.init(uid: uid, gid: gid, mode: mode, kind: kind)
-        if mode & ~0o7777 != 0 || !isPadded { mirror = .unrelated }
+        guard isPossible else { return nil }
+        if mode & ~0o7777 != 0 || zeros == 0 {
+            mirror = .unrelated
+        } else if needsStickyMark, zeros < Self.zerosOfStickyMark {
+            mirror = .older
+        }
         guard !rest.isEmpty else { return }
         guard Self.take(UInt8(ascii: ":"), &rest), let standing = Self.takeNumber(&rest, radix: 8), standing <= 0o7777,
             rest.isEmpty
@@ -120,7 +131,21 @@ public struct Label: Hashable, Sendable {
         return kind
     }
 
+    /// Whether Linux knows such an owner and device: the largest number stands for "no change" in chown(2).
+    var isPossible: Bool { uid != .max && gid != .max && kind?.isPossible ?? true }
+
+    /// The mode of a directory whose sticky bit is on the host too has a second leading zero. Other tools read it as
+    /// the same number.
+    private static let zerosOfStickyMark = 2
+    private var needsStickyMark: Bool { kind == .directory && mode & 0o1000 != 0 }
+
     /// The value as it is stored.
+    var storedText: String {
+        guard mirror == .mirrored, needsStickyMark, let kind else { return text }
+        return "\(uid):\(gid):0\(Self.octal(mode)):\(kind.labelText)"
+    }
+
+    /// The value as it is shown.
     public var text: String {
         let type = kind.map { ":\($0.labelText)" } ?? ""
         guard case .standing(let mode) = mirror else { return "\(uid):\(gid):\(Self.octal(self.mode))\(type)" }

@@ -8,10 +8,20 @@ public enum LabelFinding: Hashable, Sendable {
     case malformed([UInt8])
     /// The label is one of another kind of file, which this can't be: it was put on the wrong one.
     case misplaced(NodeKind)
+    /// What its label or attributes say doesn't count: others than the tree's owner could have put it there.
+    case notBelieved(Reason)
     /// The host's mode forbids to read the label.
     case unreadable
     /// A change of the mode was cut short; the board sees the new one in full.
     case unfinished
     /// The host's mode, which denies its owner what the server needs.
     case belowFloor(UInt32)
+
+    /// Why a label is not believed.
+    public enum Reason: Hashable, Sendable {
+        /// The file belongs to another user of the host, of this number.
+        case strangersFile(UInt32)
+        /// Everybody on the host may write to the file, and the label gives it privileges.
+        case writableByEverybody
+    }
 }

@@ -50,6 +50,27 @@ public enum NodeKind: Hashable, Sendable {
         }
     }
 
+    /// Whether a device node, FIFO or socket is harmless in everybody's hands; Linux gives such devices mode 0666.
+    ///
+    /// Source: the kernel's `Documentation/admin-guide/devices.txt`.
+    var isForEverybody: Bool {
+        switch self {
+        case .pipe, .socket: true
+        case .character(major: 1, let minor): [3, 5, 7, 8, 9].contains(minor)  // null, zero, full, random, urandom
+        case .character(major: 5, let minor): minor == 0 || minor == 2  // tty, ptmx
+        case .character(major: 10, let minor): minor == 200 || minor == 229  // net/tun, fuse
+        default: false
+        }
+    }
+
+    /// Whether Linux has such a device number: 12 bits of major number and 20 of minor.
+    var isPossible: Bool {
+        switch self {
+        case .block(let major, let minor), .character(let major, let minor): major < 1 << 12 && minor < 1 << 20
+        default: true
+        }
+    }
+
     /// The number of the device node, packed as the kernel's `new_encode_dev` does; 0 for all else.
     public var encodedDevice: UInt64 {
         switch self {

@@ -37,7 +37,7 @@ struct LostLabels {
         hasCapability: Bool,
         file: CInt?
     ) throws(Errno) -> Finding? {
-        guard tree.hasManifest, isWithoutLabel(board), let entry = try tree.manifestEntry(path),
+        guard tree.hasManifest, !board.isStrangers, isWithoutLabel(board), let entry = try tree.manifestEntry(path),
             let kind = entry.status.kind, fits(kind, board),
             entry.expectsLabel || entry.capability != nil && !hasCapability
         else { return nil }

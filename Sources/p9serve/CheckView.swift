@@ -135,6 +135,7 @@ extension CheckFinding.Kind {
         case .labelLost: isOne ? "lost label" : "lost labels"
         case .privilegesLost: isOne ? "program without its privileges" : "programs without their privileges"
         case .labelMalformed: isOne ? "malformed label" : "malformed labels"
+        case .labelNotBelieved: isOne ? "label that is not believed" : "labels that are not believed"
         case .labelMisplaced: isOne ? "label on the wrong kind of file" : "labels on the wrong kind of file"
         case .unreadable: isOne ? "label that can't be read" : "labels that can't be read"
         case .notEntered: isOne ? "directory that can't be read" : "directories that can't be read"

@@ -50,8 +50,8 @@ import Testing
         #expect(summary.entries == 13)
         #expect(summary.files == 4 && summary.directories == 4 && summary.symlinks == 1)
         #expect(summary.hardLinks == 1 && summary.specials == 3)
-        // su, game, tmp, shadow, secret, and three specials.
-        #expect(summary.labels == 8)
+        // su, game, shadow, secret, and three specials.
+        #expect(summary.labels == 7)
         #expect(summary.losses.isEmpty && summary.notices == [])
         #expect(try fixture.host.names() == [".root.usb9pfs.db", "a.tar", "make.py", "root"])
     }

@@ -1,3 +1,5 @@
+internal import LinuxFiles
+
 /// Something that a check came across.
 public struct CheckFinding: Hashable, Sendable {
     /// The raw values are an interface: keys of `--json`.
@@ -7,6 +9,7 @@ public struct CheckFinding: Hashable, Sendable {
         case privilegesLost = "privileges_lost"
         case labelMalformed = "label_malformed"
         case labelMisplaced = "label_misplaced"
+        case labelNotBelieved = "label_not_believed"
         case unreadable = "unreadable"
         case notEntered = "not_entered"
         case databaseDamaged = "database_damaged"
@@ -19,8 +22,8 @@ public struct CheckFinding: Hashable, Sendable {
         /// Whether the tree is not as it should be.
         public var isProblem: Bool {
             switch self {
-            case .labelLost, .privilegesLost, .labelMalformed, .labelMisplaced, .unreadable, .notEntered,
-                .databaseDamaged:
+            case .labelLost, .privilegesLost, .labelMalformed, .labelMisplaced, .labelNotBelieved, .unreadable,
+                .notEntered, .databaseDamaged:
                 true
             case .changeUnfinished, .modeBelowFloor, .leftover, .rowStale: false
             }

@@ -93,6 +93,12 @@ final class TreeSurvey {
         case .malformed(let value): return CheckFinding(.labelMalformed, path, "'\(printable(value))' is no label")
         case .misplaced(let kind):
             return CheckFinding(.labelMisplaced, path, "the label is one of another kind of file: \(kind.format.word)")
+        case .notBelieved(.strangersFile(let uid)):
+            let detail = "the file is the host's user \(uid)'s, so its label and attributes don't count"
+            return CheckFinding(.labelNotBelieved, path, detail)
+        case .notBelieved(.writableByEverybody):
+            let detail = "everybody on the host may write to the file, so its label gives it no privileges"
+            return CheckFinding(.labelNotBelieved, path, detail)
         case .unreadable: return CheckFinding(.unreadable, path, "the host's mode forbids to read its label")
         case .unfinished: return CheckFinding(.changeUnfinished, path, "a change of its mode was cut short")
         case .belowFloor(let mode):

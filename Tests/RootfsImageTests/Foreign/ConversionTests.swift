@@ -242,7 +242,6 @@ import Testing
                 "/dev/sda300 b 660 0 6 8 300 - - -",
                 "/ro d 555 9 9 - - - - -",
                 "/ro/secret f 0 1000 100000 - - - - -",
-                "/tmp d 1777 0 0 - - - - -",
             ]
         )
         #expect(try fixture.host.names("copy/dev") == [])

@@ -392,8 +392,9 @@ def chmod_is_adopted():
             before = client.getattr(held)
             os.chmod(at(path), mode)
             after = client.getattr(held)
-            # A label's setuid, setgid and sticky bits are not the host's to say.
-            want = mode | before.mode & 0o7000
+            # A label's setuid and setgid bits are not the host's to say, nor a file's sticky bit; a directory's is.
+            is_directory = before.mode & 0o170000 == 0o40000
+            want = mode | before.mode & (0o6000 if is_directory else 0o7000)
             expect(after.mode & 0o7777 == want, f"{path}: mode {after.mode & 0o7777:o} after chmod {mode:o}")
             model[path] = line(before.uid, before.gid, want, p9.kind_of(after))
 

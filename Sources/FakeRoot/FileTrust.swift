@@ -1,0 +1,37 @@
+internal import LinuxFiles
+
+/// Whose files' labels and attributes are believed: the server's effective user's and the owner's of the tree's root.
+///
+/// In an exported /tmp other users of the host can make files too. What they put into labels, setuid bits or
+/// attributes means nothing: such a file is root's on the board, with the host's rwx bits.
+struct FileTrust: Sendable {
+    private let server: UInt32
+    private let treeOwner: UInt32
+    private let device: UInt64
+    private let isUserSpace: Bool
+
+    /// - Throws: what statx(2) gives for the root.
+    init(root: CInt) throws(Errno) {
+        let status = try System.status(of: root)
+        server = System.effectiveUser
+        treeOwner = status.uid
+        device = status.device
+        isUserSpace = (try? System.fileSystemStatus(of: root).type) == Self.userSpace
+    }
+
+    /// Whether the host says that the file is one of theirs.
+    func coversOwner(of host: FileStatus) -> Bool { host.uid == server || host.uid == treeOwner }
+
+    /// Whether the file is one of theirs, and who says so is believed.
+    ///
+    /// Any user may mount a FUSE file system on a directory of his own, and it says of its files what it likes. One
+    /// inside the tree is believed only if the tree's root is on such a file system itself.
+    func covers(_ descriptor: CInt, _ host: FileStatus) -> Bool {
+        guard coversOwner(of: host) else { return false }
+        guard host.device != device, !isUserSpace else { return true }
+        return (try? System.fileSystemStatus(of: descriptor).type) != Self.userSpace
+    }
+
+    /// FUSE_SUPER_MAGIC; the source is the kernel's `include/uapi/linux/magic.h`.
+    private static let userSpace: UInt64 = 0x6573_5546
+}
