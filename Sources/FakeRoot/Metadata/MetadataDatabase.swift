@@ -9,7 +9,7 @@ internal import Synchronization
 /// time.
 final class MetadataDatabase: @unchecked Sendable {  // what connections and statements do is done under their locks
     let file: DatabaseFile
-    /// Of the tables.
+    /// Of the tables, when they were opened.
     let version: Int64
     private let readLock = Mutex<Void>(())
     private let writeLock = Mutex<Void>(())
@@ -57,15 +57,29 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     final class Writer {
         let connection: SQLiteConnection
         let version: SQLiteStatement
-        /// Nil where nothing can be written.
-        let changes: Changes?
+        private let mayWrite: Bool
+        private var prepared: Changes?
 
         init(_ connection: consuming SQLiteConnection, mayWrite: Bool) throws(MetadataError) {
             let version = try connection.prepare("PRAGMA data_version")
-            let changes = mayWrite ? try Changes(connection) : nil
             self.connection = connection
             self.version = version
-            self.changes = changes
+            self.mayWrite = mayWrite
+        }
+
+        /// Nil where nothing may be written. The first change brings the tables up to date: who only reads leaves them to
+        /// an earlier release that may have them open.
+        var changes: Changes? {
+            get throws(MetadataError) {
+                guard mayWrite else { return nil }
+                if let prepared { return prepared }
+                if try connection.number("PRAGMA user_version") < DatabaseSchema.version {
+                    try DatabaseSchema.bringUpToDate(connection)
+                }
+                let changes = try Changes(connection)
+                prepared = changes
+                return changes
+            }
         }
     }
 
@@ -119,12 +133,8 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     ) throws(MetadataError) -> MetadataDatabase? {
         let connection = try SQLiteConnection(file, access, milliseconds: strangersTime)
         connection.setBusyTimeout(milliseconds: 2000)
-        var version = try DatabaseSchema.verify(connection)
+        let version = try DatabaseSchema.verify(connection)
         guard try Self.root(of: connection) == root else { return nil }
-        if mayChange, version < DatabaseSchema.version {
-            try DatabaseSchema.bringUpToDate(connection)
-            version = DatabaseSchema.version
-        }
         return try MetadataDatabase(file, connection, access, version, mayChange: mayChange, record)
     }
 
@@ -176,7 +186,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         try writeLock.withLock { _ throws(MetadataError) in
-            guard let changes = writer.changes else {
+            guard let changes = try writer.changes else {
                 throw MetadataError(.system, "the metadata database \(path) is only read", errno: .EROFS)
             }
             try look()

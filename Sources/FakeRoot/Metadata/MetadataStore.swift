@@ -241,12 +241,13 @@ final class MetadataStore: Sendable {
             told.withLock { $0.waiting?.first } ?? place.map { "the metadata database \($0.path) was emptied" }
             ?? "the metadata database \(missing) is gone"
         var losses: [String] = []
-        if old.rows > 0 { losses.append("owners or attributes of \(old.rows) files or more") }
+        if old.rows > 0 { losses.append("owners of at least \(old.rows) \(old.rows == 1 ? "file" : "files")") }
         if old.hasManifest { losses.append("the import's list") }
+        let root = String(decoding: (try? System.currentPath(of: rootDescriptor)) ?? [], as: UTF8.self)
         return MetadataError(
             .lost,
             "\(what): \(losses.joined(separator: " and ")) \(old.rows > 0 ? "are" : "is") lost",
-            hint: "Restore it from a backup; or go on without, as if it had never been: p9serve check --repair DIR",
+            hint: "Restore it from a backup. To go on without what was in it: p9serve check --repair \(root)",
             errno: .EIO
         )
     }
