@@ -220,19 +220,20 @@ final class MetadataStore: Sendable {
             if options.mayWrite { record.remove() }
         }
         if let old = record.content, !options.acceptsLoss {
-            let rows = filters.count
-            let isLost = old.rows > 0 && rows == 0 || old.hasManifest && !filters.content.contains(.manifest)
-            if isLost {
+            var lost = DatabaseRecord.Content()
+            if filters.count == 0 { lost.rows = old.rows }
+            lost.hasManifest = old.hasManifest && !filters.content.contains(.manifest)
+            if !lost.isEmpty {
                 // Removed by another process just now, with the record.
                 let now = DatabaseRecord(root: rootDescriptor, handle: rootHandle, mayWrite: false, beside: [])
                 guard now.content == old || now.content == nil else { return updateRecord() }
-                throw lost(old, location)
+                throw loss(of: lost, location)
             }
         }
         updateRecord()
     }
 
-    private func lost(_ old: DatabaseRecord.Content, _ location: DatabaseLocation) -> MetadataError {
+    private func loss(of lost: DatabaseRecord.Content, _ location: DatabaseLocation) -> MetadataError {
         let place = database?.file ?? [location.sidecar, location.stateFile].compactMap(\.self).first {
             ((try? $0.status) ?? nil) != nil
         }
@@ -241,12 +242,12 @@ final class MetadataStore: Sendable {
             told.withLock { $0.waiting?.first } ?? place.map { "the metadata database \($0.path) was emptied" }
             ?? "the metadata database \(missing) is gone"
         var losses: [String] = []
-        if old.rows > 0 { losses.append("owners of at least \(old.rows) \(old.rows == 1 ? "file" : "files")") }
-        if old.hasManifest { losses.append("the import's list") }
+        if lost.rows > 0 { losses.append("owners of at least \(lost.rows) \(lost.rows == 1 ? "file" : "files")") }
+        if lost.hasManifest { losses.append("the import's list") }
         let root = String(decoding: (try? System.currentPath(of: rootDescriptor)) ?? [], as: UTF8.self)
         return MetadataError(
             .lost,
-            "\(what): \(losses.joined(separator: " and ")) \(old.rows > 0 ? "are" : "is") lost",
+            "\(what): \(losses.joined(separator: " and ")) \(lost.rows > 0 ? "are" : "is") lost",
             hint: "Restore it from a backup. To go on without what was in it: p9serve check --repair \(root)",
             errno: .EIO
         )
