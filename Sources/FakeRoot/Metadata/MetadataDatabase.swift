@@ -325,6 +325,9 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         _ = try? connection.text("PRAGMA journal_mode = WAL")
     }
 
+    /// Whether something was stored that a power failure may take away.
+    var hasUnsynchronizedChanges: Bool { isUnsynchronized.load(ordering: .acquiring) }
+
     /// Has all that was stored written to the disk.
     /// - Parameter evenIfClean: also if this process has written nothing since.
     func synchronize(evenIfClean: Bool = false) throws(MetadataError) {
