@@ -31,7 +31,8 @@ import Testing
         let ready = outer.file("ready")
         outer.remove("ready")
         let program = try RunningProgram([
-            "sqlite3", outer.file(".tree.usb9pfs.db"), "\(begin);", ".shell touch \(ready); sleep \(seconds)", "COMMIT;",
+            "sqlite3", outer.file(".tree.usb9pfs.db"), "\(begin);", ".shell touch \(ready); sleep \(seconds)",
+            "COMMIT;",
         ])
         waitUntil { access(ready, F_OK) == 0 }
         return program

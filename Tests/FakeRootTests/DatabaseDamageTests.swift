@@ -180,7 +180,9 @@ struct FullDiskTests {
         try run("sh", "-c", "head -c 1000000 /dev/zero > \(outer.file("disk/filler"))")
         var failures: Set<Errno> = []
         for index in 0..<200 {
-            do throws(Errno) { try fixture.createSymlink("l\(index)", to: "x", uid: 6) } catch { failures.insert(error) }
+            do throws(Errno) { try fixture.createSymlink("l\(index)", to: "x", uid: 6) } catch {
+                failures.insert(error)
+            }
         }
         #expect(failures == [.ENOSPC], "\(failures)")
         #expect(try fixture.look("kept") == "5:0 120777")

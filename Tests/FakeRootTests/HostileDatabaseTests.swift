@@ -119,7 +119,8 @@ import Testing
     /// In a directory that may be a part of a tree, as `p9serve stat etc/passwd` has it.
     @Test(arguments: [
         "head -c 100000 /dev/urandom > .etc.usb9pfs.db", "echo text > .etc.usb9pfs.db", "mkfifo .etc.usb9pfs.db",
-        "ln -s .tree.usb9pfs.db .etc.usb9pfs.db", "mkdir .etc.usb9pfs.db", "sqlite3 .etc.usb9pfs.db 'CREATE TABLE t (x)'",
+        "ln -s .tree.usb9pfs.db .etc.usb9pfs.db", "mkdir .etc.usb9pfs.db",
+        "sqlite3 .etc.usb9pfs.db 'CREATE TABLE t (x)'",
         "cp .tree.usb9pfs.db .etc.usb9pfs.db; dd if=/dev/zero of=.etc.usb9pfs.db bs=4096 seek=1 count=2 conv=notrunc",
     ])
     func plantedOneIsNoTree(_ command: String) throws {

@@ -120,7 +120,8 @@ final class DatabaseRecord: Sendable {
     }
 
     private static func readFile(_ file: DatabaseFile) -> String? {
-        guard let status = try? file.status, SQLiteFiles.objection(status) == nil, let opened = try? file.open(.readOnly)
+        guard let status = try? file.status, SQLiteFiles.objection(status) == nil,
+            let opened = try? file.open(.readOnly)
         else { return nil }
         return try? withUnsafeStackBuffer(512) { (buffer) throws(Errno) in
             let size = try System.read(opened.raw, into: buffer, at: 0)

@@ -83,7 +83,8 @@ enum DatabaseSchema {
             + "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)"
     }
 
-    private static let upgrade = ["node", "attribute", "manifest"].map { "ALTER TABLE \($0) ADD COLUMN sum INTEGER;" }
+    private static let upgrade =
+        ["node", "attribute", "manifest"].map { "ALTER TABLE \($0) ADD COLUMN sum INTEGER;" }
         .joined() + "PRAGMA user_version = \(version)"
 
     /// Fills an empty file, or leaves a filled one alone.

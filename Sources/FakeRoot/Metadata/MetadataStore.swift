@@ -15,14 +15,14 @@ final class MetadataStore: Sendable {
         var warn: @Sendable (String) -> Void
     }
 
-    private struct State {
+    struct State {
         var database: MetadataDatabase?
         /// The last thing that went wrong.
         var problem: MetadataError?
     }
 
     /// Never held over a system call: every request for a file with rows asks it.
-    private let state = Mutex(State())
+    let state = Mutex(State())
     /// Held while a database is looked for, made or moved.
     let finding = Mutex<Void>(())
     let filters = RowFilters()
@@ -32,13 +32,13 @@ final class MetadataStore: Sendable {
     private let lookSequence = Atomic<UInt32>(0)
     /// Whether it can't be known now if another process has changed something.
     private let isBlind = Atomic<Bool>(false)
-    private let absence = Mutex<Absence?>(nil)
+    let absence = Mutex<Absence?>(nil)
     private let reading = Mutex(Reading())
     /// Held while the rows are read: by one thread at a time.
     private let loading = Mutex<Void>(())
     /// Labels of removed files that may still be open.
     private let orphans = Mutex(Orphans())
-    private let told = Mutex(Told())
+    let told = Mutex(Told())
 
     let rootDescriptor: CInt
     let rootHandle: FileHandle
@@ -86,7 +86,7 @@ final class MetadataStore: Sendable {
     /// The database, if there is one.
     var database: MetadataDatabase? { state.withLock { $0.database } }
 
-    private struct Told {
+    struct Told {
         var lines: Set<String> = []
         /// While the tree is being opened: what there is to say may be a part of a failure.
         var waiting: [String]? = []
@@ -159,7 +159,7 @@ final class MetadataStore: Sendable {
     // MARK: What is known in memory
 
     /// Reads what there are rows for, and brings the record up to date.
-    private func load() throws(MetadataError) {
+    func load() throws(MetadataError) {
         try loading.withLock { _ throws(MetadataError) in
             guard let database else { return try filters.replace { RowFilters.Sets() } }
             database.setOnOthersChange { [weak self] in self?.takeNote() }
@@ -209,65 +209,6 @@ final class MetadataStore: Sendable {
     /// Takes note of a removed row.
     func countRemoval() {
         if filters.countRemoval() { readInBackground() }
-    }
-
-    // MARK: The record
-
-    private func compareWithRecord(_ location: DatabaseLocation) throws(MetadataError) {
-        if record.isOfAnotherTree, database == nil {
-            let path = String(decoding: (try? System.currentPath(of: rootDescriptor)) ?? [], as: UTF8.self)
-            tell("\(path) is a copy of a tree: what that tree's metadata database holds is not here")
-            if options.mayWrite { record.remove() }
-        }
-        if let old = record.content, !options.acceptsLoss {
-            var lost = DatabaseRecord.Content()
-            if filters.count == 0 { lost.rows = old.rows }
-            lost.hasManifest = old.hasManifest && !filters.content.contains(.manifest)
-            if !lost.isEmpty {
-                // Removed by another process just now, with the record.
-                let now = DatabaseRecord(root: rootDescriptor, handle: rootHandle, mayWrite: false, beside: [])
-                guard now.content == old || now.content == nil else { return updateRecord() }
-                throw loss(of: lost, location)
-            }
-        }
-        updateRecord()
-    }
-
-    private func loss(of lost: DatabaseRecord.Content, _ location: DatabaseLocation) -> MetadataError {
-        let place = database?.file ?? [location.sidecar, location.stateFile].compactMap(\.self).first {
-            ((try? $0.status) ?? nil) != nil
-        }
-        let missing = location.sidecar?.path ?? location.stateFile?.path ?? "of \(rootHandle.text)"
-        let what =
-            told.withLock { $0.waiting?.first } ?? place.map { "the metadata database \($0.path) was emptied" }
-            ?? "the metadata database \(missing) is gone"
-        var losses: [String] = []
-        if lost.rows > 0 { losses.append("owners of at least \(lost.rows) \(lost.rows == 1 ? "file" : "files")") }
-        if lost.hasManifest { losses.append("the import's list") }
-        let root = String(decoding: (try? System.currentPath(of: rootDescriptor)) ?? [], as: UTF8.self)
-        return MetadataError(
-            .lost,
-            "\(what): \(losses.joined(separator: " and ")) \(lost.rows > 0 ? "are" : "is") lost",
-            hint: "Restore it from a backup. To go on without what was in it: p9serve check --repair \(root)",
-            errno: .EIO
-        )
-    }
-
-    private func updateRecord() {
-        guard options.mayWrite else { return }
-        guard let database else {
-            // With a loss that was accepted.
-            if record.content.map({ !$0.isEmpty }) ?? false { record.remove() }
-            return
-        }
-        record.setDatabase(database.file)
-        let rows = UInt64(filters.count)
-        let hasManifest = filters.content.contains(.manifest)
-        record.update { content in
-            // Written now and then only: it moves the directory's change time.
-            content.rows = rows == 0 ? 0 : 1 << (63 - UInt64(rows.leadingZeroBitCount))
-            content.hasManifest = hasManifest
-        }
     }
 
     // MARK: Other processes
@@ -360,51 +301,6 @@ final class MetadataStore: Sendable {
         let pause = min(5000, 50 + 10 * (System.monotonicMilliseconds - start))
         _ = Monitor(()).wait(seconds: Double(pause) / 1000) { _ in nil as Void? }
         return true
-    }
-
-    // MARK: Trees without a database
-
-    /// What there was beside the tree when nothing was found, so that looking again costs two system calls.
-    private struct Absence {
-        var parent: DatabaseDirectory.Stamp?
-        var state: DatabaseDirectory.Stamp?
-        /// What lies at the two places without being this tree's.
-        var files: [DatabaseDirectory.Stamp?] = []
-    }
-
-    /// Looks at the two places where another process makes this tree's database.
-    private func lookForDatabase() {
-        absence.withLockIfAvailable { absence in
-            let parent = DatabaseDirectory.Stamp("..", in: rootDescriptor)
-            let state = DatabaseLocation.stateDirectory.flatMap { DatabaseDirectory.Stamp("\($0)/.") }
-            if let absence, absence.parent == parent, absence.state == state { return }
-            let location = location
-            let files = [location.sidecar, location.stateFile].map { file in
-                file.flatMap { try? $0.status }.flatMap(\.self).map { DatabaseDirectory.Stamp($0) }
-            }
-            let isKnown = absence.map { $0.files == files } ?? !files.contains { $0 != nil }
-            if !isKnown, findAgain(location) { return absence = nil }
-            // A stamp that a further change may leave as it is says nothing.
-            let isSettled = (parent?.isSettled ?? true) && (state?.isSettled ?? true)
-            absence = Absence(parent: isSettled ? parent : nil, state: isSettled ? state : nil, files: files)
-        }
-    }
-
-    /// - Returns: whether there is a database now.
-    private func findAgain(_ location: DatabaseLocation) -> Bool {
-        finding.withLockIfAvailable { _ in
-            guard database == nil else { return true }
-            let found = try? reporting { () throws(MetadataError) in
-                for file in [location.sidecar, location.stateFile].compactMap(\.self) {
-                    if let found = try open(file, isExact: true) { return found }
-                }
-                return nil as MetadataDatabase?
-            }
-            guard let found = found.flatMap(\.self) else { return false }
-            state.withLock { $0.database = found }
-            _ = try? reporting { () throws(MetadataError) in try load() }
-            return true
-        } ?? false
     }
 
     // MARK: Removed files that are still open

@@ -143,7 +143,8 @@ struct SQLiteConnection: ~Copyable {
                 hint: "Something else has been written over it. \(restore)",
                 errno: .EIO
             )
-        case SQLITE_INTERRUPT: return MetadataError(.corrupt, "\(message): it takes too long", hint: restore, errno: .EIO)
+        case SQLITE_INTERRUPT:
+            return MetadataError(.corrupt, "\(message): it takes too long", hint: restore, errno: .EIO)
         case SQLITE_BUSY, SQLITE_LOCKED:
             return MetadataError(.busy, message, hint: "Another process holds it; try again.", errno: .EBUSY)
         case SQLITE_FULL: return MetadataError(.system, message, hint: "Make room on the disk.", errno: .ENOSPC)
@@ -155,7 +156,12 @@ struct SQLiteConnection: ~Copyable {
             // The log's shared memory and its journal fail so on a full disk.
             let cause = Errno(rawValue: connection.map { sqlite3_system_errno($0) } ?? 0)
             let isFull = cause == .ENOSPC || cause == .EDQUOT
-            return MetadataError(.system, message, hint: isFull ? "Make room on the disk." : "", errno: isFull ? cause : .EIO)
+            return MetadataError(
+                .system,
+                message,
+                hint: isFull ? "Make room on the disk." : "",
+                errno: isFull ? cause : .EIO
+            )
         default: return MetadataError(.system, message, errno: .EIO)
         }
     }

@@ -35,7 +35,9 @@ enum SQLiteFiles {
         typealias Open = @convention(c) (UnsafePointer<CChar>?, CInt, CInt) -> CInt
         let open: Open = { path, flags, mode in SQLiteFiles.open(path, flags, mode) }
         // SQLite has one type for all functions, and calls each as what it is.
-        guard setCall(base, "open", unsafeBitCast(open, to: sqlite3_syscall_ptr.self)) == SQLITE_OK else { return false }
+        guard setCall(base, "open", unsafeBitCast(open, to: sqlite3_syscall_ptr.self)) == SQLITE_OK else {
+            return false
+        }
         own.pointee.zName = UnsafePointer(strdup(name))
         own.pointee.xFullPathname = { _, path, size, result in
             guard let path, let result, strlen(path) < size else { return SQLITE_CANTOPEN }
