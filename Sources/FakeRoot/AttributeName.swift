@@ -102,10 +102,10 @@ struct AttributeName: ~Copyable {
     static let label: StaticString = "user.containers.override_stat"
     private static let overridePrefix: StaticString = "user.containers.override_"
 
-    /// Metadata of this and other fake-root tools.
+    /// Metadata of this and other fake-root tools, and what this program notes of its own work.
     private static func isHidden(_ name: RawSpan) -> Bool {
         starts(name, with: overridePrefix) || starts(name, with: "user.virtfs.") || starts(name, with: "user.rsync.")
-            || starts(name, with: "user.rootlesscontainers")
+            || starts(name, with: "user.rootlesscontainers") || starts(name, with: "user.usb9pfs.")
     }
 
     /// What the board calls an attribute of the host, or nil if it may not see it.
