@@ -44,13 +44,16 @@ extension FakeRootTree {
         return try metadata.reporting { () throws(MetadataError) in try database.problems() ?? [] }
     }
 
-    /// How long opening a tree may take longer for it, in milliseconds.
+    /// How long opening a tree may take longer for it, in milliseconds; and the largest file that it is tried with, in
+    /// bytes: SQLite doesn't stop in the middle of a table.
     private static let startTime: UInt64 = 8
+    private static let startSize: UInt64 = 512 << 10
 
     /// - Throws: `.corrupt` if something is found within a few milliseconds; later, it is a warning.
     func checkDatabase() throws(MetadataError) {
         guard let database = metadata.database else { return }
-        if let problems = try database.problems(milliseconds: Self.startTime) {
+        let size = ((try? database.file.status) ?? nil)?.size ?? 0
+        if size <= Self.startSize, let problems = try database.problems(milliseconds: Self.startTime) {
             guard let first = problems.first else { return }
             throw database.damage(first)
         }

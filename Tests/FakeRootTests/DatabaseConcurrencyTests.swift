@@ -27,11 +27,11 @@ import Testing
     }
 
     /// A process that begins a transaction and keeps it.
-    private func hold(_ begin: String, seconds: Int) throws -> RunningProgram {
+    private func hold(_ begin: String, seconds: Int, _ database: String = ".tree.usb9pfs.db") throws -> RunningProgram {
         let ready = outer.file("ready")
         outer.remove("ready")
         let program = try RunningProgram([
-            "sqlite3", outer.file(".tree.usb9pfs.db"), "\(begin);", ".shell touch \(ready); sleep \(seconds)",
+            "sqlite3", outer.file(database), "\(begin);", ".shell touch \(ready); sleep \(seconds)",
             "COMMIT;",
         ])
         waitUntil { access(ready, F_OK) == 0 }
@@ -66,24 +66,30 @@ import Testing
 
     /// Without shared memory whoever writes keeps readers out. Files without rows don't ask.
     @Test func lockedDatabaseWithoutALogStoppedAllRequests() throws {
-        try fixture.createSymlink("l", to: "x", uid: 5)
-        try fixture.create("plain")
-        let tree = outer.file("tree")
+        try outer.makeDirectory("other")
+        try outer.write("other/plain", "")
+        try outer.makeSymlink("other/l", to: "x")
         let top = try System.open("/", .path)
         let everything = try DirectoryID(of: top.raw)
-        let server = try FakeRootTree(directory: tree, avoiding: [everything])
-        let other = try hold("BEGIN EXCLUSIVE", seconds: 2)
+        let server = try FakeRootTree(directory: outer.file("other"), avoiding: [everything])
+        let link = try server.lookup(FileName("l"), in: server.root.raw)
+        try server.change(link.raw, OwnerAndMode(uid: 5))
+        #expect(server.metadata.database?.hasLog == false)
+        let other = try hold("BEGIN EXCLUSIVE", seconds: 2, ".other.usb9pfs.db")
         var longest = Duration.zero
         for _ in 0..<100 {
+            var uid: UInt32?
             let time = try ContinuousClock().measure {
                 let file = try server.lookup(FileName("plain"), in: server.root.raw)
-                #expect(try server.status(of: file.raw).uid == 0)
+                uid = try server.status(of: file.raw).uid
             }
+            #expect(uid == 0)
             longest = max(longest, time)
             sleep(milliseconds: 5)
         }
         #expect(longest < .milliseconds(500), "\(longest)")
         _ = try other.wait()
+        #expect(try server.status(of: link.raw).uid == 5)
     }
 
     /// Another process keeps the parent locked, as an import does that finds a place for its database; and another tree's

@@ -9,6 +9,8 @@ internal import Synchronization
 /// time.
 final class MetadataDatabase: @unchecked Sendable {  // what connections and statements do is done under their locks
     let file: DatabaseFile
+    /// Whether readers and a writer don't exclude each other.
+    let hasLog: Bool
     /// Of the tables, when they were opened.
     let version: Int64
     private let readLock = Mutex<Void>(())
@@ -156,7 +158,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         first.setBusyTimeout(milliseconds: 5000)
         let writer = try Writer(first, mayWrite: mayChange)
         let reader = try Reader(second, version)
-        self.init(file, reader, writer, version, record)
+        self.init(file, reader, writer, version, record, hasLog: isLog)
     }
 
     private init(
@@ -164,8 +166,10 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         _ reader: Reader,
         _ writer: Writer,
         _ version: Int64,
-        _ record: DatabaseRecord?
+        _ record: DatabaseRecord?,
+        hasLog: Bool
     ) {
+        self.hasLog = hasLog
         self.file = file
         self.reader = reader
         self.writer = writer
@@ -242,14 +246,22 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         onOthersChange.withLock { $0 }?()
     }
 
-    /// Looks for other processes' changes, and calls `onOthersChange` for them.
-    /// - Returns: false if it can't be known now: somebody writes, or waits for another process.
-    func lookForChanges() -> Bool {
+    enum Look {
+        /// All is known; `onOthersChange` has been called if there was something.
+        case done
+        /// A thread of this process writes, or waits for another process to end.
+        case writing
+        /// Another process keeps readers out.
+        case locked
+    }
+
+    /// Looks for other processes' changes, waiting for nobody.
+    func lookForChanges() -> Look {
         writeLock.withLockIfAvailable { _ in
             writer.connection.setBusyTimeout(milliseconds: 0)
             defer { writer.connection.setBusyTimeout(milliseconds: 5000) }
-            return (try? look()) != nil
-        } ?? false
+            return (try? look()) == nil ? .locked : .done
+        } ?? .writing
     }
 
     /// Takes the present state for known: what others change from now on is reported.

@@ -114,6 +114,7 @@ extension MetadataStore {
                 try file.copy(to: new)
                 try file.remove()
             }
+            try? file.with(DatabaseRecord.suffix).rename(to: new.with(DatabaseRecord.suffix), replacing: true)
         } catch {
             result = file
         }

@@ -152,6 +152,7 @@ final class MetadataStore: Sendable {
                 let found = try find(waitingAtMost: 2000)
                 state.withLock { $0.database = found }
                 try load()
+                updateRecord()
             }
         }
     }
@@ -243,10 +244,13 @@ final class MetadataStore: Sendable {
         lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing)
         defer { lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing) }
         guard let database else { return lookForDatabase() }
-        if database.lookForChanges() {
-            isBlind.store(false, ordering: .releasing)
-        } else if isBlind.exchange(true, ordering: .acquiringAndReleasing) {
-            // For the second time: what others have written is read from the tables until it can be known.
+        switch database.lookForChanges() {
+        case .done: isBlind.store(false, ordering: .releasing)
+        case .locked: isBlind.store(true, ordering: .releasing)
+        case .writing:
+            // For the second time: what others have written is read from the tables until it can be known. Without a log
+            // reading them might mean to wait.
+            guard isBlind.exchange(true, ordering: .acquiringAndReleasing), database.hasLog else { return }
             filters.markStale(hasManifest: filters.content.contains(.manifest))
             readInBackground()
         }
