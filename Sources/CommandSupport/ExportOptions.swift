@@ -22,7 +22,7 @@ public struct ExportOptions: ParsableArguments {
     /// Opens the exports; the default one is the first.
     /// - Throws: `CommandFailure` for a directory that can't be served, or a malformed or repeated name.
     public func open(default directory: String) throws -> [Export] {
-        var exports = [try open("", directory)]
+        var wanted = [(name: "", directory: directory)]
         for text in named {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2, !parts[0].isEmpty, !parts[0].contains("/"), !parts[1].isEmpty else {
@@ -32,19 +32,27 @@ public struct ExportOptions: ParsableArguments {
                     advice: "Example: --export home=/srv/home"
                 )
             }
-            guard !exports.contains(where: { $0.name == parts[0] }) else {
+            guard !wanted.contains(where: { $0.name == parts[0] }) else {
                 throw CommandFailure(.badInput, "there are two exports with the name '\(parts[0])'")
             }
-            exports.append(try open(parts[0], parts[1]))
+            wanted.append((parts[0], parts[1]))
         }
-        return exports
+        // All of them first: where a tree's database may lie depends on what else is exported.
+        let exported = try wanted.map { (_, directory) in
+            do throws(Errno) {
+                // Nothing could be found in it, which the board would only learn when it mounts.
+                let opened = try System.open(directory, [.readOnly, .directory])
+                return try DirectoryID(of: opened.raw)
+            } catch {
+                throw Self.failure(directory, error)
+            }
+        }
+        return try wanted.map { try open($0.name, $0.directory, avoiding: exported) }
     }
 
-    private func open(_ name: String, _ directory: String) throws -> Export {
+    private func open(_ name: String, _ directory: String, avoiding: [DirectoryID]) throws -> Export {
         do throws(Errno) {
-            // Nothing could be found in it, which the board would only learn when it mounts.
-            _ = try System.open(directory, [.readOnly, .directory])
-            let export = try Export(name: name, directory: directory, isReadOnly: readOnly) {
+            let export = try Export(name: name, directory: directory, isReadOnly: readOnly, avoiding: avoiding) {
                 StandardError.say($0)
             }
             guard !export.tree.isBeingConverted else { throw Errno.EBUSY }
@@ -56,34 +64,38 @@ public struct ExportOptions: ParsableArguments {
             }
             return export
         } catch {
-            switch error {
-            case .ENOENT:
-                throw CommandFailure(
-                    .notFound,
-                    "there is no directory \(directory)",
-                    advice: "To make one from an archive: p9serve import rootfs.tar \(directory)"
-                )
-            case .ENOTDIR:
-                throw CommandFailure(
-                    .badInput,
-                    "\(directory) is not a directory",
-                    advice: "An archive has to be imported first: p9serve import \(directory) rootfs"
-                )
-            case .EACCES, .EPERM:
-                throw CommandFailure(
-                    .permission,
-                    "no permission to open the directory \(directory)",
-                    advice: "If it is yours: chmod u+rwx \(directory)"
-                )
-            case .EBUSY:
-                throw CommandFailure(
-                    .busy,
-                    "\(directory) is being converted to another kind of metadata, or that was interrupted",
-                    advice: "Finish it with the same p9serve convert command."
-                )
-            default:
-                throw CommandFailure(.failure, "can't open the directory \(directory): \(error.text)")
-            }
+            throw Self.failure(directory, error)
+        }
+    }
+
+    private static func failure(_ directory: String, _ error: Errno) -> CommandFailure {
+        switch error {
+        case .ENOENT:
+            CommandFailure(
+                .notFound,
+                "there is no directory \(directory)",
+                advice: "To make one from an archive: p9serve import rootfs.tar \(directory)"
+            )
+        case .ENOTDIR:
+            CommandFailure(
+                .badInput,
+                "\(directory) is not a directory",
+                advice: "An archive has to be imported first: p9serve import \(directory) rootfs"
+            )
+        case .EACCES, .EPERM:
+            CommandFailure(
+                .permission,
+                "no permission to open the directory \(directory)",
+                advice: "If it is yours: chmod u+rwx \(directory)"
+            )
+        case .EBUSY:
+            CommandFailure(
+                .busy,
+                "\(directory) is being converted to another kind of metadata, or that was interrupted",
+                advice: "Finish it with the same p9serve convert command."
+            )
+        default:
+            CommandFailure(.failure, "can't open the directory \(directory): \(error.text)")
         }
     }
 }

@@ -50,7 +50,7 @@ extension FakeRootTree {
         permissions: UInt32,
         kind: NodeKind
     ) throws(Errno) -> OwnedDescriptor {
-        guard !Self.isStagingName(name) else { throw .EINVAL }
+        guard !Self.isReservedName(name) else { throw .EINVAL }
         guard owner.isPossible else { throw .EINVAL }
         let permissions = permissions & 0o7777
         let mode = BoardStatus.hostPermissions(permissions, kind)
@@ -118,7 +118,7 @@ extension FakeRootTree {
         owner: Owner,
         permissions: UInt32
     ) throws(Errno) {
-        guard !Self.isStagingName(name) else { throw .EINVAL }
+        guard !Self.isReservedName(name) else { throw .EINVAL }
         guard owner.isPossible else { throw .EINVAL }
         let permissions = permissions & 0o7777
         let mode = BoardStatus.hostPermissions(permissions, .directory)
@@ -152,7 +152,7 @@ extension FakeRootTree {
         target: UnsafePointer<CChar>,
         owner: Owner = Owner(uid: 0, gid: 0)
     ) throws(Errno) {
-        guard !Self.isStagingName(name) else { throw .EINVAL }
+        guard !Self.isReservedName(name) else { throw .EINVAL }
         guard owner.isPossible else { throw .EINVAL }
         let isExpected = isExpected(name)
         let label = Self.label(owner, 0o777, .symlink, isNeeded: isExpected)
@@ -175,7 +175,7 @@ extension FakeRootTree {
 
     /// Gives a file another name.
     public func link(_ descriptor: CInt, as name: borrowing FileName, in directory: CInt) throws(Errno) {
-        guard !Self.isStagingName(name) else { throw .EINVAL }
+        guard !Self.isReservedName(name) else { throw .EINVAL }
         let isExpected = isExpected(name)
         if isExpected { try ensureLabel(descriptor) }
         try raisingToFloor(directory) { () throws(Errno) in
@@ -191,8 +191,8 @@ extension FakeRootTree {
         to newName: borrowing FileName,
         in newDirectory: CInt
     ) throws(Errno) {
-        guard !Self.isStagingName(oldName) else { throw .ENOENT }
-        guard !Self.isStagingName(newName) else { throw .EINVAL }
+        guard !Self.isReservedName(oldName) else { throw .ENOENT }
+        guard !Self.isReservedName(newName) else { throw .EINVAL }
         let isExpected = isExpected(newName)
         if isExpected, let moved = try? lookup(oldName, in: oldDirectory) { try ensureLabel(moved.raw) }
         try forgetting(newName, in: newDirectory) { () throws(Errno) in
@@ -213,7 +213,7 @@ extension FakeRootTree {
 
     /// Removes a directory entry.
     public func unlink(_ name: borrowing FileName, in directory: CInt, isDirectory: Bool) throws(Errno) {
-        guard !Self.isStagingName(name) else { throw .ENOENT }
+        guard !Self.isReservedName(name) else { throw .ENOENT }
         try forgetting(name, in: directory) { () throws(Errno) in
             try raisingToFloor(directory) { () throws(Errno) in
                 try name.withCString { (name) throws(Errno) in
@@ -351,5 +351,28 @@ extension FakeRootTree {
 
     public static func isStagingName(_ name: borrowing FileName) -> Bool {
         name.hasPrefix(stagingPrefix)
+    }
+
+    /// Whether a name doesn't exist for the board: what is being made, and every metadata database with SQLite's files
+    /// beside it. Nothing can be found, made, removed or renamed under such a name; an import skips it.
+    public static func isReservedName(_ name: borrowing FileName) -> Bool {
+        isStagingName(name) || name.bytes.withUnsafeBytes { isDatabaseName($0) }
+    }
+
+    /// What ends in ".usb9pfs.db" or ".usb9pfs.db.old", or goes on with "-wal", "-shm", "-journal", "-record" or "-mj" and
+    /// what SQLite adds to that.
+    private static func isDatabaseName(_ name: UnsafeRawBufferPointer) -> Bool {
+        let ending = DatabaseLocation.suffix.utf8
+        guard name.count >= ending.count else { return false }
+        // Hardly a name has the letter that decides where it should be.
+        for end in stride(from: name.count, through: max(ending.count, name.count - 24), by: -1)
+        where name[end - 1] == UInt8(ascii: "b") && name[end - 3] == UInt8(ascii: ".") {
+            guard name[..<end].suffix(ending.count).elementsEqual(ending) else { continue }
+            var rest = name[end...]
+            if rest.starts(with: ".old".utf8) { rest = rest.dropFirst(4) }
+            if rest.isEmpty || rest.starts(with: "-mj".utf8) { return true }
+            if ["-wal", "-shm", "-journal", "-record"].contains(where: { rest.elementsEqual($0.utf8) }) { return true }
+        }
+        return false
     }
 }

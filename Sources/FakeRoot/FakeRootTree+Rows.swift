@@ -37,10 +37,62 @@ extension FakeRootTree {
         try metadata.reporting { () throws(MetadataError) in try database.removeRows(file) }
     }
 
-    /// Has SQLite look at the database's every page.
+    /// Has SQLite look at the database's every page, and compares every row with its checksum.
     /// - Returns: what is wrong, one line each; nothing if all is well or there is no database.
     public func databaseProblems() throws(Errno) -> [String] {
         guard let database = metadata.database else { return [] }
-        return try metadata.reporting { () throws(MetadataError) in try database.integrityProblems() }
+        return try metadata.reporting { () throws(MetadataError) in try database.problems() ?? [] }
+    }
+
+    /// How long opening a tree may take longer for it, in milliseconds; and the largest file that it is tried with, in
+    /// bytes: SQLite doesn't stop in the middle of a table.
+    private static let startTime: UInt64 = 8
+    private static let startSize: UInt64 = 512 << 10
+
+    /// - Throws: `.corrupt` if something is found within a few milliseconds; later, it is a warning.
+    func checkDatabase() throws(MetadataError) {
+        guard let database = metadata.database else { return }
+        let size = ((try? database.file.status) ?? nil)?.size ?? 0
+        if size <= Self.startSize, let problems = try database.problems(milliseconds: Self.startTime) {
+            guard let first = problems.first else { return }
+            throw database.damage(first)
+        }
+        let warn = warn
+        // Without the thread `check` has to find it.
+        try? startThread {
+            do throws(MetadataError) {
+                guard let first = try database.problems()?.first else { return }
+                throw database.damage(first)
+            } catch {
+                warn(error.description)
+            }
+        }
+    }
+
+    /// Writes a file and what the database has of it to the disk.
+    /// - Parameter dataOnly: leaves out what the host's file system can do without; a label is never left out.
+    ///
+    /// The corresponding C functions are `fsync` and `fdatasync`.
+    public func synchronize(_ descriptor: CInt, dataOnly: Bool) throws(Errno) {
+        try System.synchronize(descriptor, dataOnly: dataOnly)
+        guard let database = metadata.database else { return }
+        try metadata.reporting { () throws(MetadataError) in try database.synchronize() }
+    }
+
+    /// Forgets that there was a database: for who is about to remove it.
+    public func forgetDatabase() { metadata.record.remove() }
+
+    /// What SQLite and this program add to a database's name for files that lie beside it.
+    public static let databaseCompanions = DatabaseFile.companions + [DatabaseRecord.suffix]
+}
+
+extension MetadataDatabase {
+    fileprivate func damage(_ what: String) -> MetadataError {
+        MetadataError(
+            .corrupt,
+            "the metadata database \(path) is damaged: \(what)",
+            hint: "Restore the file from a backup. Without it labels that no extended attribute holds are lost.",
+            errno: .EIO
+        )
     }
 }

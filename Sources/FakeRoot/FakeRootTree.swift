@@ -50,7 +50,12 @@ public final class FakeRootTree: Sendable {
     ///     labels stay lost.
     ///   - restoresLabels: false to leave it to `repair`.
     ///   - makesDatabase: false for a directory that may not be a tree's root: `EOPNOTSUPP` then for what only a
-    ///     database can hold.
+    ///     database can hold, and a file of a database's name that is none is passed over, after a warning.
+    ///   - avoiding: the directories that clients reach besides this one: a database is neither made beneath one nor left
+    ///     there, as long as there is another place.
+    ///   - checksDatabase: whether the database is searched for damage: for some milliseconds at once, the rest by a
+    ///     thread of its own, which warns.
+    ///   - acceptsLoss: takes a database that was emptied, or has gone, for what is right.
     ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`; `EIO` for a metadata
     ///   database that can't be used, after a warning that says why.
@@ -59,6 +64,9 @@ public final class FakeRootTree: Sendable {
         mayRaiseModes: Bool = true,
         restoresLabels: Bool = true,
         makesDatabase: Bool = true,
+        avoiding: [DirectoryID] = [],
+        checksDatabase: Bool = false,
+        acceptsLoss: Bool = false,
         warn: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(Errno) {
         try self.init(
@@ -66,6 +74,9 @@ public final class FakeRootTree: Sendable {
             mayRaiseModes: mayRaiseModes,
             restoresLabels: restoresLabels,
             makesDatabase: makesDatabase,
+            avoiding: avoiding,
+            checksDatabase: checksDatabase,
+            acceptsLoss: acceptsLoss,
             warn: warn
         )
     }
@@ -76,6 +87,9 @@ public final class FakeRootTree: Sendable {
         mayRaiseModes: Bool = true,
         restoresLabels: Bool = true,
         makesDatabase: Bool = true,
+        avoiding: [DirectoryID] = [],
+        checksDatabase: Bool = false,
+        acceptsLoss: Bool = false,
         warn: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(Errno) {
         System.clearUmask()
@@ -86,7 +100,17 @@ public final class FakeRootTree: Sendable {
         self.warn = warn
         storage = Self.storage(of: self.root.raw)
         do throws(MetadataError) {
-            metadata = try MetadataStore(root: self.root.raw, mayWrite: mayRaiseModes, makesDatabase: makesDatabase)
+            metadata = try MetadataStore(
+                root: self.root.raw,
+                MetadataStore.Options(
+                    mayWrite: mayRaiseModes,
+                    makesDatabase: makesDatabase,
+                    acceptsLoss: acceptsLoss,
+                    exported: avoiding,
+                    warn: warn
+                )
+            )
+            if checksDatabase { try checkDatabase() }
         } catch {
             warn(error.description)
             throw error.errno
@@ -107,10 +131,11 @@ public final class FakeRootTree: Sendable {
         }
     }
 
-    /// Whether a directory is the root of a tree with a metadata database; also if that one can't be used.
+    /// Whether a directory is the root of a tree with a metadata database; also if that one was written by a later release
+    /// or has lost its content. A file of its name that is no such database doesn't count.
     public static func hasDatabase(directory path: String) -> Bool {
         do throws(Errno) {
-            let tree = try FakeRootTree(directory: path, mayRaiseModes: false)
+            let tree = try FakeRootTree(directory: path, mayRaiseModes: false, makesDatabase: false)
             return tree.databasePath != nil
         } catch {
             return error == .EIO
@@ -171,7 +196,7 @@ public final class FakeRootTree: Sendable {
     /// A file that has lost the label which the import gave it gets it back here.
     /// - Throws: `ENOENT`, `ENOTDIR`, `EACCES`.
     public func lookup(_ name: borrowing FileName, in directory: CInt) throws(Errno) -> OwnedDescriptor {
-        guard !Self.isStagingName(name) else { throw .ENOENT }
+        guard !Self.isReservedName(name) else { throw .ENOENT }
         let file = try raisingToFloor(directory) { () throws(Errno) in
             try name.withCString { (name) throws(Errno) in
                 try System.open(at: directory, name, [.path, .noFollow])

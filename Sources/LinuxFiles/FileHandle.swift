@@ -156,6 +156,11 @@ extension System {
     /// The corresponding C function is `access` with W_OK.
     public static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
 
+    /// As above, of the file that a descriptor holds.
+    public static func isWritable(descriptor: CInt) -> Bool {
+        DescriptorPath(descriptor).withCString { access($0, W_OK) == 0 }
+    }
+
     /// Whether this process may find out if there is something at a path.
     public static func canLookUp(_ path: String) -> Bool {
         do throws(Errno) {

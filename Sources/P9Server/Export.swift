@@ -17,18 +17,27 @@ public final class Export: Sendable {
     private let rootDevice: UInt64
     private let foreign = Mutex(ForeignQids())
 
-    /// - Parameter warn: gets a line for the user, such as that a changed program has lost its setuid bit.
+    /// - Parameters:
+    ///   - avoiding: all directories that this process exports: no metadata database shall lie beneath one.
+    ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`; `EIO` for a metadata
     ///   database that can't be used, after a warning that says why.
     public init(
         name: String = "",
         directory: String,
         isReadOnly: Bool = false,
+        avoiding: [DirectoryID] = [],
         warn: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(Errno) {
         self.name = name
         self.isReadOnly = isReadOnly
-        tree = try FakeRootTree(directory: directory, mayRaiseModes: !isReadOnly, warn: warn)
+        tree = try FakeRootTree(
+            directory: directory,
+            mayRaiseModes: !isReadOnly,
+            avoiding: avoiding,
+            checksDatabase: true,
+            warn: warn
+        )
         pathComponents = Export.components(try System.currentPath(of: tree.root.raw))
         root = SharedDescriptor(try System.open(at: tree.root.raw, ".", [.path, .directory]))
         rootDevice = try System.status(of: tree.root.raw).device

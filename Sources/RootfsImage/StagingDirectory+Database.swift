@@ -4,7 +4,7 @@ internal import LinuxFiles
 /// The metadata database of a tree that never came.
 extension StagingDirectory {
     /// SQLite's own files lie beside a database.
-    private static let suffixes = ["", "-wal", "-shm", "-journal"]
+    private static let suffixes = [""] + FakeRootTree.databaseCompanions
 
     /// Removes a database, best effort; it must be closed.
     static func removeDatabase(_ path: String) {

@@ -120,7 +120,7 @@ import Testing
     private func remove(_ path: String) { _ = try? run("rm", "-f", path) }
 
     @Test(arguments: [
-        ("PRAGMA user_version = 2", "version 2"), ("PRAGMA application_id = 1", "is not a metadata database"),
+        ("PRAGMA user_version = 3", "version 3"), ("PRAGMA application_id = 1", "is not a metadata database"),
     ])
     func laterVersionsAndForeignFilesAreRefused(_ sql: String, _ reason: String) throws {
         let (outer, fixture) = try Self.fixture()

@@ -128,6 +128,28 @@ struct NoAttributesTests {
         #expect(try rows() == 1)
     }
 
+    /// Where there are no attributes the record is a file beside the database.
+    @Test func emptiedDatabaseIsNoticed() throws {
+        try fixture.create("f", uid: 7)
+        let path = try #require(fixture.tree.databasePath)
+        let tree = fixture.host.path
+        let copy = try TemporaryDirectory()
+        try run("sh", "-c", "cp \(path) \(copy.path)/whole; : > \(path); rm -f \(path)-wal \(path)-shm")
+        let warnings = Warnings()
+        #expect(throws: Errno.EIO) { _ = try FakeRootTree(directory: tree) { warnings.add($0) } }
+        #expect(warnings.all.count == 1 && warnings.all[0].contains("was emptied"), "\(warnings.all)")
+        try run("rm", path)
+        #expect(throws: Errno.EIO) { _ = try FakeRootTree(directory: tree) }
+        _ = try FakeRootTree(directory: tree, acceptsLoss: true)
+        #expect(try fixture.reopened().look("f") == "0:0 100600" || fixture.reopened().look("f") == "0:0 100644")
+    }
+
+    @Test func lastRowsRemovalIsNoLoss() throws {
+        try fixture.create("f", uid: 7)
+        try fixture.unlink("f")
+        #expect(try fixture.reopened().warnings.all == [])
+    }
+
     @Test func lostRowComesBack() throws {
         try fixture.create("f", uid: 7, gid: 8, 0o640)
         let writer = try fixture.tree.makeManifestWriter()

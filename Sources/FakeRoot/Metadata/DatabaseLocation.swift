@@ -2,51 +2,51 @@ internal import LinuxFiles
 
 /// Where a tree's database is, or would be.
 ///
-/// Beside the tree's directory NAME as ".NAME.usb9pfs.db"; where the parent can't be written to or something is mounted
-/// on the directory, in $XDG_STATE_HOME/usb9pfs under the handle of the tree's root. A file belongs to the tree whose
-/// root's handle it has, whatever it is called: so a renamed tree finds its own.
+/// Beside the tree's directory NAME as ".NAME.usb9pfs.db"; where the parent can't be written to, lies beneath a directory
+/// that is exported, or something is mounted on the tree, in $XDG_STATE_HOME/usb9pfs under the handle of the tree's root. A
+/// file belongs to the tree whose root's handle it has, whatever it is called: so a renamed tree finds its own.
 struct DatabaseLocation {
-    /// The tree's directory, absolute; empty if it has no name any more.
-    let treePath: [UInt8]
     let root: FileHandle
-    /// The parent, if a database may lie in it.
-    let parent: String?
-    /// Of the file beside the tree.
-    let name: String
+    /// The file beside the tree, if one may lie there.
+    let sidecar: DatabaseFile?
     private let isParentWritable: Bool
+    /// The directories that clients reach, the tree's own among them.
+    private let exported: Set<DirectoryID>
 
     static let suffix = ".usb9pfs.db"
     /// Of the last database that gave its name to that of another tree, while its own was not beside.
     static let oldSuffix = suffix + ".old"
 
-    init(_ directory: CInt, _ root: FileHandle) {
+    init(_ directory: CInt, _ root: FileHandle, exported: Set<DirectoryID>) {
         self.root = root
-        treePath = (try? System.currentPath(of: directory)) ?? []
-        let slash = treePath.lastIndex(of: UInt8(ascii: "/")) ?? 0
-        let last = String(decoding: treePath.dropFirst(slash + 1), as: UTF8.self)
-        let above = slash == 0 ? "/" : String(decoding: treePath[..<slash], as: UTF8.self)
-        name = ".\(last)\(Self.suffix)"
-        // Room for "-journal". What is no UTF-8 has no place in a URI.
-        let isUsable =
-            !last.isEmpty && name.utf8.count <= 240
-            && String(decoding: treePath, as: UTF8.self).utf8.elementsEqual(treePath)
-            && !System.isMountRoot(directory) && Self.isSame(directory, "\(above)/\(last)")
-        parent = isUsable ? above : nil
-        isParentWritable = isUsable && System.isWritable(above)
+        self.exported = exported
+        sidecar = Self.sidecar(of: directory)
+        isParentWritable = sidecar.map { System.isWritable(descriptor: $0.directory.descriptor.raw) } ?? false
     }
 
-    private static func isSame(_ directory: CInt, _ path: String) -> Bool {
-        guard let found = try? System.open(path, [.path, .directory, .noFollow]),
-            let status = try? System.status(of: found.raw), let expected = try? System.status(of: directory)
-        else { return false }
-        return status.isSameFile(as: expected)
+    private static func sidecar(of directory: CInt) -> DatabaseFile? {
+        // Where it is mounted it has a name in another file system than its own.
+        guard !System.isMountRoot(directory), let path = try? System.currentPath(of: directory),
+            let slash = path.lastIndex(of: UInt8(ascii: "/"))
+        else { return nil }
+        let name = Array(path[(slash + 1)...])
+        let sidecarName = [UInt8(ascii: ".")] + name + Array(suffix.utf8)
+        // Room for "-journal".
+        guard !name.isEmpty, sidecarName.count <= 240,
+            let parent = try? System.open(at: directory, "..", [.path, .directory]),
+            let status = try? System.status(of: directory),
+            // The path is a hint only: the directory may have been removed, or renamed meanwhile.
+            let found = try? DatabaseFile(directory: .of(parent), name: name), let other = try? found.status,
+            other.isSameFile(as: status)
+        else { return nil }
+        return DatabaseFile(directory: found.directory, name: sidecarName)
     }
 
-    /// The path of the file beside the tree.
-    var sidecar: String? { parent.map { "\($0)/\(name)" } }
+    func isExposed(_ directory: DatabaseDirectory) -> Bool {
+        DirectoryID.isBeneath(directory.descriptor.raw, exported)
+    }
 
-    /// The path in the user's own directory for state.
-    var statePath: String? { Self.stateDirectory.map { "\($0)/\(root.text).db" } }
+    // MARK: The user's own directory for state
 
     static var stateDirectory: String? {
         if let state = System.environment("XDG_STATE_HOME"), state.hasPrefix("/") { return "\(state)/usb9pfs" }
@@ -54,24 +54,64 @@ struct DatabaseLocation {
         return "\(home)/.local/state/usb9pfs"
     }
 
-    /// Where a new one is made.
+    /// What a database of this tree has for a name in the state directory.
+    private var stateName: [UInt8]? {
+        let name = Array("\(root.text)\(Self.suffix)".utf8)
+        return name.count <= 240 ? name : nil
+    }
+
+    /// As earlier releases called it.
+    private var oldStateName: [UInt8] { Array("\(root.text).db".utf8) }
+
+    private func stateFile(_ name: [UInt8]?) -> DatabaseFile? {
+        // A home directory that this process may not look into, as after su, holds nothing of its own.
+        guard let name, let path = Self.stateDirectory, let opened = try? System.open(path, [.path, .directory]),
+            let directory = try? DatabaseDirectory.of(opened)
+        else { return nil }
+        return DatabaseFile(directory: directory, name: name)
+    }
+
+    /// In the state directory, if there is such a directory.
+    var stateFile: DatabaseFile? { stateFile(stateName) }
+
+    var oldStateFile: DatabaseFile? { stateFile(oldStateName) }
+
+    // MARK: Where a new one is made
+
+    /// A place for a database, and whether clients could get at it but for its name.
+    struct Place {
+        let file: DatabaseFile
+        let isExposed: Bool
+    }
+
+    /// Where a new one is made, the best place first. An exposed one is better than none.
     /// - Throws: `.system` if there is no place.
-    func pathForNew() throws(MetadataError) -> String {
-        if isParentWritable, let sidecar { return sidecar }
-        guard let statePath, let directory = Self.stateDirectory else {
-            throw MetadataError(
-                .system,
-                "there is no place for the metadata database of \(String(decoding: treePath, as: UTF8.self))",
-                hint: "Make the directory above it writable, or set XDG_STATE_HOME.",
-                errno: .EROFS
-            )
+    func placeForNew() throws(MetadataError) -> Place {
+        var exposed: DatabaseFile?
+        if isParentWritable, let sidecar {
+            guard isExposed(sidecar.directory) else { return Place(file: sidecar, isExposed: false) }
+            exposed = sidecar
         }
-        do throws(Errno) {
-            try Self.makeDirectories(directory)
-        } catch {
-            throw MetadataError(.system, "can't make the directory \(directory): \(error.text)", errno: error)
+        var failure: MetadataError?
+        if let path = Self.stateDirectory {
+            do throws(Errno) {
+                try Self.makeDirectories(path)
+                if let file = stateFile {
+                    guard isExposed(file.directory) else { return Place(file: file, isExposed: false) }
+                    exposed = exposed ?? file
+                }
+            } catch {
+                failure = MetadataError(.system, "can't make the directory \(path): \(error.text)", errno: error)
+            }
         }
-        return statePath
+        if let exposed { return Place(file: exposed, isExposed: true) }
+        if let failure { throw failure }
+        throw MetadataError(
+            .system,
+            "there is no place for the tree's metadata database",
+            hint: "Make the directory above it writable, or set XDG_STATE_HOME.",
+            errno: .EROFS
+        )
     }
 
     private static func makeDirectories(_ path: String) throws(Errno) {
@@ -93,27 +133,41 @@ struct DatabaseLocation {
         _ = try System.open(path, [.path, .directory])
     }
 
+    // MARK: Neighbours
+
     /// What a directory beside the tree is called; nil if there is none with this handle.
-    func nameOfNeighbour(_ handle: FileHandle) -> String? {
-        guard let parent, let directory = try? System.open(parent, [.readOnly, .directory]),
-            let names = try? System.names(in: directory.raw)
-        else { return nil }
-        return names.first { bytes in
-            guard let name = try? FileName(bytes.span.bytes) else { return false }
+    func nameOfNeighbour(_ handle: FileHandle) -> [UInt8]? {
+        names?.first { bytes in
+            guard let parent = sidecar?.directory, let name = try? FileName(bytes.span.bytes) else { return false }
             let found = try? name.withCString { (name) throws(Errno) in
-                try System.open(at: directory.raw, name, [.path, .directory, .noFollow])
+                try System.open(at: parent.descriptor.raw, name, [.path, .directory, .noFollow])
             }
             guard let found, let status = try? System.status(of: found.raw) else { return false }
             return (try? System.fileHandle(of: found.raw, status)) == handle
-        }.map { String(decoding: $0, as: UTF8.self) }
+        }
     }
 
-    /// The names of all databases beside the tree, those of trees that went away included.
-    var neighbours: [String] {
-        guard let parent, let directory = try? System.open(parent, [.readOnly, .directory]),
-            let names = try? System.names(in: directory.raw)
-        else { return [] }
-        return names.filter { $0.first == UInt8(ascii: ".") }.map { String(decoding: $0, as: UTF8.self) }
-            .filter { $0.hasSuffix(Self.suffix) || $0.hasSuffix(Self.oldSuffix) }.sorted()
+    private var names: [[UInt8]]? {
+        guard let parent = sidecar?.directory,
+            let directory = try? System.open(at: parent.descriptor.raw, ".", [.readOnly, .directory])
+        else { return nil }
+        return try? System.names(in: directory.raw)
+    }
+
+    /// All other databases beside the tree, those of trees that went away included.
+    var neighbours: [DatabaseFile] {
+        guard let sidecar, let names else { return [] }
+        return names.filter { name in
+            name.first == UInt8(ascii: ".") && name != sidecar.name
+                && (name.hasSuffix(Self.suffix) || name.hasSuffix(Self.oldSuffix))
+        }
+        .sorted { $0.lexicographicallyPrecedes($1) }
+        .map { DatabaseFile(directory: sidecar.directory, name: $0) }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func hasSuffix(_ text: String) -> Bool {
+        count >= text.utf8.count && suffix(text.utf8.count).elementsEqual(text.utf8)
     }
 }

@@ -1,14 +1,17 @@
 public import LinuxFiles
-internal import Synchronization
 
 /// Labels and attributes.
 extension MetadataDatabase {
+    /// - Throws: `.corrupt` for a row that is not as it was written.
     func label(_ handle: FileHandle) throws(MetadataError) -> Label? {
-        try lock.withLock { _ throws(MetadataError) in
-            defer { statements.readNode.reset() }
-            statements.readNode.bind(1, handle)
-            guard try statements.readNode.step(connection) else { return nil }
-            return Self.label(statements.readNode, 0, hasHostMode: true)
+        try read { (reader) throws(MetadataError) in
+            defer { reader.node.reset() }
+            reader.node.bind(1, handle)
+            guard try reader.node.step(reader.connection) else { return nil }
+            guard reader.node.number(5) != 0, let label = Self.label(reader.node, 0, hasHostMode: true) else {
+                throw damaged("node")
+            }
+            return label
         }
     }
 
@@ -28,38 +31,40 @@ extension MetadataDatabase {
     }
 
     func setLabel(_ handle: FileHandle, _ label: Label) throws(MetadataError) {
-        try lock.withLock { _ throws(MetadataError) in
-            statements.writeNode.bind(1, handle)
-            statements.writeNode.bind(2, label.uid)
-            statements.writeNode.bind(3, label.gid)
-            statements.writeNode.bind(4, label.mode)
-            statements.writeNode.bind(5, text: (label.kind ?? .file).labelText)
+        try write { (connection, changes) throws(MetadataError) in
+            changes.node.bind(1, handle)
+            changes.node.bind(2, label.uid)
+            changes.node.bind(3, label.gid)
+            changes.node.bind(4, label.mode)
+            changes.node.bind(5, text: (label.kind ?? .file).labelText)
             if case .standing(let mode) = label.mirror {
-                statements.writeNode.bind(6, mode)
+                changes.node.bind(6, mode)
             } else {
-                statements.writeNode.bindNull(6)
+                changes.node.bindNull(6)
             }
-            try statements.writeNode.run(connection)
+            try changes.node.run(connection)
         }
+        try recordRows()
     }
 
     /// - Returns: whether there was one.
     @discardableResult
     func removeLabel(_ handle: FileHandle) throws(MetadataError) -> Bool {
-        try lock.withLock { _ throws(MetadataError) in
-            statements.removeNode.bind(1, handle)
-            try statements.removeNode.run(connection)
+        try remove { (connection, changes) throws(MetadataError) in
+            changes.removeNode.bind(1, handle)
+            try changes.removeNode.run(connection)
             return connection.changes > 0
         }
     }
 
     func attribute(_ handle: FileHandle, _ name: UnsafeRawBufferPointer) throws(MetadataError) -> [UInt8]? {
-        try lock.withLock { _ throws(MetadataError) in
-            defer { statements.readAttribute.reset() }
-            statements.readAttribute.bind(1, handle)
-            statements.readAttribute.bind(2, name)
-            guard try statements.readAttribute.step(connection) else { return nil }
-            return statements.readAttribute.bytes(0)
+        try read { (reader) throws(MetadataError) in
+            defer { reader.attribute.reset() }
+            reader.attribute.bind(1, handle)
+            reader.attribute.bind(2, name)
+            guard try reader.attribute.step(reader.connection) else { return nil }
+            guard reader.attribute.number(1) != 0 else { throw damaged("attribute") }
+            return reader.attribute.bytes(0)
         }
     }
 
@@ -68,60 +73,59 @@ extension MetadataDatabase {
         _ name: UnsafeRawBufferPointer,
         _ value: UnsafeRawBufferPointer
     ) throws(MetadataError) {
-        try lock.withLock { _ throws(MetadataError) in
-            statements.writeAttribute.bind(1, handle)
-            statements.writeAttribute.bind(2, name)
-            statements.writeAttribute.bind(3, value)
-            try statements.writeAttribute.run(connection)
+        try write { (connection, changes) throws(MetadataError) in
+            changes.attribute.bind(1, handle)
+            changes.attribute.bind(2, name)
+            changes.attribute.bind(3, value)
+            try changes.attribute.run(connection)
         }
+        try recordRows()
     }
 
     /// - Returns: whether there was one.
     func removeAttribute(_ handle: FileHandle, _ name: UnsafeRawBufferPointer) throws(MetadataError) -> Bool {
-        try lock.withLock { _ throws(MetadataError) in
-            statements.removeAttribute.bind(1, handle)
-            statements.removeAttribute.bind(2, name)
-            try statements.removeAttribute.run(connection)
+        try remove { (connection, changes) throws(MetadataError) in
+            changes.removeAttribute.bind(1, handle)
+            changes.removeAttribute.bind(2, name)
+            try changes.removeAttribute.run(connection)
             return connection.changes > 0
         }
     }
 
     func attributeNames(_ handle: FileHandle) throws(MetadataError) -> [[UInt8]] {
-        try lock.withLock { _ throws(MetadataError) in
-            defer { statements.listAttributes.reset() }
-            statements.listAttributes.bind(1, handle)
+        try read { (reader) throws(MetadataError) in
+            defer { reader.attributeNames.reset() }
+            reader.attributeNames.bind(1, handle)
             var names: [[UInt8]] = []
-            while try statements.listAttributes.step(connection) { names.append(statements.listAttributes.bytes(0)) }
+            while try reader.attributeNames.step(reader.connection) { names.append(reader.attributeNames.bytes(0)) }
             return names
         }
     }
 
     /// Forgets a file.
     func removeRows(_ handle: FileHandle) throws(MetadataError) {
-        try lock.withLock { _ throws(MetadataError) in
-            try connection.transaction { () throws(MetadataError) in
-                statements.removeNode.bind(1, handle)
-                try statements.removeNode.run(connection)
-                statements.removeAttributes.bind(1, handle)
-                try statements.removeAttributes.run(connection)
-            }
+        try remove { (connection, changes) throws(MetadataError) in
+            changes.removeNode.bind(1, handle)
+            try changes.removeNode.run(connection)
+            changes.removeAttributes.bind(1, handle)
+            try changes.removeAttributes.run(connection)
         }
     }
 
     /// Up to `limit` labels that come after a handle, in the order of handles.
     func labels(after last: [UInt8]?, limit: Int) throws(MetadataError) -> [(FileHandle, Label)] {
-        try lock.withLock { _ throws(MetadataError) in
-            let statement = try connection.prepare(
+        try read { (reader) throws(MetadataError) in
+            let statement = try reader.connection.prepare(
                 """
-                SELECT handle, uid, gid, mode, kind, host_mode FROM node
+                SELECT handle, uid, gid, mode, kind, host_mode, \(RowSum.isRight(RowSum.node, version: version)) FROM node
                 WHERE ?1 IS NULL OR handle > ?1 ORDER BY handle LIMIT ?2
                 """
             )
             statement.bind(1, last)
             statement.bind(2, Int64(limit))
             var rows: [(FileHandle, Label)] = []
-            while try statement.step(connection) {
-                guard let handle = statement.withBytes(0, { FileHandle(stored: $0) }),
+            while try statement.step(reader.connection) {
+                guard let handle = statement.withBytes(0, { FileHandle(stored: $0) }), statement.number(6) != 0,
                     let label = Self.label(statement, 1, hasHostMode: true)
                 else { throw damaged("node") }
                 rows.append((handle, label))
@@ -135,10 +139,10 @@ extension MetadataDatabase {
         after last: (handle: [UInt8], name: [UInt8])?,
         limit: Int
     ) throws(MetadataError) -> [AttributeRow] {
-        try lock.withLock { _ throws(MetadataError) in
-            let statement = try connection.prepare(
+        try read { (reader) throws(MetadataError) in
+            let statement = try reader.connection.prepare(
                 """
-                SELECT handle, name, value FROM attribute
+                SELECT handle, name, value, \(RowSum.isRight(RowSum.attribute, version: version)) FROM attribute
                 WHERE ?1 IS NULL OR (handle, name) > (?1, ?2) ORDER BY handle, name LIMIT ?3
                 """
             )
@@ -146,8 +150,8 @@ extension MetadataDatabase {
             statement.bind(2, last?.name)
             statement.bind(3, Int64(limit))
             var rows: [AttributeRow] = []
-            while try statement.step(connection) {
-                guard let handle = statement.withBytes(0, { FileHandle(stored: $0) }) else {
+            while try statement.step(reader.connection) {
+                guard let handle = statement.withBytes(0, { FileHandle(stored: $0) }), statement.number(3) != 0 else {
                     throw damaged("attribute")
                 }
                 rows.append(AttributeRow(file: handle, name: statement.bytes(1), value: statement.bytes(2)))
@@ -166,22 +170,64 @@ extension MetadataDatabase {
     }
 
     /// Hands over every handle of the two tables; `isSymlink` says what a label's row is for.
+    /// - Throws: `.corrupt` for a row that is not as it was written.
     func forEachHandle(
+        _ connection: borrowing SQLiteConnection,
         label: (_ fingerprint: UInt64, _ isSymlink: Bool) -> Void,
         attribute: (_ fingerprint: UInt64) -> Void
     ) throws(MetadataError) {
-        try lock.withLock { _ throws(MetadataError) in
-            let nodes = try connection.prepare("SELECT handle, kind = 'symlink' FROM node")
-            while try nodes.step(connection) {
-                guard let handle = nodes.withBytes(0, { FileHandle(stored: $0) }) else { throw damaged("node") }
-                label(handle.fingerprint, nodes.number(1) != 0)
+        let isNodeRight = RowSum.isRight(RowSum.node, version: version)
+        let nodes = try connection.prepare("SELECT handle, kind = 'symlink', \(isNodeRight) FROM node")
+        while try nodes.step(connection) {
+            guard nodes.number(2) != 0, let handle = nodes.withBytes(0, { FileHandle(stored: $0) }) else {
+                throw damaged("node")
             }
-            let attributes = try connection.prepare("SELECT DISTINCT handle FROM attribute")
-            while try attributes.step(connection) {
-                guard let handle = attributes.withBytes(0, { FileHandle(stored: $0) }) else {
-                    throw damaged("attribute")
+            label(handle.fingerprint, nodes.number(1) != 0)
+        }
+        let isAttributeRight = RowSum.isRight(RowSum.attribute, version: version)
+        let attributes = try connection.prepare("SELECT handle, \(isAttributeRight) FROM attribute")
+        while try attributes.step(connection) {
+            guard attributes.number(1) != 0, let handle = attributes.withBytes(0, { FileHandle(stored: $0) }) else {
+                throw damaged("attribute")
+            }
+            attribute(handle.fingerprint)
+        }
+    }
+
+    /// Has SQLite look at every page, and compares every row with its checksum.
+    /// - Parameter milliseconds: how long that may take.
+    /// - Returns: what is wrong, one line each; empty if all is well, nil if the time was too short.
+    func problems(milliseconds: UInt64? = nil) throws(MetadataError) -> [String]? {
+        try withOwnConnection { (connection) throws(MetadataError) in
+            if let milliseconds { connection.limit(milliseconds: milliseconds) }
+            var problems: [String] = []
+            let end = milliseconds.map { System.monotonicMilliseconds + $0 }
+            do throws(MetadataError) {
+                let check = try connection.prepare("PRAGMA quick_check(20)")
+                while try check.step(connection) { problems.append(check.text(0)) }
+                if problems == ["ok"] { problems = [] }
+                guard problems.isEmpty else { return problems }
+                guard version > 1 else { return [] }
+                for (table, sum) in [
+                    ("node", RowSum.node), ("attribute", RowSum.attribute), ("manifest", RowSum.manifest),
+                ] {
+                    let wrong = try connection.number("SELECT count(*) FROM \(table) WHERE sum <> \(sum)")
+                    if wrong > 0 {
+                        problems.append("\(wrong) rows of the table \(table) are not as they were written")
+                    }
                 }
-                attribute(handle.fingerprint)
+                // Not a part of the quick check: who is found by the index must be who is meant.
+                let lost = try connection.number(
+                    """
+                    SELECT count(*) FROM manifest AS a WHERE handle IS NOT NULL AND NOT EXISTS
+                    (SELECT 1 FROM manifest AS b INDEXED BY manifest_handle WHERE b.handle = a.handle AND b.path = a.path)
+                    """
+                )
+                if lost > 0 { problems.append("\(lost) rows of the table manifest are not in its index") }
+                return problems
+            } catch {
+                if let end, System.monotonicMilliseconds > end { return nil }
+                throw error
             }
         }
     }

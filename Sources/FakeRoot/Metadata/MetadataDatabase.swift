@@ -4,207 +4,295 @@ internal import Synchronization
 
 /// The tables beside a tree: labels and attributes that no extended attribute holds, and the import's manifest.
 ///
-/// Files are named by their handles, never by an inode number alone. One connection under one lock; other processes may
-/// have theirs at the same time.
-final class MetadataDatabase: @unchecked Sendable {  // the connection and its statements are used under the lock only
-    /// "U9fr", in the header of the file.
-    static let applicationID: Int64 = 0x5539_6672
-    /// The layout of the tables below.
-    static let version: Int64 = 1
+/// Files are named by their handles, never by an inode number alone. One connection reads and another writes, each under
+/// its own lock: who reads doesn't wait for who waits for another process. Other processes may have theirs at the same
+/// time.
+final class MetadataDatabase: @unchecked Sendable {  // what connections and statements do is done under their locks
+    let file: DatabaseFile
+    /// Whether readers and a writer don't exclude each other.
+    let hasLog: Bool
+    /// Of the tables, when they were opened.
+    let version: Int64
+    private let readLock = Mutex<Void>(())
+    private let writeLock = Mutex<Void>(())
+    private let reader: Reader
+    private let writer: Writer
+    /// Says outside of the database what is in it.
+    let record: DatabaseRecord?
+    /// Called under the lock of writing when another process is found to have changed something.
+    private let onOthersChange = Mutex<(@Sendable () -> Void)?>(nil)
+    private var dataVersion: Int64 = 0
+    /// Whether something was written since the log was last on the disk.
+    private let isUnsynchronized = Atomic<Bool>(false)
 
-    let path: String
-    let connection: SQLiteConnection
-    let lock = Mutex<Void>(())
-    let statements: Statements
+    /// What is asked often, prepared once.
+    final class Reader {
+        let connection: SQLiteConnection
+        let node: SQLiteStatement
+        let attribute: SQLiteStatement
+        let attributeNames: SQLiteStatement
+        let entry: SQLiteStatement
 
-    /// What is run often, prepared once.
-    struct Statements: ~Copyable {
-        let readNode: SQLiteStatement
-        let writeNode: SQLiteStatement
+        init(_ connection: consuming SQLiteConnection, _ version: Int64) throws(MetadataError) {
+            let isNodeRight = RowSum.isRight(RowSum.node, version: version)
+            let isAttributeRight = RowSum.isRight(RowSum.attribute, version: version)
+            let isEntryRight = RowSum.isRight(RowSum.manifest, version: version)
+            let node = try connection.prepare(
+                "SELECT uid, gid, mode, kind, host_mode, \(isNodeRight) FROM node WHERE handle = ?1"
+            )
+            let attribute = try connection.prepare(
+                "SELECT value, \(isAttributeRight) FROM attribute WHERE handle = ?1 AND name = ?2"
+            )
+            let names = try connection.prepare("SELECT name FROM attribute WHERE handle = ?1 ORDER BY name")
+            let entry = try connection.prepare(
+                "SELECT \(Manifest.columns), \(isEntryRight) FROM manifest WHERE path = ?1"
+            )
+            // Only now: an object of what can't be copied must not be half made when an error is thrown.
+            self.connection = connection
+            self.node = node
+            self.attribute = attribute
+            self.attributeNames = names
+            self.entry = entry
+        }
+    }
+
+    final class Writer {
+        let connection: SQLiteConnection
+        let version: SQLiteStatement
+        private let mayWrite: Bool
+        private var prepared: Changes?
+
+        init(_ connection: consuming SQLiteConnection, mayWrite: Bool) throws(MetadataError) {
+            let version = try connection.prepare("PRAGMA data_version")
+            self.connection = connection
+            self.version = version
+            self.mayWrite = mayWrite
+        }
+
+        /// Nil where nothing may be written. The first change brings the tables up to date: who only reads leaves them to
+        /// an earlier release that may have them open.
+        var changes: Changes? {
+            get throws(MetadataError) {
+                guard mayWrite else { return nil }
+                if let prepared { return prepared }
+                if try connection.number("PRAGMA user_version") < DatabaseSchema.version {
+                    try DatabaseSchema.bringUpToDate(connection)
+                }
+                let changes = try Changes(connection)
+                prepared = changes
+                return changes
+            }
+        }
+    }
+
+    final class Changes {
+        let node: SQLiteStatement
         let removeNode: SQLiteStatement
-        let readAttribute: SQLiteStatement
-        let writeAttribute: SQLiteStatement
+        let attribute: SQLiteStatement
         let removeAttribute: SQLiteStatement
         let removeAttributes: SQLiteStatement
-        let listAttributes: SQLiteStatement
-        let readEntry: SQLiteStatement
-        let writeEntry: SQLiteStatement
-        let version: SQLiteStatement
+        let entry: SQLiteStatement
+        let anyRow: SQLiteStatement
 
         init(_ connection: borrowing SQLiteConnection) throws(MetadataError) {
-            let readNode = try connection.prepare("SELECT uid, gid, mode, kind, host_mode FROM node WHERE handle = ?1")
-            let writeNode = try connection.prepare("INSERT OR REPLACE INTO node VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            let node = try connection.prepare(
+                "INSERT OR REPLACE INTO node VALUES (?1, ?2, ?3, ?4, ?5, ?6, row_sum(?1, ?2, ?3, ?4, ?5, ?6))"
+            )
             let removeNode = try connection.prepare("DELETE FROM node WHERE handle = ?1")
-            let readAttribute = try connection.prepare("SELECT value FROM attribute WHERE handle = ?1 AND name = ?2")
-            let writeAttribute = try connection.prepare("INSERT OR REPLACE INTO attribute VALUES (?1, ?2, ?3)")
+            let attribute = try connection.prepare(
+                "INSERT OR REPLACE INTO attribute VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))"
+            )
             let removeAttribute = try connection.prepare("DELETE FROM attribute WHERE handle = ?1 AND name = ?2")
             let removeAttributes = try connection.prepare("DELETE FROM attribute WHERE handle = ?1")
-            let listAttributes = try connection.prepare("SELECT name FROM attribute WHERE handle = ?1 ORDER BY name")
-            let readEntry = try connection.prepare("SELECT \(Manifest.columns) FROM manifest WHERE path = ?1")
-            let writeEntry = try connection.prepare(
-                "INSERT OR REPLACE INTO manifest (\(Manifest.columns)) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
+            let values = (1...12).map { "?\($0)" }.joined(separator: ",")
+            let entry = try connection.prepare(
+                "INSERT OR REPLACE INTO manifest (\(Manifest.columns), sum) VALUES (\(values), row_sum(\(values)))"
             )
-            let version = try connection.prepare("PRAGMA data_version")
-            // Only now: a struct of what can't be copied must not be half made when an error is thrown.
-            self.readNode = readNode
-            self.writeNode = writeNode
+            let anyRow = try connection.prepare("SELECT 1 FROM node UNION ALL SELECT 1 FROM attribute LIMIT 1")
+            self.node = node
             self.removeNode = removeNode
-            self.readAttribute = readAttribute
-            self.writeAttribute = writeAttribute
+            self.attribute = attribute
             self.removeAttribute = removeAttribute
             self.removeAttributes = removeAttributes
-            self.listAttributes = listAttributes
-            self.readEntry = readEntry
-            self.writeEntry = writeEntry
-            self.version = version
+            self.entry = entry
+            self.anyRow = anyRow
         }
     }
 
-    /// The tables. Paths, names and handles are bytes; a kind is a label's TYPE.
-    private static let schema = """
-        CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-        CREATE TABLE node (handle BLOB PRIMARY KEY, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
-            mode INTEGER NOT NULL, kind TEXT NOT NULL, host_mode INTEGER) WITHOUT ROWID;
-        CREATE TABLE attribute (handle BLOB NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL,
-            PRIMARY KEY (handle, name));
-        CREATE TABLE manifest (path BLOB PRIMARY KEY, handle BLOB, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
-            mode INTEGER NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
-            mtime_ns INTEGER NOT NULL, hash BLOB, target BLOB, capability BLOB) WITHOUT ROWID;
-        CREATE INDEX manifest_handle ON manifest (handle);
-        """
+    /// How long a file that is not known to be ours may keep this process busy.
+    static let strangersTime: UInt64 = 500
 
-    /// Opens a database that is there, or makes it.
-    /// - Parameter root: the handle of the tree's directory, for a new one.
+    /// Opens a database that is there.
+    /// - Parameter root: the handle of the tree's directory.
+    /// - Returns: nil if it is another tree's.
     /// - Throws: `.foreign` for a later version or another program's file.
-    convenience init(
-        _ path: String,
+    static func open(
+        _ file: DatabaseFile,
         _ access: SQLiteConnection.Access,
-        root: FileHandle? = nil
+        root: FileHandle,
+        mayChange: Bool = false,
+        record: DatabaseRecord? = nil
+    ) throws(MetadataError) -> MetadataDatabase? {
+        let connection = try SQLiteConnection(file, access, milliseconds: strangersTime)
+        connection.setBusyTimeout(milliseconds: 2000)
+        let version = try DatabaseSchema.verify(connection)
+        guard try Self.root(of: connection) == root else { return nil }
+        return try MetadataDatabase(file, connection, access, version, mayChange: mayChange, record)
+    }
+
+    private convenience init(
+        _ file: DatabaseFile,
+        _ first: consuming SQLiteConnection,
+        _ access: SQLiteConnection.Access,
+        _ version: Int64,
+        mayChange: Bool,
+        _ record: DatabaseRecord?
     ) throws(MetadataError) {
-        let connection = try Self.open(path, access, root)
-        let statements = try Statements(connection)
-        self.init(path, connection, statements)
+        first.trust()
+        // A log is written to the disk at checkpoints, and when a client asks for it. A journal has no such choice.
+        let isLog = try first.text("PRAGMA journal_mode") == "wal"
+        if isLog { try first.execute("PRAGMA synchronous = NORMAL") }
+        let second = try SQLiteConnection(file, access, milliseconds: Self.strangersTime)
+        second.trust()
+        second.setBusyTimeout(milliseconds: 1000)
+        first.setBusyTimeout(milliseconds: 5000)
+        let writer = try Writer(first, mayWrite: mayChange)
+        let reader = try Reader(second, version)
+        self.init(file, reader, writer, version, record, hasLog: isLog)
     }
 
-    private init(_ path: String, _ connection: consuming SQLiteConnection, _ statements: consuming Statements) {
-        self.path = path
-        self.connection = connection
-        self.statements = statements
+    private init(
+        _ file: DatabaseFile,
+        _ reader: Reader,
+        _ writer: Writer,
+        _ version: Int64,
+        _ record: DatabaseRecord?,
+        hasLog: Bool
+    ) {
+        self.hasLog = hasLog
+        self.file = file
+        self.reader = reader
+        self.writer = writer
+        self.version = version
+        self.record = record
     }
 
-    private static func open(
-        _ path: String,
-        _ access: SQLiteConnection.Access,
-        _ root: FileHandle?
-    ) throws(MetadataError) -> SQLiteConnection {
-        let connection = try SQLiteConnection(path, access)
-        if let root { try create(connection, root) }
-        guard try !isBlank(connection) else { throw MetadataError(.blank, "\(path) is empty", errno: .EIO) }
-        try check(connection, path)
-        try connection.execute("PRAGMA synchronous = NORMAL")
-        // A schema that somebody else has made must not run anything.
-        try connection.execute("PRAGMA trusted_schema = OFF")
-        return connection
+    var path: String { file.path }
+
+    // MARK: Reading and writing
+
+    func read<Result>(_ body: (Reader) throws(MetadataError) -> Result) throws(MetadataError) -> Result {
+        try readLock.withLock { _ throws(MetadataError) in try body(reader) }
     }
 
-    private static func create(_ connection: borrowing SQLiteConnection, _ root: FileHandle) throws(MetadataError) {
-        // Where shared memory doesn't work, as on NFS, this fails or answers with another mode: both are fine.
-        do throws(MetadataError) {
-            _ = try connection.text("PRAGMA journal_mode = WAL")
-        } catch  where error.code != .system {
-            throw error
+    /// - Throws: `.system` with `EROFS` if it was opened for reading.
+    func write<Result>(
+        _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
+    ) throws(MetadataError) -> Result {
+        try writeLock.withLock { _ throws(MetadataError) in
+            guard let changes = try writer.changes else {
+                throw MetadataError(.system, "the metadata database \(path) is only read", errno: .EROFS)
+            }
+            try look()
+            let result = try body(writer.connection, changes)
+            isUnsynchronized.store(true, ordering: .releasing)
+            return result
+        }
+    }
+
+    /// As `write`, for what removes labels and attributes: the record must not say that there are rows after the last one
+    /// has gone, whenever the process ends.
+    func remove<Result>(
+        _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
+    ) throws(MetadataError) -> Result {
+        try write { (connection, changes) throws(MetadataError) in
+            try connection.transaction { () throws(MetadataError) in
+                let result = try body(connection, changes)
+                defer { changes.anyRow.reset() }
+                if try !changes.anyRow.step(connection) { record?.update { $0.rows = 0 } }
+                return result
+            }
+        }
+    }
+
+    /// To be called after a row was written.
+    func recordRows() throws(MetadataError) {
+        guard let record, record.content?.rows ?? 0 == 0 else { return }
+        // The row first, on the disk: after a power failure the record must not say more than there is.
+        try synchronize(evenIfClean: true)
+        record.update { $0.rows = max($0.rows, 1) }
+    }
+
+    /// Another connection on the file, for what takes long.
+    func withOwnConnection<Result>(
+        _ body: (borrowing SQLiteConnection) throws(MetadataError) -> Result
+    ) throws(MetadataError) -> Result {
+        let connection = try SQLiteConnection(file, .readOnly, milliseconds: Self.strangersTime)
+        connection.trust()
+        return try body(connection)
+    }
+
+    // MARK: Other processes
+
+    func setOnOthersChange(_ body: @escaping @Sendable () -> Void) { onOthersChange.withLock { $0 = body } }
+
+    /// Only under the lock of writing. The connection that writes has a version that its own changes don't move.
+    private func look() throws(MetadataError) {
+        defer { writer.version.reset() }
+        guard try writer.version.step(writer.connection) else { return }
+        let found = writer.version.number(0)
+        guard found != dataVersion else { return }
+        dataVersion = found
+        onOthersChange.withLock { $0 }?()
+    }
+
+    enum Look {
+        /// All is known; `onOthersChange` has been called if there was something.
+        case done
+        /// A thread of this process writes, or waits for another process to end.
+        case writing
+        /// Another process keeps readers out.
+        case locked
+    }
+
+    /// Looks for other processes' changes, waiting for nobody.
+    func lookForChanges() -> Look {
+        writeLock.withLockIfAvailable { _ in
+            writer.connection.setBusyTimeout(milliseconds: 0)
+            defer { writer.connection.setBusyTimeout(milliseconds: 5000) }
+            return (try? look()) == nil ? .locked : .done
+        } ?? .writing
+    }
+
+    /// Takes the present state for known: what others change from now on is reported.
+    func startLooking() throws(MetadataError) {
+        try writeLock.withLock { _ throws(MetadataError) in
+            defer { writer.version.reset() }
+            if try writer.version.step(writer.connection) { dataVersion = writer.version.number(0) }
+        }
+    }
+
+    // MARK: The disk
+
+    /// Whether something was stored that a power failure may take away.
+    var hasUnsynchronizedChanges: Bool { isUnsynchronized.load(ordering: .acquiring) }
+
+    /// Has all that was stored written to the disk.
+    /// - Parameter evenIfClean: also if this process has written nothing since.
+    func synchronize(evenIfClean: Bool = false) throws(MetadataError) {
+        guard isUnsynchronized.exchange(false, ordering: .acquiringAndReleasing) || evenIfClean else { return }
+        do throws(Errno) {
+            // Not the database itself: closing it would take SQLite's locks away. What has left the log is on the disk, and
+            // without a log every change is.
+            let log = file.with("-wal")
+            guard try log.status != nil else { return }
+            let opened = try log.open(.readOnly)
+            try System.synchronize(opened.raw, dataOnly: true)
+            let directory = try System.open(at: file.directory.descriptor.raw, ".", [.readOnly, .directory])
+            try System.synchronizeDirectory(directory.raw)
         } catch {
-            _ = try connection.text("PRAGMA journal_mode = DELETE")
-        }
-        try connection.transaction { () throws(MetadataError) in
-            guard try connection.number("SELECT count(*) FROM sqlite_master") == 0 else { return }
-            try connection.execute(schema)
-            let statement = try connection.prepare("INSERT INTO meta VALUES ('root', ?1)")
-            statement.bind(1, root)
-            try statement.run(connection)
-            try connection.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
-        }
-    }
-
-    /// Whether a file is a database that was never made to its end.
-    static func isBlank(_ path: String) -> Bool {
-        guard let connection = try? SQLiteConnection(path, .readWrite) else { return false }
-        return (try? isBlank(connection)) ?? false
-    }
-
-    /// Whether there is nothing in it: left by a process that was killed before the first tables were there, when SQLite
-    /// may have written its header already.
-    private static func isBlank(_ connection: borrowing SQLiteConnection) throws(MetadataError) -> Bool {
-        guard try connection.number("PRAGMA application_id") == 0 else { return false }
-        guard try connection.number("PRAGMA user_version") == 0 else { return false }
-        return try connection.number("SELECT count(*) FROM sqlite_master") == 0
-    }
-
-    private static func check(_ connection: borrowing SQLiteConnection, _ path: String) throws(MetadataError) {
-        let application = try connection.number("PRAGMA application_id")
-        let found = try connection.number("PRAGMA user_version")
-        guard application == applicationID else {
-            throw MetadataError(
-                .foreign,
-                "\(path) is not a metadata database of usb9pfs",
-                hint: "Move the file away; the name is reserved for the metadata of the directory beside it.",
-                errno: .EIO
-            )
-        }
-        guard found == version else {
-            throw MetadataError(
-                .foreign,
-                "\(path) has version \(found) of the metadata tables; this program knows \(version)",
-                hint: "Use the release that wrote it, or a later one.",
-                errno: .EIO
-            )
-        }
-    }
-
-    /// The handle of the directory that this belongs to.
-    var root: FileHandle? {
-        get throws(MetadataError) {
-            try lock.withLock { _ throws(MetadataError) in
-                let statement = try connection.prepare("SELECT value FROM meta WHERE key = 'root'")
-                guard try statement.step(connection) else { return nil }
-                return statement.withBytes(0) { FileHandle(stored: $0) }
-            }
-        }
-    }
-
-    /// A number that moves when another connection has changed something.
-    var dataVersion: Int64 {
-        get throws(MetadataError) {
-            try lock.withLock { _ throws(MetadataError) in
-                defer { statements.version.reset() }
-                return try statements.version.step(connection) ? statements.version.number(0) : 0
-            }
-        }
-    }
-
-    /// Moves all into the one file and forbids others to use it meanwhile, for a file that is to be renamed.
-    /// - Returns: false if others have it open.
-    func becomeSingleFile() -> Bool {
-        lock.withLock { _ in
-            guard let mode = try? connection.text("PRAGMA journal_mode = DELETE") else { return false }
-            return mode == "delete"
-        }
-    }
-
-    /// After the file's renaming.
-    static func setWriteAheadLog(_ path: String) {
-        guard let connection = try? SQLiteConnection(path, .readWrite) else { return }
-        _ = try? connection.text("PRAGMA journal_mode = WAL")
-    }
-
-    /// Has SQLite look at every page.
-    /// - Returns: what it found, one line each; empty if all is well.
-    func integrityProblems() throws(MetadataError) -> [String] {
-        try lock.withLock { _ throws(MetadataError) in
-            let statement = try connection.prepare("PRAGMA quick_check(20)")
-            var problems: [String] = []
-            while try statement.step(connection) { problems.append(statement.text(0)) }
-            return problems == ["ok"] ? [] : problems
+            isUnsynchronized.store(true, ordering: .releasing)
+            throw MetadataError(.system, "can't write \(path)-wal to the disk: \(error.text)", errno: error)
         }
     }
 }

@@ -7,6 +7,8 @@ public struct MetadataError: Error, Hashable, Sendable {
         case blank
         /// Damaged, or no database at all.
         case corrupt
+        /// It held something once, and is empty or gone.
+        case lost
         /// Written by a later release, or by another program.
         case foreign
         /// Another process keeps it locked.

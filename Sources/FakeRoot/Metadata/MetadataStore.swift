@@ -4,239 +4,110 @@ internal import Synchronization
 /// A tree's database, found when the tree is opened, made when something must be stored that no extended attribute
 /// carries; and what is known of it in memory, so that requests for all other files don't ask it.
 final class MetadataStore: Sendable {
-    private struct State {
+    struct Options: Sendable {
+        var mayWrite: Bool
+        /// Whether one is made when something must be stored in it; false for a directory that may not be a tree's root.
+        var makesDatabase: Bool
+        /// Whether a database that has lost its content is taken as it is.
+        var acceptsLoss: Bool
+        /// The directories that clients reach.
+        var exported: [DirectoryID]
+        var warn: @Sendable (String) -> Void
+    }
+
+    struct State {
         var database: MetadataDatabase?
-        /// Of the last look at the database's version.
-        var dataVersion: Int64 = 0
         /// The last thing that went wrong.
         var problem: MetadataError?
     }
 
-    private let state = Mutex(State())
+    /// Never held over a system call: every request for a file with rows asks it.
+    let state = Mutex(State())
+    /// Held while a database is looked for, made or moved.
+    let finding = Mutex<Void>(())
     let filters = RowFilters()
     /// In milliseconds, by the monotonic clock.
     private let lastLook = Atomic<UInt64>(0)
     /// Odd while another process' changes are being taken in.
     private let lookSequence = Atomic<UInt32>(0)
-    /// What the last link of was removed while it may still be open.
+    /// Whether it can't be known now if another process has changed something.
+    private let isBlind = Atomic<Bool>(false)
+    let absence = Mutex<Absence?>(nil)
+    private let reading = Mutex(Reading())
+    /// Held while the rows are read: by one thread at a time.
+    private let loading = Mutex<Void>(())
+    /// Labels of removed files that may still be open.
     private let orphans = Mutex(Orphans())
+    let told = Mutex(Told())
 
-    private let rootDescriptor: CInt
+    let rootDescriptor: CInt
     let rootHandle: FileHandle
     let rootDevice: UInt64
-    private let rootOwner: UInt32
-    private let mayWrite: Bool
-    private let makesDatabase: Bool
+    let options: Options
+    let record: DatabaseRecord
 
     /// How long another process' changes may stay unseen, in milliseconds.
     static let refreshInterval: UInt64 = 100
 
-    /// - Parameters:
-    ///   - root: of the tree; stays open as long as this is used.
-    ///   - makesDatabase: whether one is made when something must be stored in it.
-    init(root: CInt, mayWrite: Bool, makesDatabase: Bool) throws(MetadataError) {
+    /// - Parameter root: of the tree; stays open as long as this is used.
+    init(root: CInt, _ options: Options) throws(MetadataError) {
         rootDescriptor = root
-        self.mayWrite = mayWrite
-        self.makesDatabase = makesDatabase
+        var options = options
         do throws(Errno) {
             let status = try System.status(of: root)
             rootDevice = status.device
-            rootOwner = status.uid
+            SQLiteFiles.trust(status.uid)
+            options.exported.append(try DirectoryID(of: root))
             // The root of one file system has the same handle as that of the next.
             let fileSystem = System.isMountRoot(root) ? try System.fileSystemStatus(of: root).id : nil
             rootHandle = try System.fileHandle(of: root, status, fileSystem: fileSystem)
         } catch {
             throw MetadataError(.system, "can't identify the tree's directory: \(error.text)", errno: error)
         }
-        try state.withLock { state throws(MetadataError) in
-            state.database = try find()
-            try load(&state)
-        }
+        self.options = options
+        let location = DatabaseLocation(root, rootHandle, exported: Set(options.exported))
+        record = DatabaseRecord(
+            root: root,
+            handle: rootHandle,
+            mayWrite: options.mayWrite,
+            beside: [location.sidecar, location.stateFile].compactMap(\.self)
+        )
+        let found = try find(waitingAtMost: 2000)
+        state.withLock { $0.database = found }
+        try load()
+        try compareWithRecord(location)
+        tellWaiting()
     }
 
-    // MARK: Finding and making
-
-    var path: String? { state.withLock { $0.database?.path } }
+    var path: String? { database?.path }
 
     var problem: MetadataError? { state.withLock { $0.problem } }
 
-    private var location: DatabaseLocation { DatabaseLocation(rootDescriptor, rootHandle) }
+    /// The database, if there is one.
+    var database: MetadataDatabase? { state.withLock { $0.database } }
 
-    private func find() throws(MetadataError) -> MetadataDatabase? {
-        let location = location
-        return try withParentLocked(location) { () throws(MetadataError) in
-            if let sidecar = location.sidecar, let found = try open(sidecar) { return found }
-            for name in location.neighbours where name != location.name {
-                guard let parent = location.parent, isOurs("\(parent)/\(name)") else { continue }
-                let path = mayWrite ? rename("\(parent)/\(name)", to: location) : "\(parent)/\(name)"
-                if let found = try open(path) { return found }
-            }
-            // A home directory that this process may not look into, as after su, holds nothing of its own.
-            guard let path = location.statePath, System.canLookUp(path) else { return nil }
-            return try open(path)
+    struct Told {
+        var lines: Set<String> = []
+        /// While the tree is being opened: what there is to say may be a part of a failure.
+        var waiting: [String]? = []
+    }
+
+    /// Says something to the user, once.
+    func tell(_ line: String) {
+        let isNow = told.withLock { told in
+            guard told.lines.insert(line).inserted else { return false }
+            told.waiting?.append(line)
+            return told.waiting == nil
         }
+        if isNow { options.warn(line) }
     }
 
-    /// - Returns: nil if there is none, or it is another tree's.
-    private func open(_ path: String) throws(MetadataError) -> MetadataDatabase? {
-        do throws(Errno) {
-            let file = try System.open(path, [.path, .noFollow])
-            let status = try System.status(of: file.raw)
-            guard status.format == .regular, isTrusted(status) else { return nil }
-            // Left by a process that was killed before it had written anything.
-            guard status.size > 0 else { return nil }
-        } catch .ENOENT, .ELOOP, .ENOTDIR {
-            return nil
-        } catch {
-            throw MetadataError(.system, "can't look at \(path): \(error.text)", errno: error)
+    private func tellWaiting() {
+        let lines = told.withLock { told in
+            defer { told.waiting = nil }
+            return told.waiting ?? []
         }
-        let database: MetadataDatabase
-        do throws(MetadataError) {
-            // A reader that could write leaves no files beside it when it closes; one that can't, does.
-            database = try MetadataDatabase(path, mayWrite || System.isWritable(path) ? .readWrite : .readOnly)
-        } catch  where error.code == .blank {
-            return nil
-        } catch  where error.code == .system && !mayWrite {
-            // The files beside it that readers share can't be made. Nobody writes to it then either.
-            database = try MetadataDatabase(path, .immutable)
-        }
-        return try database.root == rootHandle ? database : nil
-    }
-
-    /// In a directory that anybody may write to, anybody can put a file of this name: labels are taken from the user's own
-    /// database only, the tree's owner's, or root's.
-    private func isTrusted(_ file: FileStatus) -> Bool {
-        let isOwned = file.uid == System.effectiveUser || file.uid == rootOwner || file.uid == 0
-        let worldWritable: UInt32 = 0o002
-        return isOwned && file.mode & worldWritable == 0
-    }
-
-    /// Whether a neighbour's file is this tree's; what can't be read is not. The file is closed again.
-    private func isOurs(_ path: String) -> Bool { ((try? open(path)) ?? nil) != nil }
-
-    /// Gives the database of a renamed tree the tree's new name; later, if another process has it open now.
-    /// - Returns: what it is called afterwards.
-    private func rename(_ old: String, to location: DatabaseLocation) -> String {
-        guard let new = location.sidecar, Self.makeSingleFile(old) else { return old }
-        var path = new
-        do throws(Errno) {
-            try moveAside(new, location)
-            try Self.renameFile(old, to: new)
-        } catch {
-            path = old
-        }
-        MetadataDatabase.setWriteAheadLog(path)
-        return path
-    }
-
-    /// Prepares a database for its renaming: SQLite finds the files beside it by its name.
-    private static func makeSingleFile(_ path: String) -> Bool {
-        (try? MetadataDatabase(path, .readWrite))?.becomeSingleFile() ?? false
-    }
-
-    private static func renameFile(_ old: String, to new: String, replacing: Bool = false) throws(Errno) {
-        let old = Array(old.utf8CString)
-        let new = Array(new.utf8CString)
-        try old.span.withUnsafeBufferPointer { (old) throws(Errno) in
-            try new.span.withUnsafeBufferPointer { (new) throws(Errno) in
-                guard let old = old.baseAddress, let new = new.baseAddress else { throw .EINVAL }
-                try System.rename(
-                    at: System.atCurrentDirectory,
-                    old,
-                    to: System.atCurrentDirectory,
-                    new,
-                    replacing: replacing
-                )
-            }
-        }
-    }
-
-    /// Makes room for this tree's database where another tree's is. That one follows its tree if it is beside this one;
-    /// else its tree has gone, and the last such database is kept, for whoever wants it back.
-    private func moveAside(_ path: String, _ location: DatabaseLocation) throws(Errno) {
-        guard let parent = location.parent, (try? System.open(path, [.path, .noFollow])) != nil else { return }
-        guard Self.makeSingleFile(path) else { throw .EBUSY }
-        let root = (try? MetadataDatabase(path, .readWrite).root) ?? nil
-        if let root, let name = location.nameOfNeighbour(root) {
-            try Self.renameFile(path, to: "\(parent)/.\(name)\(DatabaseLocation.suffix)")
-        } else {
-            try Self.renameFile(path, to: "\(path).old", replacing: true)
-        }
-    }
-
-    /// Two processes must not look for one tree's database, make and rename it, at the same moment.
-    private func withParentLocked<Result>(
-        _ location: DatabaseLocation,
-        _ body: () throws(MetadataError) -> Result
-    ) throws(MetadataError) -> Result {
-        guard mayWrite, let parent = location.parent,
-            let directory = try? System.open(parent, [.readOnly, .directory])
-        else { return try body() }
-        // Whoever holds it longer holds it for another reason.
-        _ = try? System.lock(directory.raw, milliseconds: 2000)
-        defer { extendLifetime(directory) }
-        return try body()
-    }
-
-    /// The database, made if need be.
-    func create() throws(Errno) -> MetadataDatabase {
-        guard mayWrite else { throw .EROFS }
-        return try reporting { () throws(MetadataError) in
-            try state.withLock { state throws(MetadataError) in
-                if let database = state.database { return database }
-                if let found = try find() {
-                    state.database = found
-                    try load(&state)
-                    return found
-                }
-                guard makesDatabase else {
-                    throw MetadataError(.system, "no database may be made for this directory", errno: .EOPNOTSUPP)
-                }
-                let location = location
-                let made = try withParentLocked(location) { () throws(MetadataError) in
-                    if let path = location.sidecar, let found = try open(path) { return found }
-                    let path = try location.pathForNew()
-                    if path == location.sidecar {
-                        do throws(Errno) {
-                            if try Self.isFilled(path) { try moveAside(path, location) }
-                        } catch {
-                            throw MetadataError(
-                                .foreign,
-                                "\(path) is in the way of this tree's metadata: \(error.text)",
-                                hint: "Move the file away.",
-                                errno: .EIO
-                            )
-                        }
-                    }
-                    return try MetadataDatabase(path, .create, root: rootHandle)
-                }
-                state.database = made
-                try load(&state)
-                return made
-            }
-        }
-    }
-
-    private static func isFilled(_ path: String) throws(Errno) -> Bool {
-        do throws(Errno) {
-            let file = try System.open(path, [.path, .noFollow])
-            let status = try System.status(of: file.raw)
-            return status.format != .regular || status.size > 0 && !MetadataDatabase.isBlank(path)
-        } catch .ENOENT {
-            return false
-        }
-    }
-
-    /// After the tree's directory was renamed: lets the database follow.
-    func followRename() throws(Errno) {
-        try reporting { () throws(MetadataError) in
-            try state.withLock { state throws(MetadataError) in
-                guard state.database != nil else { return }
-                state.database = nil
-                state.database = try find()
-                try load(&state)
-            }
-        }
+        for line in lines { options.warn(line) }
     }
 
     /// Keeps what went wrong, for `problem`, and goes on with its errno.
@@ -249,31 +120,99 @@ final class MetadataStore: Sendable {
         }
     }
 
+    // MARK: Finding and making
+
+    var location: DatabaseLocation {
+        DatabaseLocation(rootDescriptor, rootHandle, exported: Set(options.exported))
+    }
+
+    /// The database, made if need be.
+    func create() throws(Errno) -> MetadataDatabase {
+        guard options.mayWrite else { throw .EROFS }
+        if let database { return database }
+        return try reporting { () throws(MetadataError) in
+            try finding.withLock { _ throws(MetadataError) in
+                if let database { return database }
+                // What another process holds longer is no reason for a request to wait.
+                let found = try find(waitingAtMost: 50)
+                let made = if let found { found } else { try make(waitingAtMost: 50) }
+                state.withLock { $0.database = made }
+                try load()
+                return made
+            }
+        }
+    }
+
+    /// After the tree's directory was renamed: lets the database follow.
+    func followRename() throws(Errno) {
+        try reporting { () throws(MetadataError) in
+            try finding.withLock { _ throws(MetadataError) in
+                guard database != nil else { return }
+                state.withLock { $0.database = nil }
+                let found = try find(waitingAtMost: 2000)
+                state.withLock { $0.database = found }
+                try load()
+                updateRecord()
+            }
+        }
+    }
+
     // MARK: What is known in memory
 
-    private func load(_ state: inout State) throws(MetadataError) {
-        let database = state.database
-        var version: Int64 = 0
-        try filters.replace { () throws(MetadataError) in
-            var sets = RowFilters.Sets()
-            guard let database else { return sets }
-            // Before the rows: what comes while they are read is seen at the next look. And it counts only if all were.
-            version = try database.dataVersion
-            try database.forEachHandle(
-                label: { fingerprint, isSymlink in
-                    if isSymlink { sets.symlinks.insert(fingerprint) } else { sets.nodes.insert(fingerprint) }
-                },
-                attribute: { sets.attributes.insert($0) }
-            )
-            if try database.isManifestComplete {
-                sets.hasManifest = true
-                for path in try database.pathsOfExpectations() { sets.expect(path) }
-            }
-            return sets
+    /// Reads what there are rows for, and brings the record up to date.
+    func load() throws(MetadataError) {
+        try loading.withLock { _ throws(MetadataError) in
+            guard let database else { return try filters.replace { RowFilters.Sets() } }
+            database.setOnOthersChange { [weak self] in self?.takeNote() }
+            // Before the rows: what comes while they are read is seen at the next look.
+            try database.startLooking()
+            try readRows(of: database)
         }
-        state.dataVersion = version
         lastLook.store(System.monotonicMilliseconds, ordering: .relaxed)
     }
+
+    /// Only under `loading`.
+    private func readRows(of database: MetadataDatabase) throws(MetadataError) {
+        try filters.replace { () throws(MetadataError) in
+            try database.withOwnConnection { (connection) throws(MetadataError) in
+                try Self.rows(of: database, connection)
+            }
+        }
+    }
+
+    private static func rows(
+        of database: MetadataDatabase,
+        _ connection: borrowing SQLiteConnection
+    ) throws(MetadataError) -> RowFilters.Sets {
+        var sets = RowFilters.Sets()
+        try database.forEachHandle(
+            connection,
+            label: { fingerprint, isSymlink in
+                if isSymlink { sets.symlinks.insert(fingerprint) } else { sets.nodes.insert(fingerprint) }
+            },
+            attribute: { sets.attributes.insert($0) }
+        )
+        if try database.isManifestComplete(connection) {
+            sets.hasManifest = true
+            for path in try database.pathsOfExpectations(connection) { sets.expect(path) }
+        }
+        return sets
+    }
+
+    /// Reads anew what there are rows for.
+    func reload() throws(Errno) {
+        try reporting { () throws(MetadataError) in
+            try load()
+            updateRecord()
+        }
+    }
+
+    /// Takes note of a removed row.
+    func countRemoval() {
+        if filters.countRemoval() { readInBackground() }
+    }
+
+    // MARK: Other processes
 
     /// What there are rows of at all; looks for other processes' changes now and then.
     var holds: RowFilters.Content {
@@ -291,49 +230,82 @@ final class MetadataStore: Sendable {
     var look: UInt32 { lookSequence.load(ordering: .acquiring) }
 
     /// Whether what was read since then is what a later reading gives as well, as far as other processes' changes go.
-    func isUndisturbed(since look: UInt32) -> Bool { look & 1 == 0 && look == self.look }
+    func isUndisturbed(since look: UInt32) -> Bool {
+        look & 1 == 0 && look == self.look && !isBlind.load(ordering: .acquiring)
+    }
 
     /// Takes in other processes' changes now, for whoever is about to change what it has read.
     func refreshNow() {
-        guard database != nil else { return }
-        refresh()
+        if database != nil { refresh() }
     }
 
+    /// Waits for nobody: not for a process that keeps the database locked, nor for a thread that does.
     private func refresh() {
         lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing)
         defer { lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing) }
-        _ = try? reporting { () throws(MetadataError) in
-            try state.withLock { state throws(MetadataError) in
-                if let database = state.database {
-                    guard try database.dataVersion != state.dataVersion else { return }
-                } else {
-                    // Most trees have none: a look at two names is all that this may cost.
-                    let location = location
-                    let paths = [location.sidecar, location.statePath].compactMap(\.self)
-                    guard paths.contains(where: { (try? System.open($0, [.path, .noFollow])) != nil }) else { return }
-                    state.database = try find()
-                    guard state.database != nil else { return }
-                }
-                try load(&state)
+        guard let database else { return lookForDatabase() }
+        switch database.lookForChanges() {
+        case .done: isBlind.store(false, ordering: .releasing)
+        case .locked: isBlind.store(true, ordering: .releasing)
+        case .writing:
+            // For the second time: what others have written is read from the tables until it can be known. Without a log
+            // reading them might mean to wait.
+            guard isBlind.exchange(true, ordering: .acquiringAndReleasing), database.hasLog else { return }
+            filters.markStale(hasManifest: filters.content.contains(.manifest))
+            readInBackground()
+        }
+    }
+
+    /// Another process has changed something. Called where the database has just been found free.
+    private func takeNote() {
+        guard let database else { return }
+        let hasManifest = (try? database.isManifestComplete) ?? filters.content.contains(.manifest)
+        lookSequence.wrappingAdd(2, ordering: .acquiringAndReleasing)
+        filters.markStale(hasManifest: hasManifest)
+        readInBackground()
+    }
+
+    private struct Reading {
+        var isRunning = false
+        var isWanted = false
+    }
+
+    /// Reads the rows anew on a thread of its own. Requests ask the tables meanwhile, for every file.
+    private func readInBackground() {
+        let isStarted = reading.withLock { reading in
+            reading.isWanted = true
+            defer { reading.isRunning = true }
+            return reading.isRunning
+        }
+        guard !isStarted else { return }
+        do throws(Errno) {
+            try startThread { [weak self] in
+                while let self, self.readOnce() {}
             }
+        } catch {
+            // Slower, but right: the next change tries again.
+            reading.withLock { $0.isRunning = false }
         }
     }
 
-    /// Reads anew what there are rows for.
-    func reload() throws(Errno) {
-        try reporting { () throws(MetadataError) in
-            try state.withLock { state throws(MetadataError) in try load(&state) }
+    /// - Returns: whether it is to be called again.
+    private func readOnce() -> Bool {
+        let isWanted = reading.withLock { reading in
+            defer { reading.isWanted = false }
+            reading.isRunning = reading.isWanted
+            return reading.isWanted
         }
+        guard isWanted else { return false }
+        guard let database else { return true }
+        let start = System.monotonicMilliseconds
+        _ = try? reporting { () throws(MetadataError) in
+            try loading.withLock { _ throws(MetadataError) in try readRows(of: database) }
+        }
+        // A process that writes all the time must not keep this one reading all the time.
+        let pause = min(5000, 50 + 10 * (System.monotonicMilliseconds - start))
+        _ = Monitor(()).wait(seconds: Double(pause) / 1000) { _ in nil as Void? }
+        return true
     }
-
-    /// Takes note of a removed row.
-    func countRemoval() {
-        // It is about memory only: the change itself has been made.
-        if filters.countRemoval() { try? reload() }
-    }
-
-    /// The database, if there is one.
-    var database: MetadataDatabase? { state.withLock { $0.database } }
 
     // MARK: Removed files that are still open
 

@@ -59,6 +59,14 @@ final class RowFilters: Sendable {
         var insertedMeanwhile: Sets?
         /// Rows that were removed since the last reading.
         var removals = 0
+        /// How often others' changes were met; the sets are right if they were read after the last time.
+        var marks = 0
+        var marksRead = 0
+
+        /// Whether any file may have rows.
+        var isStale: Bool { marks != marksRead }
+
+        var content: Content { isStale ? sets.content.union([.symlinks, .nodes, .attributes]) : sets.content }
     }
 
     private let known = Mutex(Known())
@@ -71,11 +79,26 @@ final class RowFilters: Sendable {
     var count: Int { known.withLock { $0.sets.count } }
 
     func contains(_ fingerprint: UInt64, in set: KeyPath<Sets, Set<UInt64>>) -> Bool {
-        known.withLock { $0.sets[keyPath: set].contains(fingerprint) }
+        known.withLock { known in
+            // The manifest's names are taken over with the next reading.
+            if known.isStale, set != \Sets.names, set != \Sets.expected { return true }
+            return known.sets[keyPath: set].contains(fingerprint)
+        }
     }
 
     func containsLabel(_ fingerprint: UInt64) -> Bool {
-        known.withLock { $0.sets.symlinks.contains(fingerprint) || $0.sets.nodes.contains(fingerprint) }
+        known.withLock { known in
+            known.isStale || known.sets.symlinks.contains(fingerprint) || known.sets.nodes.contains(fingerprint)
+        }
+    }
+
+    /// Others have changed rows: until all are read anew, every file may have some.
+    func markStale(hasManifest: Bool) {
+        known.withLock { known in
+            known.marks += 1
+            known.sets.hasManifest = hasManifest
+            bits.store(known.content.rawValue, ordering: .releasing)
+        }
     }
 
     /// Takes in rows that have just been written.
@@ -87,7 +110,7 @@ final class RowFilters: Sendable {
                 body(&inserted)
                 known.insertedMeanwhile = inserted
             }
-            bits.store(known.sets.content.rawValue, ordering: .releasing)
+            bits.store(known.content.rawValue, ordering: .releasing)
         }
     }
 
@@ -106,9 +129,10 @@ final class RowFilters: Sendable {
 
     /// Replaces all by what `read` finds. Only for one thread at a time.
     func replace(_ read: () throws(MetadataError) -> Sets) throws(MetadataError) {
-        known.withLock { known in
+        let marks = known.withLock { known in
             known.insertedMeanwhile = Sets()
             known.removals = 0
+            return known.marks
         }
         do throws(MetadataError) {
             let sets = try read()
@@ -116,7 +140,8 @@ final class RowFilters: Sendable {
                 known.sets = sets
                 if let inserted = known.insertedMeanwhile { known.sets.formUnion(inserted) }
                 known.insertedMeanwhile = nil
-                bits.store(known.sets.content.rawValue, ordering: .releasing)
+                known.marksRead = marks
+                bits.store(known.content.rawValue, ordering: .releasing)
             }
         } catch {
             known.withLock { $0.insertedMeanwhile = nil }

@@ -4,9 +4,12 @@ internal import LinuxFiles
 /// A prepared statement; made once, run often. Parameters count from 1, columns from 0.
 struct SQLiteStatement: ~Copyable {
     private let raw: OpaquePointer
+    /// The last statement of a closed connection closes its files: their directory must still be there.
+    private let directory: DatabaseDirectory
 
-    init(owning raw: OpaquePointer) {
+    init(owning raw: OpaquePointer, of directory: DatabaseDirectory) {
         self.raw = raw
+        self.directory = directory
     }
 
     deinit {

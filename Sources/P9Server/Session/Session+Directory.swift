@@ -29,7 +29,7 @@ extension Session {
         }
         // Some file systems count 255 UTF-16 units: such a name fits into no Linux client's directory entry.
         guard let name = try? FileName(entry.name) else { return nil }
-        guard !FakeRootTree.isStagingName(name) else { return nil }
+        guard !FakeRootTree.isReservedName(name) else { return nil }
         do throws(Errno) {
             let found = try node.tree.kind(of: name, in: directory)
             return (node.export.qid(of: found.host), found.kind.format.directoryType)

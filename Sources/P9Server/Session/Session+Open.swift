@@ -138,14 +138,15 @@ extension Session {
     }
 
     func synchronize(_ request: Tfsync, _ reply: inout Reply) throws(Errno) {
+        let entry = try fids[request.fid]
         let descriptor =
-            switch try fids[request.fid].state {
+            switch entry.state {
             case .file(let file): file.descriptor
             case .directory(let directory): directory.descriptor
             case .walked, .attributeValue, .attributeUpload: throw Errno.EBADF
             }
         defer { extendLifetime(descriptor) }
-        try System.synchronize(descriptor.raw, dataOnly: request.dataOnly != 0)
+        try entry.node.tree.synchronize(descriptor.raw, dataOnly: request.dataOnly != 0)
         try reply.send(EmptyReply(.rfsync))
     }
 }

@@ -34,7 +34,8 @@ public struct TreeCheck {
         let survey = try TreeSurvey(tree, options, cancellation)
         try survey.run(observer)
         report.files = survey.files
-        report.findings = survey.findings.map(\.finding)
+        // The survey's first: a repair goes by their places.
+        report.findings = survey.findings.map(\.finding) + report.findings
         report.drift = survey.drift
         report.databasePath = tree.databasePath
         report.labelRows = survey.rows.labelCount
@@ -63,8 +64,13 @@ public struct TreeCheck {
         } catch {
             let text = problem.update { $0 }
             guard error == .EIO, !text.isEmpty else { throw ImageError("can't open the directory \(directory)", error) }
-            report.findings.append(CheckFinding(.databaseDamaged, nil, text))
-            return nil
+            var finding = CheckFinding(.databaseDamaged, nil, text)
+            defer { report.findings.append(finding) }
+            // What is lost is lost: the tree goes on without. A damaged database stays one.
+            guard options.repairs else { return nil }
+            let tree = try? FakeRootTree(directory: directory, restoresLabels: false, acceptsLoss: true)
+            finding.isRepaired = tree != nil
+            return tree
         }
     }
 }

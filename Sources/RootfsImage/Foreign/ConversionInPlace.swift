@@ -239,10 +239,13 @@ struct ConversionInPlace {
                 owning: System.open(at: root, ".", [.path, .directory]),
                 mayRaiseModes: false
             )
-            return tree.databasePath
+            let path = tree.databasePath
+            // Else its absence would be taken for a loss.
+            tree.forgetDatabase()
+            return path
         }
         guard let path else { return }
-        for suffix in ["-wal", "-shm", "-journal", ""] {
+        for suffix in FakeRootTree.databaseCompanions + [""] {
             let name = Array((path + suffix).utf8CString)
             do throws(Errno) {
                 try name.withUnsafeBufferPointer { (name) throws(Errno) in

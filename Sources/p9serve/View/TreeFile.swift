@@ -29,7 +29,7 @@ struct TreeFile: ~Copyable {
             let directory = try tree.open(descriptor.raw, [.readOnly, .directory])
             return try System.names(in: directory.raw).filter { bytes in
                 guard let name = try? FileName(bytes.span.bytes) else { return false }
-                return !FakeRootTree.isStagingName(name)
+                return !FakeRootTree.isReservedName(name)
             }.sorted { $0.lexicographicallyPrecedes($1) }
         } catch {
             throw CommandFailure(path: path, "can't read the directory", error)

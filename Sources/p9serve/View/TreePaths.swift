@@ -74,8 +74,8 @@ final class TreePaths {
             }
             return (explicitRoot, Self.joined(absolute[root.count...]), true)
         }
-        // The innermost tree that we know for one.
-        for count in stride(from: absolute.count, through: 1, by: -1) {
+        // The outermost tree that we know for one: what lies in it can't claim to be a tree of its own.
+        for count in stride(from: 1, through: absolute.count, by: 1) {
             let root = "/" + absolute[..<count].joined(separator: "/")
             if FakeRootTree.hasDatabase(directory: root) { return (root, Self.joined(absolute[count...]), true) }
         }

@@ -116,7 +116,7 @@ import Testing
         #expect(back.losses.isEmpty && back.from == kind)
         #expect(description(try fixture.entries("root", .overrideStat)) == before)
         let attributes = try fixture.shell("getfattr -R -h -d -m - root")
-        #expect(!attributes.contains("user.rsync") && !attributes.contains("usb9pfs"))
+        #expect(!attributes.contains("user.rsync") && !attributes.contains("usb9pfs.convert"))
         #expect(try MetadataEvidence(fixture.host.file("root")).kind == .overrideStat)
     }
 

@@ -1,0 +1,138 @@
+internal import CSQLite
+internal import Glibc
+internal import LinuxFiles
+internal import Synchronization
+
+/// How SQLite gets at our files: a VFS over its own for Unix that resolves no path and reaches nothing but what lies in the
+/// directory of a descriptor, `/proc/self/fd/N/NAME`.
+///
+/// SQLite's own VFS would turn that into the directory's path and open whatever is there later; here a directory that is
+/// moved or swapped for a link leads nowhere else. A rollback journal may name a further file to be read and removed: that
+/// one doesn't exist for this VFS. Source: `os_unix.c` and https://sqlite.org/vfs.html.
+enum SQLiteFiles {
+    static let name = "usb9pfs"
+    static let prefix = "/proc/self/fd/"
+
+    /// Whose files are opened: the server's user's, root's, and those of the owners of trees that are open.
+    private static let owners = Mutex<Set<UInt32>>([0, System.effectiveUser])
+
+    static func trust(_ owner: UInt32) { owners.withLock { _ = $0.insert(owner) } }
+
+    /// Why a file is not opened: nil for a regular file with one name that nobody but its trusted owner may write to.
+    static func objection(_ file: FileStatus) -> String? {
+        let othersWrite: UInt32 = 0o022
+        guard file.format == .regular else { return "is no regular file" }
+        guard file.linkCount <= 1 else { return "has several names" }
+        guard owners.withLock({ $0.contains(file.uid) }) else { return "belongs to another user" }
+        guard file.mode & othersWrite == 0 else { return "may be written by others" }
+        return nil
+    }
+
+    /// Once in a process.
+    static let isRegistered: Bool = {
+        guard let base, let own = base.pointee.copy() else { return false }
+        guard let setCall = base.pointee.xSetSystemCall else { return false }
+        typealias Open = @convention(c) (UnsafePointer<CChar>?, CInt, CInt) -> CInt
+        let open: Open = { path, flags, mode in SQLiteFiles.open(path, flags, mode) }
+        // SQLite has one type for all functions, and calls each as what it is.
+        guard setCall(base, "open", unsafeBitCast(open, to: sqlite3_syscall_ptr.self)) == SQLITE_OK else {
+            return false
+        }
+        own.pointee.zName = UnsafePointer(strdup(name))
+        own.pointee.xFullPathname = { _, path, size, result in
+            guard let path, let result, strlen(path) < size else { return SQLITE_CANTOPEN }
+            strcpy(result, path)
+            return SQLITE_OK
+        }
+        own.pointee.xOpen = { vfs, path, file, flags, used in
+            guard path == nil || SQLiteFiles.isOurs(path), let open = SQLiteFiles.base?.pointee.xOpen else {
+                file?.pointee.pMethods = nil
+                return SQLITE_CANTOPEN
+            }
+            return open(vfs, path, file, flags, used)
+        }
+        own.pointee.xDelete = { vfs, path, isSynchronized in
+            guard SQLiteFiles.isOurs(path), let delete = SQLiteFiles.base?.pointee.xDelete else {
+                return SQLITE_IOERR
+            }
+            return delete(vfs, path, isSynchronized)
+        }
+        own.pointee.xAccess = { vfs, path, what, result in
+            guard SQLiteFiles.isOurs(path), let access = SQLiteFiles.base?.pointee.xAccess else {
+                result?.pointee = 0
+                return SQLITE_OK
+            }
+            return access(vfs, path, what, result)
+        }
+        return sqlite3_vfs_register(own, 0) == SQLITE_OK
+    }()
+
+    /// SQLite's own. Nobody changes it once it is registered.
+    nonisolated(unsafe) private static let base = sqlite3_vfs_find("unix")
+
+    private static func isOurs(_ path: UnsafePointer<CChar>?) -> Bool {
+        path.map { strncmp($0, prefix, prefix.utf8.count) == 0 } ?? false
+    }
+
+    /// In the place of `open(2)`, in all of SQLite: never waits for a FIFO's other end. Of our own files, it takes those
+    /// only that `objection` has nothing against; what was looked at is what is opened.
+    private static func open(_ path: UnsafePointer<CChar>?, _ flags: CInt, _ mode: CInt) -> CInt {
+        guard let path else {
+            errno = EINVAL
+            return -1
+        }
+        do throws(Errno) {
+            let flags = OpenMode(rawValue: flags).union([.nonBlocking, .noControllingTerminal])
+            let isFile = isOurs(path) && strchr(path + prefix.utf8.count, CInt(UInt8(ascii: "/"))) != nil
+            let opened =
+                isFile
+                ? try openOwn(path, flags, UInt32(mode))
+                : try System.open(at: System.atCurrentDirectory, path, flags, mode: UInt32(mode))
+            return opened.release()
+        } catch {
+            errno = error.rawValue
+            return -1
+        }
+    }
+
+    private static func openOwn(
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode,
+        _ mode: UInt32
+    ) throws(Errno) -> OwnedDescriptor {
+        while true {
+            do throws(Errno) {
+                let found = try System.open(at: System.atCurrentDirectory, path, [.path, .noFollow])
+                guard try objection(System.status(of: found.raw)) == nil else { throw .EACCES }
+                return try DescriptorPath(found.raw).withCString { (path) throws(Errno) in
+                    try System.open(
+                        at: System.atCurrentDirectory,
+                        path,
+                        flags.subtracting([.create, .exclusive, .noFollow])
+                    )
+                }
+            } catch .ENOENT where flags.contains(.create) {
+                do throws(Errno) {
+                    return try System.open(
+                        at: System.atCurrentDirectory,
+                        path,
+                        flags.union([.exclusive, .noFollow]),
+                        mode: mode & 0o600
+                    )
+                } catch .EEXIST {
+                    continue
+                }
+            }
+        }
+    }
+}
+
+extension sqlite3_vfs {
+    /// SQLite keeps the address.
+    fileprivate func copy() -> UnsafeMutablePointer<sqlite3_vfs>? {
+        let copy = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
+        copy.initialize(to: self)
+        copy.pointee.pNext = nil
+        return copy
+    }
+}
