@@ -21,12 +21,36 @@ public final class SignalWaiter: Sendable {
     public init() {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for signal in [SIGINT, SIGTERM, Self.wakeUp] { sigaddset(&signals, signal) }
-        // sigwait would take an ignored signal all the same. SIGINT is taken even so: a shell without job control has all
-        // that it starts in the background ignore it, and no user has asked for that.
-        if !Self.isIgnored(SIGHUP) { sigaddset(&signals, SIGHUP) }
+        for signal in Self.endSignals + [Self.wakeUp] { sigaddset(&signals, signal) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         self.signals = signals
+    }
+
+    /// The signals that ask for the end.
+    ///
+    /// sigwait would take an ignored signal all the same. SIGINT is taken even so: a shell without job control has all that it
+    /// starts in the background ignore it, and no user has asked for that.
+    private static var endSignals: [CInt] { isIgnored(SIGHUP) ? [SIGINT, SIGTERM] : [SIGINT, SIGTERM, SIGHUP] }
+
+    /// Whether a signal that asks for the end waits to be taken: no thread is in `wait` now.
+    static var isEndPending: Bool {
+        var pending = sigset_t()
+        sigemptyset(&pending)
+        return sigpending(&pending) == 0 && endSignals.contains { sigismember(&pending, $0) == 1 }
+    }
+
+    /// Runs `body` with all signals blocked, for threads that are made in it: they may begin before there is a waiter, and
+    /// no signal shall end them. A terminal that lets no background process write (`stty tostop`) writes for a thread that
+    /// blocks SIGTTOU, instead of stopping the process.
+    static func withoutSignals<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        var signals = sigset_t()
+        sigfillset(&signals)
+        // What is ignored stays so, and is not to look as if somebody waited for it.
+        if isIgnored(SIGHUP) { sigdelset(&signals, SIGHUP) }
+        var before = sigset_t()
+        pthread_sigmask(SIG_BLOCK, &signals, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     private static func isIgnored(_ signal: CInt) -> Bool {
@@ -43,7 +67,9 @@ public final class SignalWaiter: Sendable {
         var signal: CInt = 0
         // The only error is a bad signal number in the set.
         _ = sigwait(&signals, &signal)
-        return signal == Self.wakeUp ? .woken : .end
+        if signal == Self.wakeUp { return .woken }
+        MessageQueue.hurry()
+        return .end
     }
 
     /// Lets `wait` return, from any thread; remembered if nobody waits yet.

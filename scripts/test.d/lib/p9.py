@@ -87,8 +87,8 @@ class Server:
 class Client:
     """One session. Every error of the server is an OSError with its errno."""
 
-    def __init__(self, port, uid=0):
-        self.connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    def __init__(self, port, uid=0, timeout=60):
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.next_fid = 1
