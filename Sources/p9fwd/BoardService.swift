@@ -21,12 +21,14 @@ struct BoardService: Sendable {
     /// Runs until the board has gone (with `once`) or a signal asks for the end.
     ///
     /// At the first signal the request in hand is still answered; a second one ends the process at once.
-    /// - Parameter makeResponder: called once, on the board's thread.
+    /// - Parameter makeResponder: called once, on the board's thread; nil if a signal asked for the end meanwhile.
     /// - Throws: `CommandFailure`, and what `makeResponder` throws.
     func run<Server: Responder & SendableMetatype>(
-        makeResponder: @escaping @Sendable (StopRequest) throws -> Server
+        makeResponder: @escaping @Sendable (StopRequest) throws -> Server?
     ) throws {
-        try BoardThread.run { stop in try serve(with: try makeResponder(stop), until: stop) }
+        try BoardThread.run { stop in
+            if let responder = try makeResponder(stop) { try serve(with: responder, until: stop) }
+        }
     }
 
     private func serve(with responder: some Responder, until stop: StopRequest) throws {

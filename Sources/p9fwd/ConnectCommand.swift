@@ -55,7 +55,14 @@ struct ConnectCommand: ParsableCommand {
         )
         try service.run { stop in
             do throws(FrameSocketError) {
-                return try SocketResponder(address, stop: stop)
+                return try RequestForwarder(
+                    address,
+                    maximumMsize: GadgetLink.maximumMsize,
+                    isStopping: { stop.isRequested },
+                    say: { StandardError.say($0) }
+                )
+            } catch .givenUp {
+                return nil
             } catch {
                 throw CommandFailure(
                     .serverError,
