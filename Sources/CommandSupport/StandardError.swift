@@ -47,11 +47,14 @@ public enum StandardError {
 
     static var isMainThread: Bool { mainThread.load(ordering: .relaxed) == pthread_self() }
 
-    private static func line(_ message: String) -> String { "\(programName): \(escaped(message))\n" }
+    static func line(_ message: String) -> String { "\(programName): \(escaped(message))\n" }
 
     /// The lines of a text, each as a terminal shows it and never obeys it.
     private static func escaped(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { printable($0) }.joined(separator: "\n")
+        // By bytes: CR LF is one character.
+        text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .map { printable($0) }
+            .joined(separator: "\n")
     }
 
     /// The name the program was called by, without its directory.

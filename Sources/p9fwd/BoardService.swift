@@ -1,4 +1,5 @@
 import CommandSupport
+import LinuxFiles
 import P9Wire
 import RPiBoot
 import USBLink
@@ -207,7 +208,7 @@ extension Gadget {
     /// What the gadget calls itself, such as "Pengutronix e.K. 9PFS Gadget", or its id.
     fileprivate var title: String {
         let names = [manufacturer, product].compactMap { $0 }
-        return names.isEmpty ? id : names.joined(separator: " ").printable
+        return names.isEmpty ? id : printable(names.joined(separator: " "))
     }
 }
 
