@@ -61,7 +61,7 @@ final class MessageQueue: Sendable {
     /// What takes nothing for this many seconds counts as blocked.
     private static let patience = 1.0
     /// How long the end of a process waits for what is blocked, in seconds: when somebody asked for the end, and otherwise.
-    private static let promptFarewell = 0.5
+    private static let promptFarewell = 0.4
     private static let farewell = 3.0
 
     private let descriptor: CInt

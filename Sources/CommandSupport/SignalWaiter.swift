@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// Takes the signals that ask a process to end, on one thread, as plain events instead of handlers.
 ///
@@ -7,7 +8,7 @@ internal import Glibc
 public final class SignalWaiter: Sendable {
     public enum Event: Sendable {
         /// SIGINT, SIGTERM or SIGHUP: somebody wants the process to end. A SIGHUP that was ignored at the start, as after
-        /// nohup(1), is none.
+        /// nohup(1), is none. What comes within a second after the first one is the same wish.
         case end
         /// `wake` was called.
         case woken
@@ -17,6 +18,9 @@ public final class SignalWaiter: Sendable {
     private static let wakeUp = SIGUSR2
 
     private let signals: sigset_t
+    private let firstEnd = Mutex<ContinuousClock.Instant?>(nil)
+    /// What comes this soon after the first signal is the same wish: a terminal that is closed sends SIGHUP more than once.
+    private static let burst = Duration.seconds(1)
 
     public init() {
         var signals = sigset_t()
@@ -65,11 +69,23 @@ public final class SignalWaiter: Sendable {
     public func wait() -> Event {
         var signals = signals
         var signal: CInt = 0
-        // The only error is a bad signal number in the set.
-        _ = sigwait(&signals, &signal)
-        if signal == Self.wakeUp { return .woken }
-        MessageQueue.hurry()
-        return .end
+        while true {
+            // The only error is a bad signal number in the set.
+            _ = sigwait(&signals, &signal)
+            if signal == Self.wakeUp { return .woken }
+            MessageQueue.hurry()
+            if isOwnWish(.now) { return .end }
+        }
+    }
+
+    private func isOwnWish(_ now: ContinuousClock.Instant) -> Bool {
+        firstEnd.withLock { first in
+            guard let first else {
+                first = now
+                return true
+            }
+            return now - first >= Self.burst
+        }
     }
 
     /// Lets `wait` return, from any thread; remembered if nobody waits yet.

@@ -231,7 +231,7 @@ def failing_import(kind, number):
     blocked.close_theirs()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for entry in range(600):
+        for entry in range(300):
             tar.addfile(tarfile.TarInfo(f"file-{entry}"))
     data, name = archive.getvalue()[:-10240], f"a slow import, {blocked.name}"
     start, position = time.time(), 0
@@ -245,6 +245,7 @@ def failing_import(kind, number):
     check(f"{name}: goes on", position == len(data), position)
     start = time.time()
     process.send_signal(number)
+    process.send_signal(signal.SIGHUP)  # as when a terminal is closed: still one wish, and time to clean up
     try:
         code = process.wait(10)
     except subprocess.TimeoutExpired:
@@ -308,7 +309,7 @@ def blocked_output():
     blocked.close_theirs()
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    time.sleep(2.2)
+    time.sleep(1.2)
     process.send_signal(signal.SIGINT)
     try:
         check("a result that nobody reads: a second SIGINT ends it", process.wait(5) == 130, process.returncode)
