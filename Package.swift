@@ -93,6 +93,16 @@ let package = Package(
             dependencies: ["P9Server", "P9Client", "P9Wire", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "P9ClientTests",
+            dependencies: ["P9Client", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "CommandSupportTests",
+            dependencies: ["CommandSupport", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
         .testTarget(
             name: "RPiBootTests",

@@ -1,10 +1,18 @@
+internal import Glibc
 internal import LinuxFiles
 
 /// The events of `--json`: one object in a line each, as they happen; the keys "version" and "event" first.
+///
+/// A reader that stops reading holds up no thread but the main one: events are lost then, and an event "lost" with their
+/// number, "count", takes their place when the reader goes on.
 public final class EventStream {
     private let isEnabled: Bool
     private let onStandardError: Bool
     private var nextProgress: ContinuousClock.Instant
+
+    private static let standardOutput = MessageQueue(STDOUT_FILENO) { lost in
+        line("lost", [("count", .integer(lost))])
+    }
 
     /// - Parameter onStandardError: where standard output is for something else.
     public init(isEnabled: Bool, onStandardError: Bool = false) {
@@ -15,13 +23,16 @@ public final class EventStream {
 
     public func send(_ event: String, _ members: [(key: String, value: JSONValue)]) {
         guard isEnabled else { return }
+        add(Self.line(event, members), StandardError.isMainThread ? .wait : .neverWait)
+    }
+
+    private static func line(_ event: String, _ members: [(key: String, value: JSONValue)]) -> String {
         let own: [(key: String, value: JSONValue)] = [("version", .integer(1)), ("event", .string(event))]
-        let line = JSONValue.object(own + members).line + "\n"
-        // Who reads wants it now, not when a buffer is full.
-        var text = line
-        text.withUTF8 { text in
-            try? System.send(onStandardError ? 2 : 1, UnsafeRawBufferPointer(text))
-        }
+        return JSONValue.object(own + members).line + "\n"
+    }
+
+    private func add(_ line: String, _ manner: MessageQueue.Manner) {
+        if onStandardError { StandardError.add(line, manner) } else { Self.standardOutput.add(line, manner) }
     }
 
     /// Sends the last event of work that failed.
@@ -31,10 +42,13 @@ public final class EventStream {
         return failure
     }
 
-    /// At most one a second.
+    /// At most one a second, and none while the reader doesn't read.
     public func sendProgress(_ members: () -> [(key: String, value: JSONValue)]) {
         guard isEnabled, ContinuousClock.now >= nextProgress else { return }
         nextProgress = .now + .seconds(1)
-        send("progress", members())
+        add(Self.line("progress", members()), .nowOrNever)
     }
+
+    /// Waits, before the process ends, for the reader of standard output; not for long if it doesn't read.
+    static func finish() { standardOutput.finish() }
 }

@@ -8,6 +8,7 @@ extension ParsableCommand {
     /// A `CommandFailure` goes to standard error as "program: message" and its advice, and so does what the argument parser
     /// finds wrong; `--help` is its own business.
     public static func runAndExit() -> Never {
+        StandardError.noteMainThread()
         // Neither a closed terminal nor a limit may end a process that owes a board an answer.
         System.ignoreBrokenPipes()
         System.ignoreFileSizeSignal()
@@ -17,16 +18,19 @@ extension ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
             try flushOutput()
-            Glibc.exit(ExitCause.success.rawValue)
+            ProcessEnd.exit(ExitCause.success.rawValue)
         } catch let failure as CommandFailure {
             StandardError.tell(failure)
-            Glibc.exit(failure.cause.rawValue)
+            ProcessEnd.exit(failure.cause.rawValue)
         } catch {
             let text = Self.fullMessage(for: error)
             let mark = "Error: "
-            guard text.hasPrefix(mark) else { Self.exit(withError: error) }
+            guard text.hasPrefix(mark) else {
+                ProcessEnd.sayAll()
+                Self.exit(withError: error)
+            }
             StandardError.say(String(text.dropFirst(mark.count)))
-            Glibc.exit(Self.exitCode(for: error).rawValue)
+            ProcessEnd.exit(Self.exitCode(for: error).rawValue)
         }
     }
 
@@ -90,7 +94,7 @@ extension ParsableCommand {
         guard fflush(nil) != 0 else { return }
         let error = Errno.last
         // Whoever closed the pipe, as `head` does, has what it wanted.
-        if error == .EPIPE { Glibc.exit(ExitCause.failure.rawValue) }
+        if error == .EPIPE { ProcessEnd.exit(ExitCause.failure.rawValue) }
         throw CommandFailure(.failure, "can't write the output: \(error.text)")
     }
 }

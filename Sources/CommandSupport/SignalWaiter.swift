@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// Takes the signals that ask a process to end, on one thread, as plain events instead of handlers.
 ///
@@ -7,7 +8,7 @@ internal import Glibc
 public final class SignalWaiter: Sendable {
     public enum Event: Sendable {
         /// SIGINT, SIGTERM or SIGHUP: somebody wants the process to end. A SIGHUP that was ignored at the start, as after
-        /// nohup(1), is none.
+        /// nohup(1), is none. What comes within a second after the first one is the same wish.
         case end
         /// `wake` was called.
         case woken
@@ -17,16 +18,43 @@ public final class SignalWaiter: Sendable {
     private static let wakeUp = SIGUSR2
 
     private let signals: sigset_t
+    private let firstEnd = Mutex<ContinuousClock.Instant?>(nil)
+    /// What comes this soon after the first signal is the same wish: a terminal that is closed sends SIGHUP more than once.
+    private static let burst = Duration.seconds(1)
 
     public init() {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for signal in [SIGINT, SIGTERM, Self.wakeUp] { sigaddset(&signals, signal) }
-        // sigwait would take an ignored signal all the same. SIGINT is taken even so: a shell without job control has all
-        // that it starts in the background ignore it, and no user has asked for that.
-        if !Self.isIgnored(SIGHUP) { sigaddset(&signals, SIGHUP) }
+        for signal in Self.endSignals + [Self.wakeUp] { sigaddset(&signals, signal) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         self.signals = signals
+    }
+
+    /// The signals that ask for the end.
+    ///
+    /// sigwait would take an ignored signal all the same. SIGINT is taken even so: a shell without job control has all that it
+    /// starts in the background ignore it, and no user has asked for that.
+    private static var endSignals: [CInt] { isIgnored(SIGHUP) ? [SIGINT, SIGTERM] : [SIGINT, SIGTERM, SIGHUP] }
+
+    /// Whether a signal that asks for the end waits to be taken: no thread is in `wait` now.
+    static var isEndPending: Bool {
+        var pending = sigset_t()
+        sigemptyset(&pending)
+        return sigpending(&pending) == 0 && endSignals.contains { sigismember(&pending, $0) == 1 }
+    }
+
+    /// Runs `body` with all signals blocked, for threads that are made in it: they may begin before there is a waiter, and
+    /// no signal shall end them. A terminal that lets no background process write (`stty tostop`) writes for a thread that
+    /// blocks SIGTTOU, instead of stopping the process.
+    static func withoutSignals<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        var signals = sigset_t()
+        sigfillset(&signals)
+        // What is ignored stays so, and is not to look as if somebody waited for it.
+        if isIgnored(SIGHUP) { sigdelset(&signals, SIGHUP) }
+        var before = sigset_t()
+        pthread_sigmask(SIG_BLOCK, &signals, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     private static func isIgnored(_ signal: CInt) -> Bool {
@@ -41,9 +69,23 @@ public final class SignalWaiter: Sendable {
     public func wait() -> Event {
         var signals = signals
         var signal: CInt = 0
-        // The only error is a bad signal number in the set.
-        _ = sigwait(&signals, &signal)
-        return signal == Self.wakeUp ? .woken : .end
+        while true {
+            // The only error is a bad signal number in the set.
+            _ = sigwait(&signals, &signal)
+            if signal == Self.wakeUp { return .woken }
+            MessageQueue.hurry()
+            if isOwnWish(.now) { return .end }
+        }
+    }
+
+    private func isOwnWish(_ now: ContinuousClock.Instant) -> Bool {
+        firstEnd.withLock { first in
+            guard let first else {
+                first = now
+                return true
+            }
+            return now - first >= Self.burst
+        }
     }
 
     /// Lets `wait` return, from any thread; remembered if nobody waits yet.

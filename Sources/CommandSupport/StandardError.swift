@@ -1,34 +1,60 @@
 internal import Glibc
+internal import LinuxFiles
+internal import Synchronization
 
 /// Messages for people, on standard error; standard output is for results.
+///
+/// A terminal that is blocked, or a pipe that nobody reads, holds up no thread but the main one, which waits no longer than a
+/// second for it: see `MessageQueue`.
 public enum StandardError {
-    /// Writes "program: message" and a line end, as one write, so that lines of several threads don't mix.
+    /// Says "program: message" in a line of its own. Control characters are escaped: a message may have names and texts of a
+    /// board in it, which must not reach the terminal as commands.
     public static func say(_ message: String) {
-        write("\(programName): \(message)\n")
+        write(line(message))
     }
 
-    /// Writes a failure as `say` does, and its advice.
+    /// Says a failure as `say` does, and its advice.
     public static func tell(_ failure: CommandFailure) {
-        say(failure.message)
-        if let advice = failure.advice { write(advice + "\n") }
+        write(line(failure.message) + (failure.advice.map { escaped($0) + "\n" } ?? ""))
     }
 
     /// Writes text as it is.
     public static func write(_ text: String) {
-        // What was printed before is also to be seen before, even where standard output is a pipe.
-        fflush(nil)
-        var text = text
-        text.withUTF8 { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let part = UnsafeBufferPointer(rebasing: rest)
-                let count = Glibc.write(STDERR_FILENO, part.baseAddress, part.count)
-                if count < 0, errno == EINTR { continue }
-                // Nobody can be told that standard error is gone.
-                if count <= 0 { return }
-                rest = rest.dropFirst(count)
-            }
-        }
+        add(text, isMainThread ? .wait : .neverWait)
+    }
+
+    /// Writes text that is of use only now, such as how far some work has come; leaves it out where standard error is blocked.
+    public static func show(_ text: String) {
+        add(text, .nowOrNever)
+    }
+
+    static let queue = MessageQueue(STDERR_FILENO) { lost in
+        line((lost == 1 ? "1 message was" : "\(lost) messages were") + " lost while standard error was blocked")
+    }
+
+    /// Adds a message. A thread other than the main one has a board or a client to answer.
+    static func add(_ text: String, _ manner: MessageQueue.Manner) {
+        // What was printed before is also to be seen before, even where standard output is a pipe. Only the main thread
+        // prints; others would wait with it for whoever reads the pipe.
+        if isMainThread { fflush(nil) }
+        queue.add(text, manner)
+    }
+
+    private static let mainThread = Atomic<pthread_t>(0)
+
+    /// Makes the calling thread the one that prints results, and may wait for their readers.
+    static func noteMainThread() { mainThread.store(pthread_self(), ordering: .relaxed) }
+
+    static var isMainThread: Bool { mainThread.load(ordering: .relaxed) == pthread_self() }
+
+    static func line(_ message: String) -> String { "\(programName): \(escaped(message))\n" }
+
+    /// The lines of a text, each as a terminal shows it and never obeys it.
+    private static func escaped(_ text: String) -> String {
+        // By bytes: CR LF is one character.
+        text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .map { printable($0) }
+            .joined(separator: "\n")
     }
 
     /// The name the program was called by, without its directory.

@@ -10,8 +10,10 @@ public enum FrameSocketError: Error, Hashable, Sendable {
     case pathTooLong
     /// The other side has closed the connection, in or between messages.
     case closed
-    /// Nothing moved within the time given to `setTimeout`.
+    /// Nothing moved within the time given to `setTimeout`, or that a `FrameSocket.Lookout` allows.
     case timedOut
+    /// A `FrameSocket.Lookout` has ended the wait, as nobody wants its outcome any more.
+    case givenUp
     /// The message's size field is below 7 or above the receiver's buffer, in bytes.
     case badSize(Int)
 }
@@ -24,6 +26,7 @@ extension FrameSocketError: CustomStringConvertible {
         case .pathTooLong: "the socket's path is longer than 107 bytes"
         case .closed: "the connection was closed"
         case .timedOut: "no answer in time"
+        case .givenUp: "the wait was given up"
         case .badSize(let size): "a message claims to have \(size) bytes"
         }
     }

@@ -139,10 +139,24 @@ private func text(_ string: RawSpan) -> String {
     string.withUnsafeBytes { bytes in
         var result = ""
         for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
-            // A name may hold anything; a trace stays one line that a terminal can show.
-            result += scalar.value < 0x20 || scalar.value == 0x7f ? scalar.escaped(asASCII: true) : String(scalar)
+            // A name may hold anything; a trace stays one line that a terminal shows and never obeys.
+            result += isPlain(scalar) ? String(scalar) : scalar.escaped(asASCII: true)
         }
         return "\"\(result)\""
+    }
+}
+
+/// Whether a character between quotes stands for itself: a terminal does not obey it, and it neither turns nor hides the text
+/// beside it.
+private func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "\"", "\\": return false
+    case " "..."~", "\u{200c}", "\u{200d}": return true
+    default: break
+    }
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: return false
+    default: return true
     }
 }
 

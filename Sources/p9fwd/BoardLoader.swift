@@ -100,19 +100,19 @@ extension BootFailure {
         case .gone(let name):
             return CommandFailure(
                 .deviceGone,
-                "\(device.title) is gone in the middle of \((name ?? "its questions").printable)",
+                "\(device.title) is gone in the middle of \(printable(name ?? "its questions"))",
                 advice: "A cable, a hub or too little power: a Raspberry Pi 5 wants a port that gives 900 mA."
             )
         case .notTaken(let what):
             return CommandFailure(
                 .timeout,
-                "\(device.title) does not take \(what.printable)",
+                "\(device.title) does not take \(printable(what))",
                 advice: again + " If it happens again, try another cable, or a port without a hub."
             )
         case .refused(let name, let status):
             return CommandFailure(
                 .failure,
-                "\(device.title) refuses \(name): status 0x\(String(status, radix: 16))",
+                "\(device.title) refuses \(printable(name)): status 0x\(String(status, radix: 16))",
                 advice: "Is the file whole, for this processor, and signed if the board is locked? " + again
             )
         case .noBootcode(let chip):
@@ -126,13 +126,13 @@ extension BootFailure {
         case .unreadable(let name, let error):
             return CommandFailure(
                 .failure,
-                "can't read \(directory.path)/\(name.printable): \(error.text)",
+                "can't read \(directory.path)/\(printable(name)): \(error.text)",
                 advice: again
             )
         case .changed(let name):
             return CommandFailure(
                 .failure,
-                "\(directory.path)/\(name.printable) has become shorter while it was sent",
+                "\(directory.path)/\(printable(name)) has become shorter while it was sent",
                 advice: again + " Replace files by renaming new ones: mv boot.img.new boot.img."
             )
         case .malformed(let malformation):

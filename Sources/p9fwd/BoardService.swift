@@ -1,4 +1,5 @@
 import CommandSupport
+import LinuxFiles
 import P9Wire
 import RPiBoot
 import USBLink
@@ -21,12 +22,14 @@ struct BoardService: Sendable {
     /// Runs until the board has gone (with `once`) or a signal asks for the end.
     ///
     /// At the first signal the request in hand is still answered; a second one ends the process at once.
-    /// - Parameter makeResponder: called once, on the board's thread.
+    /// - Parameter makeResponder: called once, on the board's thread; nil if a signal asked for the end meanwhile.
     /// - Throws: `CommandFailure`, and what `makeResponder` throws.
     func run<Server: Responder & SendableMetatype>(
-        makeResponder: @escaping @Sendable (StopRequest) throws -> Server
+        makeResponder: @escaping @Sendable (StopRequest) throws -> Server?
     ) throws {
-        try BoardThread.run { stop in try serve(with: try makeResponder(stop), until: stop) }
+        try BoardThread.run { stop in
+            if let responder = try makeResponder(stop) { try serve(with: responder, until: stop) }
+        }
     }
 
     private func serve(with responder: some Responder, until stop: StopRequest) throws {
@@ -205,7 +208,7 @@ extension Gadget {
     /// What the gadget calls itself, such as "Pengutronix e.K. 9PFS Gadget", or its id.
     fileprivate var title: String {
         let names = [manufacturer, product].compactMap { $0 }
-        return names.isEmpty ? id : names.joined(separator: " ").printable
+        return names.isEmpty ? id : printable(names.joined(separator: " "))
     }
 }
 

@@ -1,5 +1,4 @@
 import CommandSupport
-import Glibc
 import LinuxFiles
 import Synchronization
 import USBLink
@@ -23,7 +22,7 @@ enum BoardThread {
         while true {
             if let result = outcome.result { return try result.get() }
             if case .end = signals.wait() {
-                if stop.isRequested { exit(ExitCause.interrupted.rawValue) }
+                if stop.isRequested { ProcessEnd.interrupt() }
                 stop.request()
             }
         }

@@ -44,19 +44,19 @@ final class BootReport {
         tellProgram(event, device)
         switch event {
         case .bootcodeSent(let file):
-            say("\(device.title): sent \(file.origin.printable) (\(file.size) bytes)")
+            say("\(device.title): sent \(printable(file.origin)) (\(file.size) bytes)")
         case .sizeAsked(let name, let size):
             guard verbose else { return }
-            say("\(device.path): \(name.printable): " + (size.map { "\($0) bytes" } ?? "not there"))
+            say("\(device.path): \(printable(name)): " + (size.map { "\($0) bytes" } ?? "not there"))
         case .fileSent(let name, let file):
             guard verbose else { return }
             let origin = name == file.origin ? "" : ", from \(file.origin)"
-            say("\(device.path): \(name.printable): sent \(file.size) bytes\(origin.printable)")
+            say("\(device.path): \(printable(name)): sent \(file.size) bytes\(printable(origin))")
         case .missing: break  // told at the end, all at once
         case .refused(let name, let refusal):
-            say("\(device.path): \(name.printable): not sent: " + refusal.reason(directory.path))
+            say("\(device.path): \(printable(name)): not sent: " + refusal.reason(directory.path))
         case .metadata(let property, let value):
-            if verbose { say("\(device.path): \(property.printable) is \(value.printable)") }
+            if verbose { say("\(device.path): \(printable(property)) is \(printable(value))") }
         case .silence(let seconds):
             say("\(device.title) has asked for nothing for \(seconds) seconds")
         }
@@ -106,7 +106,7 @@ final class BootReport {
         let files = server.filesSent == 1 ? "1 file" : "\(server.filesSent) files"
         say("\(device.path): \(device.chip.name) loaded: \(files), \(server.bytesSent) bytes")
         guard events == nil, !server.missing.isEmpty else { return }
-        let names = server.missing.prefix(20).map(\.printable).joined(separator: ", ")
+        let names = server.missing.prefix(20).map { printable($0) }.joined(separator: ", ")
         let more = server.missing.count > 20 ? " and \(server.missing.count - 20) more" : ""
         say("\(device.path): asked for, but not in \(directory.path): \(names)\(more)")
         StandardError.write(advice(server) + "\n")
@@ -144,10 +144,10 @@ extension BootDirectory.Refusal {
     func reason(_ directory: String) -> String {
         switch self {
         case .outside(let name):
-            "\(name.printable) leads out of \(directory); if it is a symbolic link: cp -rL \(directory) COPY, and serve that"
-        case .notAFile(let name): "\(name.printable) is no regular file"
-        case .tooLarge(let name): "\(name.printable) is larger than a board can take, 2 GiB"
-        case .unreadable(let name, let error): "can't read \(directory)/\(name.printable): \(error.text)"
+            "\(printable(name)) leads out of \(directory); if it is a symbolic link: cp -rL \(directory) COPY, and serve that"
+        case .notAFile(let name): "\(printable(name)) is no regular file"
+        case .tooLarge(let name): "\(printable(name)) is larger than a board can take, 2 GiB"
+        case .unreadable(let name, let error): "can't read \(directory)/\(printable(name)): \(error.text)"
         case .damagedArchive: "\(directory)/\(BootDirectory.archiveName) is no tar archive, or it is damaged"
         }
     }

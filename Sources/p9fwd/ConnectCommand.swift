@@ -11,6 +11,9 @@ struct ConnectCommand: ParsableCommand {
             Takes the place of the kernel tree's p9_fwd.py, with the same options. Ctrl-C and SIGTERM answer the request \
             in hand and end; the board waits for the next p9fwd, but its open files are the server's to remember.
 
+            A server may take as long as it wants to answer. One that is silent for a minute in the middle of a reply is \
+            given up: the board gets an I/O error and must mount again.
+
             Examples:
               p9fwd connect -p 5640
               p9fwd connect --unix /run/user/1000/rootfs.sock --path 2-1.1.2
@@ -55,7 +58,14 @@ struct ConnectCommand: ParsableCommand {
         )
         try service.run { stop in
             do throws(FrameSocketError) {
-                return try SocketResponder(address, stop: stop)
+                return try RequestForwarder(
+                    address,
+                    maximumMsize: GadgetLink.maximumMsize,
+                    isStopping: { stop.isRequested },
+                    say: { StandardError.say($0) }
+                )
+            } catch .givenUp {
+                return nil
             } catch {
                 throw CommandFailure(
                     .serverError,

@@ -1,3 +1,4 @@
+import LinuxFiles
 import USBLink
 
 /// The table of `list`: the columns and widths of the kernel's Documentation/filesystems/9p.rst, and the serial number.
@@ -20,11 +21,11 @@ struct GadgetTable {
             Column("Serial", width: 6) { $0.serial ?? "" },
         ]
         let widths = columns.map { column in
-            gadgets.reduce(column.width) { max($0, column.value($1).printable.count) }
+            gadgets.reduce(column.width) { max($0, printable(column.value($1)).count) }
         }
         func line(_ cell: (Column) -> String, fill: Character = " ") -> String {
             let cells = zip(columns, widths).map { column, width in
-                let text = cell(column).printable
+                let text = printable(cell(column))
                 let padding = String(repeating: fill, count: max(0, width - text.count))
                 return column.isNumber ? padding + text : text + padding
             }
@@ -53,21 +54,6 @@ struct GadgetTable {
 }
 
 extension String {
-    /// The text with a "?" for each control character, and for what turns or hides the text beside it: a device names itself
-    /// as it likes, and must not reach the terminal so.
-    var printable: String {
-        String(
-            UnicodeScalarView(
-                unicodeScalars.map { scalar in
-                    switch scalar.properties.generalCategory {
-                    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: "?"
-                    default: scalar
-                    }
-                }
-            )
-        )
-    }
-
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - count))
     }

@@ -1,4 +1,5 @@
 import CommandSupport
+import LinuxFiles
 import USBLink
 
 /// Shares the boards that wait to be loaded with other processes that would take any of them: each takes a board's port and
@@ -42,7 +43,7 @@ final class PortShare {
         guard reservations[port] == nil else { return }
         throw CommandFailure(
             .busy,
-            "another process has the board at port \(port.printable)",
+            "another process has the board at port \(printable(port))",
             advice: "Find it with: pgrep -a \(StandardError.programName)"
         )
     }

@@ -36,7 +36,7 @@ final class ProgressLine {
         nextTime = now + (isTerminal ? .milliseconds(100) : .seconds(10))
         let line = line(state())
         // Back to the line's beginning; what was longer before is erased.
-        StandardError.write(isTerminal ? "\r\(line.prefix(terminalWidth - 1))\u{1b}[K" : line + "\n")
+        StandardError.show(isTerminal ? "\r\(line.prefix(terminalWidth - 1))\u{1b}[K" : line + "\n")
         isShown = true
     }
 

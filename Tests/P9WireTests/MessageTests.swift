@@ -273,6 +273,13 @@ struct TypeTests {
         #expect(!text.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f })
     }
 
+    @Test("a trace shows a name as a terminal shows and never obeys it")
+    func traceOfTerminalCommands() {
+        let name = Array("\u{9b}31m\u{202e}a\u{2028}\"\\é\u{200d}".utf8)
+        let walk = frame(110, tag: 1, hex("01000000 02000000 0100") + littleEndian(UInt16(name.count)) + name)
+        #expect(describe(walk.span.bytes).hasSuffix(#"["\u{009B}31m\u{202E}a\u{2028}\"\\é"# + "\u{200d}\"]"))
+    }
+
     @Test("a header needs 7 bytes; its size field is only a claim")
     func header() {
         let bytes = hex("ffffffff 6c 0201")

@@ -166,7 +166,7 @@ board strings 'product=\x1b[2J\x9b31m\u202etxt\u2028\ud800z\udc00\r\n|' 'serial=
 check "strings: listed" wait_for 60 listed
 check_equal "strings: no command reaches the terminal, no line is broken" 3 \
     "$(list | LC_ALL=C.UTF-8 grep -cv '[[:cntrl:]]\|'$'\u202e''\|'$'\u2028')"
-check_equal "strings: list" "?[2J?31m?txt?z??|" "$(list | sed -n '3s/.*| \(.*|\) *| 1d6b.*/\1/p')"
+check_equal "strings: list" '\x1b[2J\u{009b}31m\u{202e}txt\u{2028}z\x0d\x0a|' "$(list | sed -n '3s/.*| \(.*|\) *| 1d6b.*/\1/p')"
 check_equal "strings: list --json" "True 'a\\r'" "$(list --json | python3 -c '
 import json, sys
 text = sys.stdin.read()

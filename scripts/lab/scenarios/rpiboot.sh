@@ -120,7 +120,7 @@ read recovery.elf 0" "$(grep ' 0$' /run/lab/pi4-files/answers | sed 's/^size /re
 said pi4 "$(bus_path 0): BCM2711 boot ROM: sent bootcode4.bin (81920 bytes)"
 said pi4 "$(bus_path 0): boot.img: sent 20971520 bytes"
 said pi4 "$(bus_path 0): BOARD is c03112"
-said pi4 "asked for, but not in $boot: recovery.elf, ../secret, /run/export/secret, out, overlays, a?[2J"
+said pi4 "asked for, but not in $boot: recovery.elf, ../secret, /run/export/secret, out, overlays, a\\x1b[2J"
 said pi4 "out leads out of $boot"
 check_equal "pi4: no escape sequence reaches the terminal" 0 "$(grep -c $'\033' /run/lab/pi4.log)"
 
