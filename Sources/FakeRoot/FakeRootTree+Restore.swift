@@ -144,7 +144,7 @@ extension FakeRootTree {
         if entry.status.mode & 0o4000 != 0 { lost.append("setuid") }
         if entry.status.mode & 0o2000 != 0 { lost.append("setgid") }
         if entry.capability != nil { lost.append("capabilities") }
-        let path = String(decoding: entry.path, as: UTF8.self)
+        let path = printable(entry.path)
         let parts = lost.joined(separator: " and ")
         warn("/\(path) was replaced and has another content than at its import: it goes without \(parts) now")
     }

@@ -1,3 +1,5 @@
+internal import LinuxFiles
+
 /// The names in one directory of an ext2, ext3 or ext4 file system, in the order in which they stand there; block after
 /// block, however large it is.
 final class Ext4Directory {

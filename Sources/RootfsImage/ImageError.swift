@@ -97,17 +97,3 @@ extension ImageError {
         ImageError(.refusedEntry, "refused \(name): \(reason)", hint: hint)
     }
 }
-
-/// Text from an archive as it may be printed: control characters, and bytes that are no UTF-8, as \xNN.
-public func printable(_ bytes: some Collection<UInt8>) -> String {
-    func escape(_ byte: UInt8) -> String {
-        let digits = String(byte, radix: 16)
-        return "\\x" + (digits.count < 2 ? "0" : "") + digits
-    }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-        return bytes.map { $0 < 0x20 || $0 >= 0x7f ? escape($0) : String(UnicodeScalar($0)) }.joined()
-    }
-    return text.unicodeScalars
-        .map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? $0.utf8.map(escape).joined() : String($0) }
-        .joined()
-}

@@ -1,3 +1,5 @@
+internal import LinuxFiles
+
 /// Something that a check came across.
 public struct CheckFinding: Hashable, Sendable {
     /// The raw values are an interface: keys of `--json`.

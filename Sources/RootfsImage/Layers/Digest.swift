@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import LinuxFiles
 
 /// SHA-256 digests as the documents of container images write them.
 enum Digest {

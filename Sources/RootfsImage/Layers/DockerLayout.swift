@@ -1,3 +1,5 @@
+internal import LinuxFiles
+
 /// Finds an image in what `docker save` writes: manifest.json, a list of images with their layers' paths.
 ///
 /// Source: the Docker image specification 1.2, "Combined Image JSON + Filesystem Changeset Format".

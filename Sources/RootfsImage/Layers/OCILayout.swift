@@ -1,3 +1,5 @@
+internal import LinuxFiles
+
 /// Finds an image in an OCI image layout, also in one that `docker save` wrote.
 ///
 /// Source: the OCI image specification, "Image Layout", "Image Index" and "Image Manifest".

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import FakeRoot
+import LinuxFiles
 import RootfsImage
 
 struct ListCommand: ParsableCommand {
