@@ -23,8 +23,7 @@ final class AttributeWriter: MetadataWriter {
             ImageEntry.Attribute(name: name, value: value)
         }
         if attribute.name.starts(with: "user.".utf8) {
-            let isMetadata = HostAttributes.toolPrefixes.contains { attribute.name.starts(with: $0.utf8) }
-            return isMetadata ? nil : attribute
+            return HostAttributes.isToolName(attribute.name) ? nil : attribute
         }
         let isDefault = attribute.name == AccessControlList.defaultName
         let isACL = isDefault || attribute.name == AccessControlList.accessName

@@ -57,9 +57,10 @@ struct MetadataEvidence {
     }
 
     private static func kind(ofFile path: String) throws(ImageError) -> MetadataKind {
-        let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
-            try System.open(path, [.readOnly, .nonBlocking])
-        }
+        let held = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, .path) }
+        let format = try? System.status(of: held.raw).format
+        guard format == .regular else { throw ImageError(.badArchive, "\(path) is not a regular file") }
+        let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try openRegularFile(held.raw) }
         var head = [UInt8](repeating: 0, count: 16)
         let count = try ImageError.attempt("can't read \(path)") { () throws(Errno) in
             try head.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in

@@ -28,7 +28,7 @@ final class OverrideStatReader: MetadataReader {
                     metadata.owner = Owner(uid: label.uid, gid: label.gid)
                     metadata.permissions = label.mode
                     metadata.kind = label.kind ?? metadata.kind
-                } else if !HostAttributes.toolPrefixes.contains(where: { name.starts(with: $0.utf8) }) {
+                } else if !HostAttributes.isToolName(name) {
                     metadata.attributes.append(ImageEntry.Attribute(name: name, value: value))
                 }
             }
