@@ -114,7 +114,7 @@ public struct Exporter {
             throw text.isEmpty
                 ? ImageError("can't open the directory \(directory)", error) : ImageError(.system, text, cause: error)
         }
-        if let marker = try ConversionMarker.read(tree.root.raw) { throw marker.failure(directory) }
+        if let marker = try ConversionMarker.read(tree.root.raw, directory) { throw marker.failure(directory) }
         return tree
     }
 

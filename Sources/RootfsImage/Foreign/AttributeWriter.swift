@@ -44,6 +44,8 @@ final class AttributeWriter: MetadataWriter {
         return losses
     }
 
+    var reader: (any MetadataReader)? { form == .rsync ? RsyncReader() : VirtfsReader() }
+
     private var lastName: String { form == .rsync ? RsyncReader.status : VirtfsReader.mode }
 
     func hasDescribed(_ file: ForeignFile) throws(ImageError) -> Bool {

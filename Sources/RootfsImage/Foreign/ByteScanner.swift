@@ -88,14 +88,21 @@ func readMetadata(heldBy held: CInt, _ name: String, limit: UInt64) throws(Image
     return try readMetadata(file.raw, name, limit: limit)
 }
 
-/// - Parameter name: for error messages.
-func readMetadata(_ descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> [UInt8] {
+/// The size of a regular file, in bytes.
+/// - Throws: `badArchive` beyond `limit` bytes, and for what is no regular file.
+func regularSize(of descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> UInt64 {
     let status = try ImageError.attempt("can't read \(name)") { () throws(Errno) in try System.status(of: descriptor) }
     guard status.format == .regular else { throw ImageError(.badArchive, "\(name) is not a regular file") }
     guard status.size <= limit else {
         throw ImageError(.badArchive, "\(name) is too large: \(status.size) bytes, and at most \(limit) make sense")
     }
-    var content = [UInt8](repeating: 0, count: Int(status.size))
+    return status.size
+}
+
+/// - Parameter name: for error messages.
+func readMetadata(_ descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> [UInt8] {
+    let size = try regularSize(of: descriptor, name, limit: limit)
+    var content = [UInt8](repeating: 0, count: Int(size))
     let count = try ImageError.attempt("can't read \(name)") { () throws(Errno) in
         try content.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
             try System.read(descriptor, into: UnsafeMutableRawBufferPointer(buffer), at: 0)

@@ -13,7 +13,7 @@ final class SQLiteFile {
     private let path: String
 
     /// In bytes; a database of pseudo's has some 500 for each file.
-    private static let maxSize: UInt64 = 1 << 30
+    private static let maxSize: UInt64 = 512 << 20
     /// A row takes a dozen instructions of SQLite's machine; this many of a million are some seconds.
     private static let maxMillions = 300
     /// How many millions the step in hand has taken.
@@ -24,12 +24,8 @@ final class SQLiteFile {
     init(_ path: String) throws(ImageError) {
         self.path = path
         millions.initialize(to: 0)
-        var content = try readMetadataFile(path, limit: Self.maxSize)
-        try Self.refuseUnfinished(path, content)
-        // The write-ahead log is empty: so this is all there is, and can be read as if there had never been one.
-        if content.count > 19, content[18] == 2, content[19] == 2 { (content[18], content[19]) = (1, 1) }
         handle = try Self.open(":memory:", path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY)
-        try load(content)
+        try load()
         try execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA query_only = ON")
         limitQueries()
         try refuseProgram()
@@ -73,13 +69,13 @@ final class SQLiteFile {
 
     /// Changes that are not in the file itself yet are in a log or a journal beside it: without them it says something that
     /// was never true.
-    private static func refuseUnfinished(_ path: String, _ content: [UInt8]) throws(ImageError) {
+    private func refuseUnfinished() throws(ImageError) {
         for suffix in ["-wal", "-journal"] {
             guard let file = try? System.open(path + suffix, .path), let status = try? System.status(of: file.raw),
                 status.format == .regular, status.size > 0
             else { continue }
             // A journal that is kept for the next change begins with zeros.
-            if suffix == "-journal", (try? readMetadataFile(path + suffix, limit: maxSize))?.first == 0 { continue }
+            if suffix == "-journal", (try? readMetadataFile(path + suffix, limit: Self.maxSize))?.first == 0 { continue }
             throw ImageError(
                 .badArchive,
                 "the database \(path) is in use, or was when its program ended: \(path + suffix) has the latest changes",
@@ -89,15 +85,28 @@ final class SQLiteFile {
         }
     }
 
-    private func load(_ content: [UInt8]) throws(ImageError) {
-        guard !content.isEmpty, let memory = sqlite3_malloc64(UInt64(content.count)) else {
-            throw ImageError(.badArchive, "the database \(path): \(content.isEmpty ? "it is empty" : "no memory")")
+    /// Gives SQLite the content, in memory that becomes its own.
+    private func load() throws(ImageError) {
+        let held = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, .path) }
+        let size = try regularSize(of: held.raw, path, limit: Self.maxSize)
+        try refuseUnfinished()
+        guard size >= 512, let memory = sqlite3_malloc64(size) else {
+            throw ImageError(.badArchive, "the database \(path): \(size < 512 ? "it is too short for one" : "no memory")")
         }
-        content.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+        let content = UnsafeMutableRawBufferPointer(start: memory, count: Int(size))
+        do throws(Errno) {
+            let file = try openRegularFile(held.raw)
+            guard try System.read(file.raw, into: content, at: 0) == content.count else { throw .ESTALE }
+        } catch {
+            sqlite3_free(memory)
+            throw ImageError("can't read \(path)", error)
+        }
+        // A write-ahead log would have been refused: so this is all there is, and is read as if there had never been one.
+        if content[18] == 2, content[19] == 2 { (content[18], content[19]) = (1, 1) }
         let flags = UInt32(SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY)
-        let size = Int64(content.count)
         // It owns the memory from here on, even if it fails.
-        let code = sqlite3_deserialize(handle, "main", memory.assumingMemoryBound(to: UInt8.self), size, size, flags)
+        let bytes = memory.assumingMemoryBound(to: UInt8.self)
+        let code = sqlite3_deserialize(handle, "main", bytes, Int64(size), Int64(size), flags)
         guard code == SQLITE_OK else { throw failure() }
     }
 

@@ -27,6 +27,8 @@ final class VirtfsFileReader: MetadataReader {
         return metadata
     }
 
+    func knows(_ file: HostFile) throws(ImageError) -> Bool { try text(of: file) != nil }
+
     private func text(of file: HostFile) throws(ImageError) -> [UInt8]? {
         let found: OwnedDescriptor
         do throws(Errno) {
