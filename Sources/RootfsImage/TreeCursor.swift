@@ -158,7 +158,7 @@ final class TreeCursor {
 
     private func sorted(_ all: [[UInt8]], in directory: CInt) throws(Errno) -> [[UInt8]] {
         var names: [[UInt8]] = []
-        for bytes in all {
+        for bytes in all.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
             let name = try FileName(bytes.span.bytes)
             if FakeRootTree.isStagingName(name) {
                 onStaging?(bytes, directory, ImageError.displayed(path[...], bytes))
@@ -169,7 +169,7 @@ final class TreeCursor {
                 names.append(bytes)
             }
         }
-        return names.sorted { $0.lexicographicallyPrecedes($1) }
+        return names
     }
 
     private func leave() throws(ImageError) {

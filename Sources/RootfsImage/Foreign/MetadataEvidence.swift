@@ -123,7 +123,8 @@ struct MetadataEvidence {
 
     private static func knows(_ database: String, _ path: String) -> Bool {
         if database.hasSuffix(".pseudo_state/files.db") { return true }
-        guard let root = try? System.open(path, [.path, .directory]), let own = try? System.currentPath(of: root.raw) else {
+        guard let root = try? System.open(path, [.path, .directory]), let own = try? System.currentPath(of: root.raw)
+        else {
             return false
         }
         do throws(ImageError) {

@@ -75,7 +75,9 @@ final class SQLiteFile {
                 status.format == .regular, status.size > 0
             else { continue }
             // A journal that is kept for the next change begins with zeros.
-            if suffix == "-journal", (try? readMetadataFile(path + suffix, limit: Self.maxSize))?.first == 0 { continue }
+            if suffix == "-journal", (try? readMetadataFile(path + suffix, limit: Self.maxSize))?.first == 0 {
+                continue
+            }
             throw ImageError(
                 .badArchive,
                 "the database \(path) is in use, or was when its program ended: \(path + suffix) has the latest changes",
@@ -91,7 +93,10 @@ final class SQLiteFile {
         let size = try regularSize(of: held.raw, path, limit: Self.maxSize)
         try refuseUnfinished()
         guard size >= 512, let memory = sqlite3_malloc64(size) else {
-            throw ImageError(.badArchive, "the database \(path): \(size < 512 ? "it is too short for one" : "no memory")")
+            throw ImageError(
+                .badArchive,
+                "the database \(path): \(size < 512 ? "it is too short for one" : "no memory")"
+            )
         }
         let content = UnsafeMutableRawBufferPointer(start: memory, count: Int(size))
         do throws(Errno) {

@@ -48,7 +48,8 @@ struct BoardView {
     func columns(isNumeric: Bool, isHumanReadable: Bool) -> [String] {
         let size = status.host.size
         return [
-            modeText, String(status.host.linkCount), isNumeric ? String(status.uid) : user.map { printable($0) } ?? String(status.uid),
+            modeText, String(status.host.linkCount),
+            isNumeric ? String(status.uid) : user.map { printable($0) } ?? String(status.uid),
             isNumeric ? String(status.gid) : group.map { printable($0) } ?? String(status.gid),
             device.map { "\($0.major), \($0.minor)" } ?? (isHumanReadable ? ByteCount(size).text : String(size)),
             timeText,
@@ -79,7 +80,9 @@ struct BoardView {
         return lines.joined(separator: "\n")
     }
 
-    private func named(_ number: UInt32, _ name: String?) -> String { name.map { "\(number) (\(printable($0)))" } ?? "\(number)" }
+    private func named(_ number: UInt32, _ name: String?) -> String {
+        name.map { "\(number) (\(printable($0)))" } ?? "\(number)"
+    }
 
     private func octal(_ mode: UInt32) -> String {
         let digits = String(mode, radix: 8)
