@@ -76,14 +76,11 @@ struct ConversionCheck {
         if describesAll(file), !pair.isNewKnown {
             throw marker.misfit(path, "\(file.description) has nothing of \(marker.to.label)")
         }
-        guard pair.isOldKnown, !hasLosses(file), let difference = difference(file, new) else { return }
-        throw ImageError(
-            .badDestination,
-            "the metadata of \(file.description) differ: \(marker.from.label) and \(marker.to.label) have another \(difference)",
-            hint: """
-                Nothing was removed. Take away from this file what is wrong (getfattr -d -m - shows both), and convert again:
-                    p9serve convert \(path) --to \(marker.to.rawValue)
-                """
+        // Another name of a file is the same file.
+        guard file.isFirst, pair.isOldKnown, !hasLosses(file), let difference = difference(file, new) else { return }
+        throw marker.contradiction(
+            path,
+            "the metadata of \(file.description) differ: the two have another \(difference)"
         )
     }
 
@@ -109,7 +106,7 @@ struct ConversionCheck {
         if old.kind != new.kind { return "type" }
         if old.owner != new.owner { return "owner" }
         if old.kind != .symlink, old.permissions != new.permissions, !isRaised(file, new) { return "mode" }
-        guard file.isFirst, old.kind == .file, marker.to != .virtfs else { return nil }
+        guard old.kind == .file, marker.to != .virtfs else { return nil }
         let (kept, made) = (capability(old), capability(new))
         if marker.to == .deviceTable, kept.flatMap({ FileCapabilities($0) })?.rootID ?? 0 != 0 { return nil }
         return Self.isSame(kept, made) ? nil : "capability"

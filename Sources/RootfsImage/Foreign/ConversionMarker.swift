@@ -82,6 +82,19 @@ struct ConversionMarker: Hashable {
         )
     }
 
+    /// The error for files of which the old and the new metadata say something else.
+    /// - Parameter reason: a sentence without a full stop.
+    func contradiction(_ path: String, _ reason: String) -> ImageError {
+        ImageError(
+            .badDestination,
+            "\(path) can't be converted from \(from.label) to \(to.label): \(reason)",
+            hint: "Nothing was removed. Take away from this file what is wrong (getfattr -d -m - shows both), then:\n"
+                + "    p9serve convert \(path) --to \(to.rawValue)"
+                + (phase == .describe
+                    ? "\nOr go back; the old metadata are still whole:\n    \(Self.removalCommand(path))" : "")
+        )
+    }
+
     /// What to do about a mark that no conversion has set.
     private static func removal(_ path: String) -> String {
         """

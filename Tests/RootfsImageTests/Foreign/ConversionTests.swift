@@ -322,7 +322,7 @@ import Testing
                 _ = try conversion.run()
                 break
             } catch {
-                #expect(error.code == .cancelled, "\(error)")
+                try #require(error.code == .cancelled, "\(error)")
                 #expect(try fixture.host.names() == before, "\(limit)")
             }
             limit += 2
@@ -356,7 +356,7 @@ import Testing
             do throws(ImageError) {
                 _ = try conversion.run()
             } catch {
-                #expect(error.code == .cancelled, "\(error)")
+                try #require(error.code == .cancelled, "\(error)")
                 interruptions += 1
                 // Nobody else takes the half-converted tree for anything.
                 if lastPass == "looking" {
