@@ -62,7 +62,7 @@ public struct ImageEntry: Hashable, Sendable {
     }
 
     /// Why Linux has no such file, to go after its name; nil if it has. One rule for all that is imported and exported.
-    var reasonForNoLinux: String? {
+    var reasonToRefuse: String? {
         // chown(2) takes this number for "leave it".
         guard owner.uid != UInt32.max, owner.gid != UInt32.max else {
             return "its owner or group is no number that Linux has"

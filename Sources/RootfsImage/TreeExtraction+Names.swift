@@ -34,7 +34,7 @@ extension TreeExtraction {
                     + "    --strip-absolute"
             )
         }
-        if let reason = entry.reasonForNoLinux { throw .refused(path.description, reason) }
+        if let reason = entry.reasonToRefuse { throw .refused(path.description, reason) }
         guard !path.isRoot || entry.body == .directory else {
             throw .refused(printable(entry.path), "the root must be a directory")
         }

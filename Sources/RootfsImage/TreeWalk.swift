@@ -144,7 +144,7 @@ final class TreeWalk {
         } catch {
             throw .unreadable(name, error, item.host)
         }
-        if let reason = entry.reasonForNoLinux { throw .refused(name, reason) }
+        if let reason = entry.reasonToRefuse { throw .refused(name, reason) }
         if let count = linkCounts[Identity(host)], entry.body != .directory {
             entry.linkCount = count
             firstNames[Identity(host)] = (entry, count - 1)

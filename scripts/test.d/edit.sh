@@ -196,13 +196,13 @@ check "one that leaves them out is not" "$(deep export --quiet tree deep.tar --e
 as_developer rm -rf tree/deep
 
 escape=$(printf '\033')
-as_developer mkdir "tree/a$escape[2Jb"
-as_developer tee -a tree/etc/passwd >/dev/null <<<"evil$escape]0;x:x:77:77::/:/bin/sh"
-edit chown --tree tree 77:77 "tree/a$escape[2Jb"
-as_developer ln -s "to$escape[31m" "tree/a$escape[2Jb/link"
-as_developer setfattr -n "user.x$escape[5m" -v y "tree/a$escape[2Jb"
-for command in "ls --tree tree -R tree" "stat --tree tree tree/a$escape[2Jb" "stat --tree tree tree/a$escape[2Jb/none" "check tree" \
-    "ls --json --tree tree -R tree" "chown -R --tree tree nobody tree" "export --exclude deep tree /nowhere/a$escape[2J"; do
+as_developer mkdir "tree/a${escape}[2Jb"
+as_developer tee -a tree/etc/passwd >/dev/null <<<"evil${escape}]0;x:x:77:77::/:/bin/sh"
+edit chown --tree tree 77:77 "tree/a${escape}[2Jb"
+as_developer ln -s "to${escape}[31m" "tree/a${escape}[2Jb/link"
+as_developer setfattr -n "user.x${escape}[5m" -v y "tree/a${escape}[2Jb"
+for command in "ls --tree tree -R tree" "stat --tree tree tree/a${escape}[2Jb" "stat --tree tree tree/a${escape}[2Jb/none" "check tree" \
+    "ls --json --tree tree -R tree" "chown -R --tree tree nobody tree" "export --exclude deep tree /nowhere/a${escape}[2J"; do
     # shellcheck disable=SC2086 # words
     edit $command >out 2>&1 || true
     check "no escape sequence of '${command%% *}' reaches the terminal" "$(grep -c "$escape" out || true)" 0

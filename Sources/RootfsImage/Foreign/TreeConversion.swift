@@ -150,7 +150,7 @@ public struct TreeConversion {
         while let file = try walk.next() {
             if ConversionInPlace.isTemporary(file) { continue }
             try step("looking", &summary.files)
-            if let reason = file.entry.reasonForNoLinux { throw .refused(file.description, reason) }
+            if let reason = file.entry.reasonToRefuse { throw .refused(file.description, reason) }
             if try file.isKnown(to: reader, root) { known += 1 }
             summary.losses += writer.losses(of: file)
             if let notice = file.notice { summary.note("\(file.description): \(notice)") }
