@@ -26,22 +26,47 @@ extension System {
         }
     }
 
-    /// Removes a directory entry and all that is beneath it. Symbolic links are removed, not followed.
+    /// Removes a directory entry and all that is beneath it, at any depth. Symbolic links are removed, not followed.
     ///
     /// The directories must let their owner in; another process that adds files meanwhile makes this fail with
-    /// `ENOTEMPTY`.
+    /// `ENOTEMPTY`, one that moves directories with `ESTALE`. At most `DirectoryTrail.maxOpen` of them are open.
     public static func removeTree(at directory: CInt, _ name: borrowing FileName) throws(Errno) {
+        guard try !removeFile(at: directory, name) else { return }
+        let trail = DirectoryTrail()
+        // The directories on the way down, with the names in them that are still to be removed.
+        var ways: [(name: [UInt8], rest: [[UInt8]])] = []
+        func enter(_ name: borrowing FileName, in parent: CInt) throws(Errno) {
+            let inner = try name.withCString { (name) throws(Errno) in
+                try open(at: parent, name, [.readOnly, .directory, .noFollow])
+            }
+            ways.append((name.bytes.withUnsafeBytes { Array($0) }, try names(in: inner.raw)))
+            try trail.enter(inner)
+        }
+        try enter(name, in: directory)
+        while !ways.isEmpty {
+            if let next = ways[ways.count - 1].rest.popLast() {
+                let name = try FileName(next.span.bytes)
+                if try !removeFile(at: trail.current, name) { try enter(name, in: trail.current) }
+                continue
+            }
+            try trail.leave()
+            let left = ways.removeLast().name
+            let name = try FileName(left.span.bytes)
+            try name.withCString { (name) throws(Errno) in
+                try unlink(at: ways.isEmpty ? directory : trail.current, name, isDirectory: true)
+            }
+        }
+    }
+
+    /// - Returns: false for a directory.
+    private static func removeFile(at directory: CInt, _ name: borrowing FileName) throws(Errno) -> Bool {
         do throws(Errno) {
             try name.withCString { (name) throws(Errno) in try unlink(at: directory, name, isDirectory: false) }
-            return
+            return true
         } catch .EISDIR, .EPERM {
-            // A directory. (POSIX says EPERM, Linux EISDIR.)
+            // POSIX says EPERM, Linux EISDIR. What else must not be removed fails again as a directory.
+            return false
         }
-        let inner = try name.withCString { (name) throws(Errno) in
-            try open(at: directory, name, [.readOnly, .directory, .noFollow])
-        }
-        for entry in try names(in: inner.raw) { try removeTree(at: inner.raw, FileName(entry.span.bytes)) }
-        try name.withCString { (name) throws(Errno) in try unlink(at: directory, name, isDirectory: true) }
     }
 
     /// Takes a lock on an open file or directory that goes away with the last descriptor of this opening.

@@ -113,7 +113,7 @@ final class ArchiveReader: EntrySource {
 
     private func noteWarning() {
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "unknown"
-        if !text.contains("can't be converted") { notice = text }
+        if !text.contains("can't be converted") { notice = printable(text) }
     }
 
     /// Calls `body` with every piece of the entry's content and its offset in bytes; what lies between is a hole.
@@ -160,7 +160,7 @@ final class ArchiveReader: EntrySource {
         }
         let position = archive_read_header_position(archive)
         let place = entryName.isEmpty ? "" : ", in or after \(entryName)"
-        let what = "\(text) (byte \(position) of the \(format.name) stream\(place))"
+        let what = "\(printable(text)) (byte \(position) of the \(format.name) stream\(place))"
         throw .damaged(input.name, what, at: input.bytesRead)
     }
 

@@ -9,7 +9,8 @@ struct EntryPath {
     let bytes: [UInt8]
     private let ranges: [Range<Int>]
 
-    /// As many directories are open at a time, and a process may have 1,024 files open by default.
+    /// Names in a path. Import, export and conversion have the same limits, so that nothing is written that can't be
+    /// read again.
     static let maxDepth = 512
     /// PATH_MAX without its NUL, in bytes: no program on the board could open a longer one.
     static let maxLength = 4095
@@ -20,7 +21,8 @@ struct EntryPath {
         case longName = "a name in its path is longer than 255 bytes"
         case longPath = "its path is longer than 4095 bytes"
         case tooDeep = "it is nested more than 512 directories deep"
-        case reservedName = "names that begin with \".usb9pfs-new.\" are reserved"
+        case reservedName =
+            "names that begin with \".usb9pfs-new.\", and those of p9serve's databases (.NAME.usb9pfs.db), are reserved"
     }
 
     /// - Parameter stripsSlash: whether a "/" at the beginning is stripped, and no reason to refuse the path.
@@ -45,10 +47,18 @@ struct EntryPath {
             ranges.append(bytes.count..<bytes.count + part.count)
             bytes += part
         }
-        guard bytes.count <= Self.maxLength else { throw .longPath }
-        guard ranges.count <= Self.maxDepth else { throw .tooDeep }
+        if let refusal = Self.refusal(depth: max(ranges.count - 1, 0), length: bytes.count) { throw refusal }
         self.bytes = bytes
         self.ranges = ranges
+    }
+
+    /// Why no file can be so deep in a tree; nil if it can.
+    /// - Parameters:
+    ///   - depth: the directories between the root and the file.
+    ///   - length: bytes of its path.
+    static func refusal(depth: Int, length: Int) -> Refusal? {
+        if length > maxLength { return .longPath }
+        return depth >= maxDepth ? .tooDeep : nil
     }
 
     /// - Returns: false for ".", which is no name but does no harm.
@@ -56,7 +66,7 @@ struct EntryPath {
     private static func check(_ part: ArraySlice<UInt8>) throws(Errno) -> Bool {
         let bytes = part.span.bytes
         if FileName.isDot(bytes) { return false }
-        if FakeRootTree.isStagingName(try FileName(bytes)) { throw .ENOENT }
+        if FakeRootTree.isReservedName(try FileName(bytes)) { throw .ENOENT }
         return true
     }
 

@@ -85,6 +85,11 @@ public struct Exporter {
         summary.entries = walk.progress.entries
         summary.restoredLabels = walk.restoredLabels
         summary.lostPrivileges = walk.lostPrivileges
+        let databases = walk.databases
+        if databases.count > 0 {
+            let text = databases.count == 1 ? "1 file" : "\(databases.count) files"
+            summary.notices.append("\(text) of a tree's database left out: \(databases.first)")
+        }
         summary.contentBytes = walk.progress.contentBytes
         summary.seconds = (ContinuousClock.now - start) / .seconds(1)
         return summary
@@ -109,7 +114,7 @@ public struct Exporter {
             throw text.isEmpty
                 ? ImageError("can't open the directory \(directory)", error) : ImageError(.system, text, cause: error)
         }
-        if let marker = try ConversionMarker.read(tree.root.raw) { throw marker.failure(directory) }
+        if let marker = try ConversionMarker.read(tree.root.raw, directory) { throw marker.failure(directory) }
         return tree
     }
 

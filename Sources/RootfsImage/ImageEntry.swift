@@ -61,6 +61,19 @@ public struct ImageEntry: Hashable, Sendable {
         self.attributes = attributes
     }
 
+    /// Why Linux has no such file, to go after its name; nil if it has. One rule for all that is imported and exported.
+    var reasonToRefuse: String? {
+        // chown(2) takes this number for "leave it".
+        guard owner.uid != UInt32.max, owner.gid != UInt32.max else {
+            return "its owner or group is no number that Linux has"
+        }
+        switch kind {
+        case .block(let major, let minor), .character(let major, let minor):
+            return major < 1 << 12 && minor < 1 << 20 ? nil : "Linux has no such type of file or device number"
+        default: return nil
+        }
+    }
+
     /// What the board takes the file for; nil for a hard link, which is what its target is.
     public var kind: NodeKind? {
         switch body {

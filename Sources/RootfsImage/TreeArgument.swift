@@ -14,7 +14,7 @@ public enum TreeArgument {
         // What can't be opened is told by who uses it.
         guard let root = try? System.open(directory, [.path, .directory]),
             let path = try? System.currentPath(of: root.raw),
-            (try? ConversionMarker.read(root.raw)) == .some(nil),
+            (try? ConversionMarker.read(root.raw, directory)) == .some(nil),
             !FakeRootTree.hasDatabase(directory: directory)
         else { return }
         try refusePart(directory, path)
@@ -31,7 +31,7 @@ public enum TreeArgument {
     public static func conversion(of directory: String) -> ImageError? {
         guard let root = try? System.open(directory, [.path, .directory]) else { return nil }
         do throws(ImageError) {
-            return try ConversionMarker.read(root.raw)?.failure(directory)
+            return try ConversionMarker.read(root.raw, directory)?.failure(directory)
         } catch {
             // A marker that can't be read is a marker; what may not be looked at is told by who uses it.
             return error.cause == nil ? error : nil
@@ -39,20 +39,34 @@ public enum TreeArgument {
     }
 
     private static func refusePart(_ directory: String, _ path: [UInt8]) throws(ImageError) {
-        guard let absolute = String(validating: path, as: UTF8.self) else { return }
+        guard let (parent, levels) = nearestTree(above: path) else { return }
+        let tree = shortened(directory, by: levels, parent)
+        throw ImageError(
+            .badDestination,
+            "\(directory) is a part of the tree \(tree): its owners of symbolic links and lost labels are known there only",
+            hint: "Name the tree: \(tree)"
+        )
+    }
+
+    /// The tree that a directory lies in; nil if we know of none.
+    static func tree(above directory: String) -> String? {
+        guard let opened = try? System.open(directory, [.path, .directory]),
+            let path = try? System.currentPath(of: opened.raw)
+        else { return nil }
+        return nearestTree(above: path)?.path
+    }
+
+    /// - Returns: its absolute path, and how many names above.
+    private static func nearestTree(above path: [UInt8]) -> (path: String, levels: Int)? {
+        guard let absolute = String(validating: path, as: UTF8.self) else { return nil }
         var names = absolute.split(separator: "/").map(String.init)
         var levels = 0
         while names.popLast() != nil, !names.isEmpty {
             levels += 1
             let parent = "/" + names.joined(separator: "/")
-            guard FakeRootTree.hasDatabase(directory: parent) else { continue }
-            let tree = shortened(directory, by: levels, parent)
-            throw ImageError(
-                .badDestination,
-                "\(directory) is a part of the tree \(tree): its owners of symbolic links and lost labels are known there only",
-                hint: "Name the tree: \(tree)"
-            )
+            if FakeRootTree.hasDatabase(directory: parent) { return (parent, levels) }
         }
+        return nil
     }
 
     /// What the user wrote, without its last names, if that is the same directory; its absolute path otherwise.

@@ -4,30 +4,49 @@ internal import LinuxFiles
 
 /// Goes through a tree's files: a directory before what is in it, names in the order of their bytes.
 ///
-/// Nothing is found by a path, and a symbolic link is never followed. However deep the tree is, at most
-/// `maxOpenDirectories` descriptors are open; memory grows with the names in the directories on the way only.
+/// Nothing is found by a path, and a symbolic link is never followed. However deep the tree is, a bounded number of
+/// descriptors is open (`DirectoryTrail`); memory grows with the names in the directories on the way only, and a file
+/// costs the same at any depth as long as nobody asks for its path.
 final class TreeCursor {
-    /// A file of the tree.
+    /// A file of the tree; valid until the cursor goes on.
     struct Item: ~Copyable {
-        /// Relative to the root, names joined by "/"; empty for the root.
-        let path: [UInt8]
+        fileprivate let cursor: TreeCursor
+        /// Bytes of the cursor's path that are the parent's.
+        fileprivate let parentLength: Int
+        /// Empty for the root.
+        let name: [UInt8]
         /// O_PATH.
         let descriptor: OwnedDescriptor
         /// The host's.
         let host: FileStatus
-    }
+        /// How many directories lie between the root and the file, the root not counted; 0 also for the root itself.
+        let depth: Int
 
-    private final class Level {
-        let directory: OwnedDescriptor
-
-        init(_ directory: consuming OwnedDescriptor) {
-            self.directory = directory
+        /// Relative to the root, names joined by "/"; empty for the root.
+        var path: [UInt8] {
+            let parent = cursor.path[..<parentLength]
+            return parent.isEmpty ? name : parent + [UInt8(ascii: "/")] + name
         }
+
+        /// Bytes in `path`.
+        var pathLength: Int { parentLength == 0 ? name.count : parentLength + 1 + name.count }
+
+        /// `path`, or if that is longer than any that Linux takes, its beginning of one byte too many. No two files
+        /// with a path that can be used have the same, and the import's list has no longer ones.
+        var key: [UInt8] {
+            guard pathLength > EntryPath.maxLength else { return path }
+            let limit = EntryPath.maxLength + 1
+            return Array((cursor.path[..<parentLength].prefix(limit) + [UInt8(ascii: "/")] + name).prefix(limit))
+        }
+
+        /// The path as it may be printed, its middle left out if it is longer than any that Linux takes.
+        var displayed: String { ImageError.displayed(cursor.path[..<parentLength], name) }
+
+        /// As `displayed`, for a line in which the path is not what matters.
+        var shortened: String { ImageError.displayed(cursor.path[..<parentLength], name, limit: 255) }
     }
 
     private struct Place {
-        /// Nil while it is too far up to be kept open.
-        var level: Level?
         let names: [[UInt8]]
         var next = 0
         /// As it was when its names were read.
@@ -36,19 +55,21 @@ final class TreeCursor {
         let pathLength: Int
     }
 
-    static let maxOpenDirectories = 64
-
     private let tree: FakeRootTree
     private let exclusions: Exclusions
     private let toleratesChanges: Bool
+    private let trail = DirectoryTrail()
     private var places: [Place] = []
     /// Of the directory that `places` ends with.
-    private var path: [UInt8] = []
+    fileprivate var path: [UInt8] = []
     private var hasBegun = false
-    /// What was found on the way that the board doesn't see: paths of things that are, or were, being made.
-    private(set) var stagingPaths: [[UInt8]] = []
-    /// Directories that could not be read, if that is tolerated.
-    private(set) var skippedDirectories: [[UInt8]] = []
+    /// Directories that could not be read, if that is tolerated; printable.
+    private(set) var skippedDirectories: [String] = []
+    /// Databases of trees, which are never a part of a tree: how many, and the first one's path, printable.
+    private(set) var databases = (count: 0, first: "")
+    /// Called for what is, or was, being made and the board doesn't see: its name, the directory, and its path,
+    /// printable.
+    var onStaging: ((_ name: [UInt8], _ directory: CInt, _ displayed: String) -> Void)?
 
     /// - Parameter toleratesChanges: go on where somebody writes to the tree meanwhile, and past directories that can't
     ///   be read.
@@ -65,7 +86,8 @@ final class TreeCursor {
             hasBegun = true
             do throws(Errno) {
                 let root = try System.open(at: tree.root.raw, ".", [.path, .directory])
-                let item = Item(path: [], descriptor: root, host: try System.status(of: tree.root.raw))
+                let host = try System.status(of: tree.root.raw)
+                let item = Item(cursor: self, parentLength: 0, name: [], descriptor: root, host: host, depth: 0)
                 try enter(item)
                 return item
             } catch {
@@ -86,30 +108,33 @@ final class TreeCursor {
 
     /// - Returns: nil for what has gone.
     private func open(_ name: [UInt8], in place: Place) throws(ImageError) -> Item? {
-        guard let level = place.level else { preconditionFailure("the last directory is always open") }
-        let path = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
         do throws(Errno) {
-            let descriptor = try tree.lookup(FileName(name.span.bytes), in: level.directory.raw)
+            let descriptor = try tree.lookup(FileName(name.span.bytes), in: trail.current)
             let host = try System.status(of: descriptor.raw)
-            return Item(path: path, descriptor: descriptor, host: host)
+            return Item(
+                cursor: self,
+                parentLength: place.pathLength,
+                name: name,
+                descriptor: descriptor,
+                host: host,
+                depth: places.count - 1
+            )
         } catch .ENOENT {
             if toleratesChanges { return nil }
-            throw .treeChanged(path)
+            throw .treeChanged(ImageError.displayed(path[...], name))
         } catch {
-            throw .unreadable(path, error, place.host)
+            throw .unreadable(ImageError.displayed(path[...], name), error, place.host)
         }
     }
 
     private func enterIfDirectory(_ item: consuming Item) throws(ImageError) -> Item {
         guard item.host.format == .directory else { return item }
-        let path = item.path
-        let host = item.host
         do throws(Errno) {
             try enter(item)
         } catch {
             // What is wrong with it can be seen by its mode.
-            if !toleratesChanges { throw .unreadable(path, error, host) }
-            skippedDirectories.append(path)
+            if !toleratesChanges { throw .unreadable(item.displayed, error, item.host) }
+            skippedDirectories.append(item.displayed)
         }
         return item
     }
@@ -117,41 +142,46 @@ final class TreeCursor {
     private func enter(_ item: borrowing Item) throws(Errno) {
         let directory = try System.open(at: item.descriptor.raw, ".", [.readOnly, .directory])
         let host = try System.status(of: directory.raw)
-        let names = try sortedNames(in: directory.raw, item.path)
-        path = item.path
-        places.append(Place(level: Level(directory), names: names, host: host, pathLength: path.count))
-        let distant = places.count - 1 - Self.maxOpenDirectories
-        if distant >= 0 { places[distant].level = nil }
+        let all = try System.names(in: directory.raw)
+        let parentLength = path.count
+        if parentLength > 0 { path.append(UInt8(ascii: "/")) }
+        path += item.name
+        do throws(Errno) {
+            let names = try sorted(all, in: directory.raw)
+            try trail.enter(directory)
+            places.append(Place(names: names, host: host, pathLength: path.count))
+        } catch {
+            path.removeLast(path.count - parentLength)
+            throw error
+        }
     }
 
-    private func sortedNames(in directory: CInt, _ path: [UInt8]) throws(Errno) -> [[UInt8]] {
+    private func sorted(_ all: [[UInt8]], in directory: CInt) throws(Errno) -> [[UInt8]] {
         var names: [[UInt8]] = []
-        for name in try System.names(in: directory) {
-            let isStaging = try FakeRootTree.isStagingName(FileName(name.span.bytes))
-            if isStaging {
-                stagingPaths.append(path.isEmpty ? name : path + [UInt8(ascii: "/")] + name)
-            } else if !exclusions.match(name, in: path) {
-                names.append(name)
+        for bytes in all.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            let name = try FileName(bytes.span.bytes)
+            if FakeRootTree.isStagingName(name) {
+                onStaging?(bytes, directory, ImageError.displayed(path[...], bytes))
+            } else if FakeRootTree.isReservedName(name) {
+                if databases.count == 0 { databases.first = ImageError.displayed(path[...], bytes) }
+                databases.count += 1
+            } else if !exclusions.match(bytes, in: path) {
+                names.append(bytes)
             }
         }
-        return names.sorted { $0.lexicographicallyPrecedes($1) }
+        return names
     }
 
     private func leave() throws(ImageError) {
-        guard let place = places.popLast(), let level = place.level else { return }
-        let left = path
+        guard let place = places.popLast() else { return }
         do throws(Errno) {
-            let now = try System.status(of: level.directory.raw)
+            let now = try System.status(of: trail.current)
             guard toleratesChanges || now.changeTime == place.host.changeTime else { throw .ESTALE }
-            if let parent = places.last, parent.level == nil {
-                let directory = try System.open(at: level.directory.raw, "..", [.readOnly, .directory])
-                guard try System.status(of: directory.raw).isSameFile(as: parent.host) else { throw .ESTALE }
-                places[places.count - 1].level = Level(directory)
-            }
+            try trail.leave()
         } catch .ESTALE {
-            throw .treeChanged(left)
+            throw .treeChanged(ImageError.displayed(path[...], []))
         } catch {
-            throw .unreadable(left, error, place.host)
+            throw .unreadable(ImageError.displayed(path[...], []), error, place.host)
         }
         path.removeLast(path.count - (places.last?.pathLength ?? 0))
     }
@@ -183,18 +213,23 @@ struct Exclusions {
 }
 
 extension ImageError {
-    static func treeChanged(_ path: [UInt8]) -> ImageError {
+    /// - Parameter name: of what was changed, as `displayed` gives it.
+    static func treeChanged(_ name: String) -> ImageError {
         ImageError(
             .treeChanged,
-            "\(displayed(path)) was changed during the export",
+            "\(name) was changed during the export",
             hint: "An export is of one moment: stop what writes to the tree, a board too, and export again."
         )
     }
 
+    static func treeChanged(_ path: [UInt8]) -> ImageError { treeChanged(displayed(path)) }
+
     /// The error for a file that can't be read.
-    /// - Parameter host: the file's status, or its directory's.
-    static func unreadable(_ path: [UInt8], _ error: Errno, _ host: FileStatus) -> ImageError {
-        var failure = ImageError("can't read \(displayed(path))", error)
+    /// - Parameters:
+    ///   - name: of the file, as `displayed` gives it.
+    ///   - host: the file's status, or its directory's.
+    static func unreadable(_ name: String, _ error: Errno, _ host: FileStatus) -> ImageError {
+        var failure = ImageError("can't read \(name)", error)
         guard error == .EACCES || error == .EPERM else { return failure }
         failure.hint =
             host.uid == System.effectiveUser
@@ -203,5 +238,26 @@ extension ImageError {
         return failure
     }
 
-    static func displayed(_ path: [UInt8]) -> String { path.isEmpty ? "the tree's root" : printable(path) }
+    /// A path of a tree as it may be printed. Of one that is longer than any that Linux takes the middle is left out:
+    /// a tree's deepest files can have paths of megabytes.
+    static func displayed(_ path: [UInt8]) -> String { displayed([], path) }
+
+    /// As above, of the file that a directory has under a name; no name for the directory itself.
+    /// - Parameter limit: bytes that are shown whole.
+    static func displayed(
+        _ directory: ArraySlice<UInt8>,
+        _ name: [UInt8],
+        limit: Int = EntryPath.maxLength
+    ) -> String {
+        let separator = directory.isEmpty || name.isEmpty ? [] : [UInt8(ascii: "/")]
+        let count = directory.count + separator.count + name.count
+        guard count > 0 else { return "the tree's root" }
+        guard count > limit else { return printable(directory + separator + name) }
+        let end = Array(directory.suffix(shownEnd)) + separator + name
+        let beginning = Array(directory.prefix(shownEnd)) + separator + name
+        return "\(printable(beginning.prefix(shownEnd)))...\(printable(end.suffix(shownEnd))) (\(count) bytes)"
+    }
+
+    /// Bytes that are shown of each end of a path that is too long.
+    private static var shownEnd: Int { 100 }
 }

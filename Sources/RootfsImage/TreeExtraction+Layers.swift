@@ -60,7 +60,7 @@ extension TreeExtraction {
         for bytes in try Self.names(in: directory) {
             let child = path.isEmpty ? bytes : path + [UInt8(ascii: "/")] + bytes
             let name = try FileName(bytes.span.bytes)
-            if FakeRootTree.isStagingName(name) { continue }
+            if FakeRootTree.isReservedName(name) { continue }
             guard layers.contains(child) else {
                 try removeTree(name, in: directory)
                 try removed(child)

@@ -25,7 +25,7 @@ extension TreeExtraction {
         do throws(EntryPath.Refusal) {
             path = try EntryPath(entry.path, stripsSlash: options.stripsAbsoluteNames)
         } catch {
-            let name = printable(entry.path)
+            let name = ImageError.displayed([], entry.path, limit: 255)
             guard error == .absolute else { throw .refused(name, error.rawValue) }
             throw .refused(
                 name,
@@ -34,10 +34,7 @@ extension TreeExtraction {
                     + "    --strip-absolute"
             )
         }
-        // chown(2) takes this number for "leave it".
-        guard entry.owner.uid != UInt32.max, entry.owner.gid != UInt32.max else {
-            throw .refused(printable(entry.path), "its owner or group is no number that Linux has")
-        }
+        if let reason = entry.reasonToRefuse { throw .refused(path.description, reason) }
         guard !path.isRoot || entry.body == .directory else {
             throw .refused(printable(entry.path), "the root must be a directory")
         }

@@ -278,7 +278,7 @@ final class TreeExtraction {
         do throws(EntryPath.Refusal) {
             targetPath = try EntryPath(target, stripsSlash: options.stripsAbsoluteNames)
         } catch {
-            throw .refused("the target of the hard link, \(printable(target)): \(error.rawValue)")
+            throw .refused("the target of the hard link, \(ImageError.displayed(target)): \(error.rawValue)")
         }
         let file = try openTarget(targetPath)
         let isDirectory = targetPath.isRoot || (try? System.status(of: file.raw).format) == .directory

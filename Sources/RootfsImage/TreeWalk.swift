@@ -32,6 +32,8 @@ final class TreeWalk {
     private(set) var restoredLabels = 0
     /// Paths of those that go without the privileges of their import, at most `maxPaths`; printable.
     private(set) var lostPrivileges: [String] = []
+    /// Databases of trees that lie in the tree and are left out; known after `survey`.
+    private(set) var databases = (count: 0, first: "")
 
     private static let maxPaths = 10
 
@@ -54,6 +56,7 @@ final class TreeWalk {
         let cursor = TreeCursor(tree, excluding: exclusions)
         while let item = try cursor.next() {
             try checkCancellation()
+            try checkLimits(item)
             progress.entriesTotal += 1
             guard item.host.format != .directory else { continue }
             if item.host.linkCount > 1 {
@@ -64,6 +67,17 @@ final class TreeWalk {
             if item.host.format == .regular { progress.contentTotal += min(item.host.size, item.host.blocks * 512) }
         }
         linkCounts = linkCounts.filter { $0.value > 1 }
+        databases = cursor.databases
+    }
+
+    /// No export that an import would refuse. Told before anything is made of the tree.
+    private func checkLimits(_ item: borrowing TreeCursor.Item) throws(ImageError) {
+        guard let refusal = EntryPath.refusal(depth: item.depth, length: item.pathLength) else { return }
+        throw .refused(
+            item.shortened,
+            refusal.rawValue,
+            hint: "No export can hold it, as no import would take it. Move it up, or leave it out with --exclude."
+        )
     }
 
     /// - Parameter observer: called for every file, and for about every 256 KiB of content.
@@ -109,7 +123,7 @@ final class TreeWalk {
         to sink: any EntrySink,
         _ observer: @escaping (ExportProgress) -> Void
     ) throws(ImageError) {
-        let name = ImageError.displayed(item.path)
+        let name = item.displayed
         // Before the label is asked for: that of an unreadable file can't be known.
         let file = try openForReading(item)
         let host: FileStatus
@@ -128,8 +142,9 @@ final class TreeWalk {
             )
             try restore(&entry, board, file)
         } catch {
-            throw .unreadable(item.path, error, item.host)
+            throw .unreadable(name, error, item.host)
         }
+        if let reason = entry.reasonToRefuse { throw .refused(name, reason) }
         if let count = linkCounts[Identity(host)], entry.body != .directory {
             entry.linkCount = count
             firstNames[Identity(host)] = (entry, count - 1)
@@ -198,7 +213,7 @@ final class TreeWalk {
             }
             return OpenFile(file)
         } catch {
-            throw .unreadable(item.path, error, item.host)
+            throw .unreadable(item.displayed, error, item.host)
         }
     }
 
@@ -214,6 +229,7 @@ final class TreeWalk {
     /// In the order of their names' bytes.
     private func attributes(of descriptor: CInt) throws(Errno) -> [ImageEntry.Attribute] {
         let names = try tree.attributeNames(of: descriptor).split(separator: 0).map(Array.init)
+            .filter { !HostAttributes.isToolName($0) }
         var attributes: [ImageEntry.Attribute] = []
         for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
             attributes.append(
@@ -234,7 +250,7 @@ final class TreeWalk {
             let now = try System.status(of: item.descriptor.raw)
             guard now.size == host.size, now.changeTime == host.changeTime else { throw .ESTALE }
         } catch {
-            throw .treeChanged(item.path)
+            throw .treeChanged(item.displayed)
         }
     }
 }

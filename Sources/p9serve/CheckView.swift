@@ -1,4 +1,5 @@
 import CommandSupport
+import LinuxFiles
 import RootfsImage
 
 /// A check's report, for people and as JSON.
@@ -34,7 +35,7 @@ struct CheckView {
         lines.append(
             "\(report.files) files looked at, \(left == 0 ? "no problem" : left == 1 ? "1 problem" : "\(left) problems")"
         )
-        return lines.joined(separator: "\n") + "\n"
+        return lines.map { printable($0) }.joined(separator: "\n") + "\n"
     }
 
     private var hostLines: [String] {

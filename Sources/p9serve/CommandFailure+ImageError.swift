@@ -1,9 +1,14 @@
 import CommandSupport
+import LinuxFiles
 import RootfsImage
 
 extension CommandFailure {
     init(_ error: ImageError) {
-        self.init(error.exitCause, error.message, advice: error.hint)
+        // Names of files and texts of archives are in it: nothing of that shall move a terminal's cursor.
+        let advice = error.hint.map { hint in
+            hint.split(separator: "\n", omittingEmptySubsequences: false).map { printable($0) }.joined(separator: "\n")
+        }
+        self.init(error.exitCause, printable(error.message), advice: advice)
     }
 }
 

@@ -1,4 +1,5 @@
 import CommandSupport
+import LinuxFiles
 import RootfsImage
 
 /// What is said when a conversion has succeeded.
@@ -20,7 +21,7 @@ struct ConversionReport {
         if asJSON {
             JSONValue.printDocument(version: 1, members)
         } else if !isQuiet {
-            StandardError.write(text + "\n")
+            StandardError.write(printable(text) + "\n")
         }
     }
 
@@ -33,7 +34,9 @@ struct ConversionReport {
         return text
     }
 
-    private var warnings: [String] { summary.losses.sentences(for: summary.to) + summary.notices }
+    private var warnings: [String] {
+        (summary.losses.sentences(for: summary.to) + summary.notices).map { printable($0) }
+    }
 
     /// The keys are an interface: version 1.
     private var members: [(key: String, value: JSONValue)] {

@@ -144,7 +144,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func report(_ summary: ExportSummary, _ events: EventStream) {
-        for warning in summary.warnings {
+        for warning in summary.warnings.map({ printable($0) }) {
             if json { events.send("warning", [("message", .string(warning))]) }
             StandardError.say("warning: \(warning)")
         }
@@ -152,7 +152,7 @@ struct ExportCommand: ParsableCommand {
         guard !quiet, !json else { return }
         StandardError.write(
             "exported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), to "
-                + "\(target == "-" ? "standard output" : target) (\(summary.kind.rawValue), "
+                + "\(target == "-" ? "standard output" : printable(target)) (\(summary.kind.rawValue), "
                 + "\(ByteCount(summary.targetBytes).text)) in \(ByteCount.seconds(summary.seconds)) s\n"
         )
     }

@@ -1,4 +1,5 @@
 import CommandSupport
+import LinuxFiles
 import RootfsImage
 
 /// What is said when an import has succeeded.
@@ -26,7 +27,7 @@ struct ImportReport {
         events.send("done", members)
         guard !isQuiet else { return }
         StandardError.write(
-            "imported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), into \(directory) "
+            "imported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), into \(printable(directory)) "
                 + "(\(summary.kind.rawValue)) in \(ByteCount.seconds(summary.seconds)) s; "
                 + "\(summary.labels) with a label\n"
         )
@@ -53,7 +54,7 @@ struct ImportReport {
             "directory left by an import that was killed has been removed",
             "directories left by imports that were killed have been removed"
         )
-        return warnings
+        return warnings.map { printable($0) }
     }
 
     /// The keys are an interface: version 1.

@@ -43,6 +43,11 @@ import Testing
         ("add('/'.join(['d'] * 600))", "more than 512 directories deep"),
         ("add('.usb9pfs-new.1.1')", "reserved"),
         ("add('d/.usb9pfs-new.x/y')", "reserved"),
+        ("add('.etc.usb9pfs.db')", "reserved"),
+        ("add('a/b/.etc.usb9pfs.db-wal')", "reserved"),
+        ("add('a/.x.usb9pfs.db.old', S, linkname='/etc/passwd')", "reserved"),
+        ("add('a/.x.usb9pfs.db', D)", "reserved"),
+        ("add('h', H, linkname='a/.x.usb9pfs.db')", "reserved"),
         ("add('c', C, devmajor=5000, devminor=1)", "c: Linux has no such type of file or device number"),
         ("add('u', pax={'uid': '4294967295'})", "u: its owner or group"),
         ("add('u', pax={'gid': '99999999999'})", "u: its owner or group"),
@@ -56,6 +61,26 @@ import Testing
         #expect(error.code == .refusedEntry)
         #expect(error.message.contains(message), "\(error.message)")
         #expect(!error.message.utf8.contains(0x1b))
+    }
+
+    /// Neither owner and mode, nor that the tree is being converted.
+    @Test(arguments: [
+        "user.usb9pfs.convert", "user.usb9pfs.db", "user.containers.override_stat", "user.rsync.%stat",
+        "user.virtfs.uid",
+        "user.rootlesscontainers", "user.fuseoverlayfs.override_stat",
+    ])
+    func attributesOfToolsAreLeftOut(_ name: String) throws {
+        let fixture = try ImportFixture()
+        let field = "pax={'SCHILY.xattr.\(name)': 'clean override-stat rsync'}"
+        let summary = try fixture.importing(
+            fixture.archive("add('.', D, \(field)); add('d', D, \(field)); add('f', \(field))")
+        )
+        #expect(summary.losses.hiddenAttributes == 3 && summary.attributes == 0)
+        let names = try ["", "d", "f"].map { path in
+            let file = try System.open(fixture.host.file("root/\(path)"), .path)
+            return String(decoding: try System.listAttributes(of: file.raw), as: UTF8.self)
+        }
+        #expect(names.allSatisfy { !$0.contains(name) }, "\(names)")
     }
 
     @Test func limits() throws {

@@ -86,13 +86,14 @@ struct ImportFixture {
     /// - Returns: the error; and expects that nothing is left.
     func refusal(
         _ archive: String,
+        to name: String = "root",
         _ options: ImportOptions = ImportOptions(),
         _ location: SourceLocation = #_sourceLocation
     ) throws -> ImageError {
         let before = try host.names()
         var failure: ImageError?
         do throws(ImageError) {
-            try importing(archive, to: "root", options)
+            try importing(archive, to: name, options)
         } catch {
             failure = error
         }

@@ -172,3 +172,38 @@ for command in "stat half/etc" "ls half" "chown 0 half/etc" "chmod 700 half/etc"
     edit $command 2>error || code=$?
     check "$command: a half-converted tree" "$code $(grep -c 'is being converted' error)" "64 1"
 done
+
+# A board may nest directories as deep as it likes, and name them and its users as it likes.
+as_developer python3 - <<'PY'
+import os
+os.mkdir("tree/deep")
+os.chdir("tree/deep")
+for _ in range(20000):
+    os.mkdir("d")
+    os.chdir("d")
+PY
+deep() {
+    local code=0
+    (ulimit -n 256 && edit "$@" >out 2>error) || code=$?
+    echo "$code $(wc -l <error)"
+}
+check "ls -R of 20,000 nested directories" "$(deep ls --tree tree -R tree/deep) $(grep -c '^drwx' out)" "0 0 20000"
+check "a path that no program can use is shown with its ends" "$(grep -c '\.\.\..*/d (.* bytes):$' out)" "17957"
+check "chown -R of them" "$(deep chown --tree tree -R 3:4 tree/deep) $(member tree/deep/d/d gid)" "0 0 4"
+check "chmod -R of them" "$(deep chmod --tree tree -R go-w tree/deep)" "0 0"
+check "an export of them is refused at once" "$(deep export tree deep.tar) $(find . -maxdepth 1 -name '*deep.tar*' | wc -l)" "64 2 0"
+check "one that leaves them out is not" "$(deep export --quiet tree deep.tar --exclude deep)" "0 0"
+as_developer rm -rf tree/deep
+
+escape=$(printf '\033')
+as_developer mkdir "tree/a${escape}[2Jb"
+as_developer tee -a tree/etc/passwd >/dev/null <<<"evil${escape}]0;x:x:77:77::/:/bin/sh"
+edit chown --tree tree 77:77 "tree/a${escape}[2Jb"
+as_developer ln -s "to${escape}[31m" "tree/a${escape}[2Jb/link"
+as_developer setfattr -n "user.x${escape}[5m" -v y "tree/a${escape}[2Jb"
+for command in "ls --tree tree -R tree" "stat --tree tree tree/a${escape}[2Jb" "stat --tree tree tree/a${escape}[2Jb/none" "check tree" \
+    "ls --json --tree tree -R tree" "chown -R --tree tree nobody tree" "export --exclude deep tree /nowhere/a${escape}[2J"; do
+    # shellcheck disable=SC2086 # words
+    edit $command >out 2>&1 || true
+    check "no escape sequence of '${command%% *}' reaches the terminal" "$(grep -c "$escape" out || true)" 0
+done

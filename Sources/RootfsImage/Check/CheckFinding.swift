@@ -38,9 +38,10 @@ public struct CheckFinding: Hashable, Sendable {
     /// Whether it is gone, by `repairs`.
     public var isRepaired = false
 
-    init(_ kind: Kind, _ path: [UInt8]?, _ detail: String) {
+    /// - Parameter path: printable.
+    init(_ kind: Kind, _ path: String?, _ detail: String) {
         self.kind = kind
-        self.path = path.map { $0.isEmpty ? "." : printable($0) }
+        self.path = path
         self.detail = detail
     }
 }

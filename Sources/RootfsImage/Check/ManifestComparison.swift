@@ -17,12 +17,13 @@ struct ManifestComparison {
 
     /// - Parameter hasLostLabel: then owner and mode differ for a reason that has been told.
     mutating func compare(_ item: borrowing TreeCursor.Item, hasLostLabel: Bool) throws(Errno) {
-        guard let entry = try tree.manifestEntry(item.path) else {
-            drift.added.append(printable(item.path))
+        let path = item.key
+        guard let entry = try tree.manifestEntry(path) else {
+            drift.added.append(item.displayed)
             return
         }
-        metPaths.insert(item.path)
-        let name = item.path.isEmpty ? "." : printable(item.path)
+        metPaths.insert(path)
+        let name = path.isEmpty ? "." : item.displayed
         let status = try tree.status(of: item.descriptor.raw)
         let expected = entry.status
         let isSame = status.uid == expected.uid && status.gid == expected.gid && status.kind == expected.kind
@@ -54,7 +55,7 @@ struct ManifestComparison {
     mutating func finish() {
         // The database has been read before; that it fails now is told by its own check.
         try? tree.forEachManifestEntry { (entry, _) throws(Errno) in
-            if !metPaths.contains(entry.path) { drift.removed.append(printable(entry.path)) }
+            if !metPaths.contains(entry.path) { drift.removed.append(ImageError.displayed(entry.path)) }
         }
     }
 }

@@ -30,7 +30,7 @@ public struct TreeCheck {
     public func run(observer: (Int) -> Void = { _ in }) throws(ImageError) -> CheckReport {
         var report = CheckReport()
         guard let tree = try open(&report) else { return report }
-        if let marker = try ConversionMarker.read(tree.root.raw) { throw marker.failure(directory) }
+        if let marker = try ConversionMarker.read(tree.root.raw, directory) { throw marker.failure(directory) }
         let survey = try TreeSurvey(tree, options, cancellation)
         try survey.run(observer)
         report.files = survey.files

@@ -1,7 +1,7 @@
 internal import FakeRoot
 internal import LinuxFiles
 
-/// Mends what a survey has found.
+/// Mends what a survey has found, in a second walk: so a file is mended where it is met, however deep that is.
 struct TreeRepair {
     private let tree: FakeRootTree
     private let survey: TreeSurvey
@@ -13,14 +13,41 @@ struct TreeRepair {
 
     /// Marks in a report what is mended.
     func run(_ report: inout CheckReport) throws(ImageError) {
-        let stale = try staleRows()
-        for (index, found) in survey.findings.enumerated() {
-            switch found.finding.kind {
-            case .rowStale, .databaseDamaged, .notEntered: continue
-            case .leftover: report.findings[index].isRepaired = (try? removeLeftover(found.path)) != nil
-            default: report.findings[index].isRepaired = (try? mend(found)) == true
+        guard !survey.findings.isEmpty else { return }
+        // The numbers of the findings about each file.
+        var found: [[UInt8]: [Int]] = [:]
+        for (index, finding) in survey.findings.enumerated() {
+            if let key = finding.key { found[key, default: []].append(index) }
+        }
+        // What a server is making right now has its row before it has its name: so only what a second walk doesn't meet
+        // either is stale.
+        var rows = survey.rows
+        var removedLeftovers: [String: Int] = [:]
+        let cursor = TreeCursor(tree, toleratesChanges: true)
+        cursor.onStaging = { name, directory, path in
+            if (try? Self.removeLeftover(name, in: directory)) != nil { removedLeftovers[path, default: 0] += 1 }
+        }
+        while let item = try cursor.next() {
+            do throws(Errno) {
+                try rows.meet(item.descriptor.raw, in: tree)
+            } catch {
+                throw .unreadable(item.displayed, error, item.host)
+            }
+            for index in found[item.key] ?? [] where (try? mend(survey.findings[index], item)) == true {
+                report.findings[index].isRepaired = true
             }
         }
+        for index in report.findings.indices {
+            guard let path = report.findings[index].path, let count = removedLeftovers[path], count > 0,
+                report.findings[index].kind == .leftover
+            else { continue }
+            report.findings[index].isRepaired = true
+            removedLeftovers[path] = count - 1
+        }
+        if survey.isComplete, cursor.skippedDirectories.isEmpty { remove(rows.unmet, &report) }
+    }
+
+    private func remove(_ stale: Set<FileHandle>, _ report: inout CheckReport) {
         var repairedRows = 0
         for file in stale where (try? tree.removeRows(of: file)) != nil { repairedRows += 1 }
         for index in report.findings.indices where report.findings[index].kind == .rowStale && repairedRows > 0 {
@@ -30,62 +57,18 @@ struct TreeRepair {
     }
 
     /// - Returns: whether there is nothing odd about the file any more.
-    private func mend(_ found: TreeSurvey.Found) throws(Errno) -> Bool {
-        let file = try open(found.path)
-        try tree.repair(file.raw, found.labels)
-        let left = try tree.findings(of: file.raw, at: found.path)
+    private func mend(_ found: TreeSurvey.Found, _ item: borrowing TreeCursor.Item) throws(Errno) -> Bool {
+        let file = item.descriptor.raw
+        try tree.repair(file, found.labels)
+        let left = try tree.findings(of: file, at: item.key)
         if found.finding.kind == .privilegesLost { return false }  // owner and mode are back, the privileges aren't
         return !left.contains { finding in found.labels.contains { $0 == finding } }
     }
 
-    /// What a server is making right now has its row before it has its name: so only what a second walk doesn't meet
-    /// either is stale.
-    private func staleRows() throws(ImageError) -> Set<FileHandle> {
-        var rows = survey.rows
-        guard survey.isComplete, !rows.unmet.isEmpty else { return [] }
-        let cursor = TreeCursor(tree, toleratesChanges: true)
-        while let item = try cursor.next() {
-            do throws(Errno) {
-                try rows.meet(item.descriptor.raw, in: tree)
-            } catch {
-                throw .unreadable(item.path, error, item.host)
-            }
-        }
-        return cursor.skippedDirectories.isEmpty ? rows.unmet : []
-    }
-
-    private func open(_ path: [UInt8]) throws(Errno) -> OwnedDescriptor {
-        let (parent, name) = Self.split(path)
-        guard let name else { return try System.open(at: tree.root.raw, ".", [.path, .directory]) }
-        let directory = try open(beneath: parent)
-        return try tree.lookup(FileName(name.span.bytes), in: directory.raw)
-    }
-
-    private func open(beneath path: [UInt8]) throws(Errno) -> OwnedDescriptor {
-        try (path + [0]).span.withUnsafeBytes { (bytes) throws(Errno) -> OwnedDescriptor in
-            guard let base = bytes.baseAddress else { throw .EINVAL }
-            return try System.open(
-                beneath: tree.root.raw,
-                base.assumingMemoryBound(to: CChar.self),
-                [.path, .directory]
-            )
-        }
-    }
-
-    private func removeLeftover(_ path: [UInt8]) throws(Errno) {
-        let (parent, last) = Self.split(path)
-        guard let last else { throw .EINVAL }
-        let directory = try open(beneath: parent)
-        let name = try FileName(last.span.bytes)
-        let host = try name.withCString { (name) throws(Errno) in try System.status(at: directory.raw, name) }
+    private static func removeLeftover(_ bytes: [UInt8], in directory: CInt) throws(Errno) {
+        let name = try FileName(bytes.span.bytes)
+        let host = try name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
         guard FakeRootTree.isAbandoned(name, host) else { throw .EBUSY }
-        try System.removeTree(at: directory.raw, name)
-    }
-
-    /// The path of the directory, and the name in it; no name for the root.
-    private static func split(_ path: [UInt8]) -> (parent: [UInt8], name: [UInt8]?) {
-        guard !path.isEmpty else { return ([UInt8(ascii: ".")], nil) }
-        guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([UInt8(ascii: ".")], path) }
-        return (Array(path[..<slash]), Array(path[(slash + 1)...]))
+        try System.removeTree(at: directory, name)
     }
 }

@@ -6,7 +6,8 @@ final class TreeSurvey {
     /// A finding, and what is needed to mend it.
     struct Found {
         var finding: CheckFinding
-        var path: [UInt8]
+        /// `TreeCursor.Item.key` of the file; of a leftover, nil.
+        var key: [UInt8]?
         var labels: [LabelFinding] = []
     }
 
@@ -37,16 +38,17 @@ final class TreeSurvey {
 
     func run(_ observer: (Int) -> Void) throws(ImageError) {
         let cursor = TreeCursor(tree, toleratesChanges: true)
+        cursor.onStaging = { [unowned self] _, _, path in noteLeftover(path) }
         while let item = try cursor.next() {
             if cancellation.isRequested { throw ImageError(.cancelled, "the check was cancelled") }
             files += 1
             observer(files)
             try look(at: item)
         }
-        for path in cursor.stagingPaths { noteLeftover(path) }
         for path in cursor.skippedDirectories {
-            let finding = CheckFinding(.notEntered, path, "can't be read, so nothing in it was looked at")
-            findings.append(Found(finding: finding, path: path))
+            findings.append(
+                Found(finding: CheckFinding(.notEntered, path, "can't be read, so nothing in it was looked at"))
+            )
         }
         // What has not been seen may be there.
         isComplete = cursor.skippedDirectories.isEmpty
@@ -58,26 +60,27 @@ final class TreeSurvey {
                 nil,
                 "the database has rows for a file that is no more (\(file.text))"
             )
-            findings.append(Found(finding: finding, path: []))
+            findings.append(Found(finding: finding))
         }
     }
 
     private func look(at item: borrowing TreeCursor.Item) throws(ImageError) {
         do throws(Errno) {
             try rows.meet(item.descriptor.raw, in: tree)
-            let labels = try tree.findings(of: item.descriptor.raw, at: item.path)
+            let labels = try tree.findings(of: item.descriptor.raw, at: item.key)
             for label in labels {
-                findings.append(Found(finding: Self.finding(label, item.path), path: item.path, labels: [label]))
+                let finding = Self.finding(label, item.name.isEmpty ? "." : item.displayed)
+                findings.append(Found(finding: finding, key: item.key, labels: [label]))
             }
             try comparison?.compare(item, hasLostLabel: labels.contains(where: \.isLoss))
         } catch .ENOENT, .ESTALE {
             // It has gone meanwhile.
         } catch {
-            throw .unreadable(item.path, error, item.host)
+            throw .unreadable(item.displayed, error, item.host)
         }
     }
 
-    private static func finding(_ label: LabelFinding, _ path: [UInt8]) -> CheckFinding {
+    private static func finding(_ label: LabelFinding, _ path: String) -> CheckFinding {
         func octal(_ mode: UInt32) -> String {
             let digits = String(mode, radix: 8)
             return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
@@ -106,9 +109,9 @@ final class TreeSurvey {
         }
     }
 
-    private func noteLeftover(_ path: [UInt8]) {
+    private func noteLeftover(_ path: String) {
         let finding = CheckFinding(.leftover, path, "left by a process that was killed; the board doesn't see it")
-        findings.append(Found(finding: finding, path: path))
+        findings.append(Found(finding: finding))
     }
 }
 

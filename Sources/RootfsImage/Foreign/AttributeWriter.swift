@@ -23,8 +23,7 @@ final class AttributeWriter: MetadataWriter {
             ImageEntry.Attribute(name: name, value: value)
         }
         if attribute.name.starts(with: "user.".utf8) {
-            let isMetadata = HostAttributes.toolPrefixes.contains { attribute.name.starts(with: $0.utf8) }
-            return isMetadata ? nil : attribute
+            return HostAttributes.isToolName(attribute.name) ? nil : attribute
         }
         let isDefault = attribute.name == AccessControlList.defaultName
         let isACL = isDefault || attribute.name == AccessControlList.accessName
@@ -44,6 +43,8 @@ final class AttributeWriter: MetadataWriter {
         if file.isFirst { losses.attributes = file.metadata.attributes.count { kept($0) == nil } }
         return losses
     }
+
+    var reader: (any MetadataReader)? { form == .rsync ? RsyncReader() : VirtfsReader() }
 
     private var lastName: String { form == .rsync ? RsyncReader.status : VirtfsReader.mode }
 

@@ -58,23 +58,51 @@ struct ByteScanner {
     }
 }
 
-/// A whole file of metadata.
-/// - Throws: `badArchive` beyond `limit` bytes.
-func readMetadataFile(_ path: String, limit: UInt64 = 256 << 20) throws(ImageError) -> [UInt8] {
-    let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
-        try System.open(path, [.readOnly, .nonBlocking])
+/// Opens a regular file to read; nothing else is opened at all, for opening a device or a FIFO does something.
+func openRegularFile(_ held: CInt) throws(Errno) -> OwnedDescriptor {
+    guard try System.status(of: held).format == .regular else { throw .EINVAL }
+    return try DescriptorPath(held).withCString { (path) throws(Errno) in
+        try System.open(at: System.atCurrentDirectory, path, [.readOnly, .nonBlocking, .noControllingTerminal])
     }
-    return try readMetadata(file.raw, path, limit: limit)
 }
 
-/// - Parameter name: for error messages.
-func readMetadata(_ descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> [UInt8] {
+/// A whole file of metadata.
+/// - Throws: `badArchive` beyond `limit` bytes, and for what is no regular file.
+func readMetadataFile(_ path: String, limit: UInt64 = 256 << 20) throws(ImageError) -> [UInt8] {
+    let held = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, .path) }
+    return try readMetadata(heldBy: held.raw, path, limit: limit)
+}
+
+/// - Parameters:
+///   - held: O_PATH.
+///   - name: for error messages.
+func readMetadata(heldBy held: CInt, _ name: String, limit: UInt64) throws(ImageError) -> [UInt8] {
+    let file: OwnedDescriptor
+    do throws(Errno) {
+        file = try openRegularFile(held)
+    } catch .EINVAL {
+        throw ImageError(.badArchive, "\(name) is not a regular file")
+    } catch {
+        throw ImageError("can't open \(name)", error)
+    }
+    return try readMetadata(file.raw, name, limit: limit)
+}
+
+/// The size of a regular file, in bytes.
+/// - Throws: `badArchive` beyond `limit` bytes, and for what is no regular file.
+func regularSize(of descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> UInt64 {
     let status = try ImageError.attempt("can't read \(name)") { () throws(Errno) in try System.status(of: descriptor) }
     guard status.format == .regular else { throw ImageError(.badArchive, "\(name) is not a regular file") }
     guard status.size <= limit else {
         throw ImageError(.badArchive, "\(name) is too large: \(status.size) bytes, and at most \(limit) make sense")
     }
-    var content = [UInt8](repeating: 0, count: Int(status.size))
+    return status.size
+}
+
+/// - Parameter name: for error messages.
+func readMetadata(_ descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> [UInt8] {
+    let size = try regularSize(of: descriptor, name, limit: limit)
+    var content = [UInt8](repeating: 0, count: Int(size))
     let count = try ImageError.attempt("can't read \(name)") { () throws(Errno) in
         try content.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
             try System.read(descriptor, into: UnsafeMutableRawBufferPointer(buffer), at: 0)

@@ -29,15 +29,18 @@ struct ConversionInPlace {
         let writer = try conversion.makeWriter(root, prefix: prefix, file: newFile)
         summary.metadataFile = writer.file
         let oldFile = marker.from.needsMetadataFile ? metadata ?? MetadataEvidence.metadataFile(path, marker.from) : nil
+        let check = ConversionCheck(marker, root, path: path, writer)
         if marker.phase != .clean {
             if let newFile, marker.phase == .describe { try prepare(newFile, isContinued: isContinued, oldFile) }
             do throws(ImageError) {
-                try describeAndReplace(writer, oldFile, &summary)
+                try describeAndReplace(writer, oldFile, check, &summary)
             } catch {
                 writer.abandon()
                 throw error
             }
         }
+        // What has been verified right before, and not been touched since, needs no second look.
+        if isContinued || summary.replaced > 0 { try verify(check, .cleaning, oldFile) }
         try advance(to: .clean)
         try clean(oldFile, &summary)
         try ConversionMarker.remove(from: root)
@@ -47,16 +50,27 @@ struct ConversionInPlace {
     private func describeAndReplace(
         _ writer: any MetadataWriter,
         _ oldFile: String?,
+        _ check: ConversionCheck,
         _ summary: inout ConversionSummary
     ) throws(ImageError) {
         if marker.phase == .describe {
             if !summary.isContinued { try marker.write(to: root) }
             try describe(writer, oldFile, &summary)
             try writer.finishDescribing()
-            try advance(to: .replace)
         }
+        try verify(check, .replacing, oldFile)
+        try advance(to: .replace)
         try replace(writer, oldFile, &summary)
         try writer.finishReplacing()
+    }
+
+    private func verify(
+        _ check: ConversionCheck,
+        _ moment: ConversionCheck.Moment,
+        _ oldFile: String?
+    ) throws(ImageError) {
+        var count = 0
+        try check.run(moment, oldFile: oldFile) { () throws(ImageError) in try conversion.step("verifying", &count) }
     }
 
     private func advance(to phase: ConversionMarker.Phase) throws(ImageError) {
@@ -100,7 +114,7 @@ struct ConversionInPlace {
         return (ForeignWalk(copy, reader), reader)
     }
 
-    private static func isTemporary(_ file: ForeignFile) -> Bool { file.name.starts(with: temporaryPrefix.utf8) }
+    static func isTemporary(_ file: ForeignFile) -> Bool { file.name.starts(with: temporaryPrefix.utf8) }
 
     private func describe(
         _ writer: any MetadataWriter,
@@ -108,6 +122,7 @@ struct ConversionInPlace {
         _ summary: inout ConversionSummary
     ) throws(ImageError) {
         let (walk, reader) = try walk(oldFile)
+        let written = writer.reader
         while let file = try walk.next() {
             if Self.isTemporary(file) { continue }
             try conversion.step("describing", &summary.files)
@@ -115,8 +130,32 @@ struct ConversionInPlace {
             if let notice = file.notice { summary.note("\(file.description): \(notice)") }
             if summary.isContinued, try writer.hasDescribed(file) { continue }
             summary.losses.attributes += try writer.describe(file)
+            if let written { try verify(file, written, writer) }
         }
         for notice in try reader.finish() { summary.note(notice) }
+    }
+
+    /// Reads what was written for a file: afterwards the host's own mode may not tell the old one any more.
+    private func verify(
+        _ file: ForeignFile,
+        _ reader: any MetadataReader,
+        _ writer: any MetadataWriter
+    ) throws(ImageError) {
+        guard let old = file.host(root), try writer.replacement(of: file) == .keep else { return }
+        let now = try ImageError.attempt("can't look at \(file.description)") { () throws(Errno) in
+            try System.status(of: old.descriptor)
+        }
+        let host = HostFile(path: old.path, descriptor: old.descriptor, status: now, directory: old.directory)
+        let said = file.metadata
+        guard let new = try reader.metadata(of: host), new.owner == said.owner, new.kind == said.kind,
+            new.permissions == said.permissions || said.kind == .symlink
+        else {
+            throw ImageError(
+                .system,
+                "what was written for \(file.description) reads differently: the conversion has stopped before it removed anything",
+                hint: marker.failure(path).hint
+            )
+        }
     }
 
     private func replace(

@@ -68,6 +68,8 @@ final class DeviceTableReader: MetadataReader {
         return metadata
     }
 
+    func knows(_ file: HostFile) throws(ImageError) -> Bool { !indices(file.path).isEmpty }
+
     private func check(_ line: DeviceTable.Line, _ file: HostFile) throws(ImageError) {
         let isRight =
             switch line.target {

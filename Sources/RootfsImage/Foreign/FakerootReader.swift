@@ -74,8 +74,7 @@ final class FakerootReader: MetadataReader {
         metadata.owner = Owner(uid: 0, gid: 0)
         metadata.attributes = try HostAttributes(of: file).own
         guard let line = lines[identity] else { return metadata }
-        let birth = file.status.birthTime
-        if (birth.seconds, birth.nanoseconds) > (saved.seconds, saved.nanoseconds) {
+        if isYounger(file) {
             younger += 1
             return metadata
         }
@@ -96,6 +95,15 @@ final class FakerootReader: MetadataReader {
         metadata.permissions = said.permissions
         metadata.kind = said.kind
         return metadata
+    }
+
+    func knows(_ file: HostFile) throws(ImageError) -> Bool {
+        lines[Identity(device: file.status.device, inode: file.status.inode)] != nil && !isYounger(file)
+    }
+
+    private func isYounger(_ file: HostFile) -> Bool {
+        let birth = file.status.birthTime
+        return (birth.seconds, birth.nanoseconds) > (saved.seconds, saved.nanoseconds)
     }
 
     func finish() throws(ImageError) -> [String] {

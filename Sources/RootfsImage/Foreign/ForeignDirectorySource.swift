@@ -22,7 +22,7 @@ final class ForeignDirectorySource: EntrySource {
         let root = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             try System.open(path, [.readOnly, .directory])
         }
-        if let marker = try ConversionMarker.read(root.raw) { throw marker.failure(path) }
+        if let marker = try ConversionMarker.read(root.raw, path) { throw marker.failure(path) }
         reader = try Self.reader(path, root.raw, kind, metadata: metadata)
         walk = ForeignWalk(root, reader)
     }
@@ -95,6 +95,6 @@ final class ForeignDirectorySource: EntrySource {
     }
 
     func finish() throws(ImageError) {
-        closingNotices = try reader.finish()
+        closingNotices = try reader.finish() + (walk.notice.map { [$0] } ?? [])
     }
 }

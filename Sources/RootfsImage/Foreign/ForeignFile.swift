@@ -41,6 +41,24 @@ final class ForeignFile {
 
     var name: [UInt8] { Array(path[(path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]) }
 
+    /// Whether a tool's metadata say anything of it.
+    /// - Parameter root: the tree's root.
+    func isKnown(to reader: any MetadataReader, _ root: CInt) throws(ImageError) -> Bool {
+        guard let host = host(root) else { return true }
+        return try reader.knows(host)
+    }
+
+    /// The host's file; nil if it has none.
+    func host(_ root: CInt) -> HostFile? {
+        guard let status else { return nil }
+        let parent = directory >= 0 ? directory : root
+        switch descriptor {
+        case .some(let descriptor):
+            return HostFile(path: path, descriptor: descriptor.raw, status: status, directory: parent)
+        case nil: return nil
+        }
+    }
+
     /// As it may be printed.
     var description: String { path.isEmpty ? "./" : printable(path) }
 

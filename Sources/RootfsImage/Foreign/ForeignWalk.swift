@@ -40,6 +40,8 @@ final class ForeignWalk {
     private let reader: any MetadataReader
     private var levels: [Level] = []
     private var hasStarted = false
+    /// How many files of databases were passed over, and the first one's path, printable.
+    private var databases = (count: 0, first: "")
     /// Files with further names that have not come yet: the first name, and how many.
     private var firstNames: [Identity: (path: [UInt8], remaining: UInt32)] = [:]
 
@@ -97,6 +99,13 @@ final class ForeignWalk {
 
     /// - Returns: nil for what is no file of the tree, or has vanished.
     private func visit(_ path: [UInt8], _ bytes: [UInt8], in directory: CInt) throws(ImageError) -> ForeignFile? {
+        if let refusal = EntryPath.refusal(depth: levels.count - 1, length: path.count) {
+            throw .refused(ImageError.displayed([], path, limit: 255), refusal.rawValue, hint: Self.tooDeepHint)
+        }
+        if let name = try? FileName(bytes.span.bytes), FakeRootTree.isReservedName(name) {
+            if !FakeRootTree.isStagingName(name) { noteDatabase(path) }
+            return nil
+        }
         guard let descriptor = try Self.open(bytes, in: directory, path) else { return nil }
         let status = try ImageError.attempt("can't look at \(printable(path))") { () throws(Errno) in
             try System.status(of: descriptor.raw)
@@ -125,7 +134,7 @@ final class ForeignWalk {
         )
     }
 
-    /// - Returns: nil for what is gone, and for what a server is making.
+    /// - Returns: nil for what is gone.
     private static func open(
         _ bytes: [UInt8],
         in directory: CInt,
@@ -133,7 +142,6 @@ final class ForeignWalk {
     ) throws(ImageError) -> OwnedDescriptor? {
         do throws(Errno) {
             let name = try FileName(bytes.span.bytes)
-            guard !FakeRootTree.isStagingName(name) else { return nil }
             return try name.withCString { (name) throws(Errno) in
                 try System.open(at: directory, name, [.path, .noFollow])
             }
@@ -149,9 +157,6 @@ final class ForeignWalk {
     }
 
     private func enter(_ path: [UInt8], _ descriptor: consuming OwnedDescriptor?) throws(ImageError) {
-        guard levels.count <= EntryPath.maxDepth else {
-            throw .refused(printable(path), EntryPath.Refusal.tooDeep.rawValue)
-        }
         var names: [[UInt8]] = []
         switch descriptor {
         case .some(let descriptor):
@@ -180,6 +185,21 @@ final class ForeignWalk {
         return first.path
     }
 
+    private static let tooDeepHint = "No import would take it. Move it up, or remove it."
+
+    /// A tree's database is no part of a tree.
+    private func noteDatabase(_ path: [UInt8]) {
+        if databases.count == 0 { databases.first = printable(path) }
+        databases.count += 1
+    }
+
+    /// What was left out, as a sentence; nil if nothing was.
+    var notice: String? {
+        guard databases.count > 0 else { return nil }
+        let files = databases.count == 1 ? "1 file" : "\(databases.count) files"
+        return "\(files) of a p9serve tree's database left out: \(databases.first)"
+    }
+
     private static func failure(_ action: String, _ error: Errno) -> ImageError {
         var failure = ImageError(action, error)
         if error == .EACCES { failure.hint = "Give yourself permission first: chmod -R u+rwX on the directory." }
@@ -190,11 +210,13 @@ final class ForeignWalk {
 
     /// Metadata that say something else than the file shows were put on another file, which is gone; of those only owner
     /// and mode are taken.
-    private static func reconcile(
+    static func reconcile(
         _ file: HostFile,
         _ metadata: FileMetadata
     ) throws(ImageError) -> (metadata: FileMetadata, target: [UInt8], notice: String?) {
         var result = metadata
+        // What tools keep metadata in is none of a file's attributes, whoever says so.
+        result.attributes.removeAll { HostAttributes.isToolName($0.name) }
         let host = file.kind
         func contradiction() -> (FileMetadata, [UInt8], String?) {
             result.kind = host

@@ -73,7 +73,7 @@ struct HostAttributes {
     /// what the host's own security module has written.
     var own: [ImageEntry.Attribute] {
         all.filter { attribute in
-            !Self.toolPrefixes.contains { attribute.name.starts(with: $0.utf8) }
+            !Self.isToolName(attribute.name)
                 && (Self.keptPrefixes.contains { attribute.name.starts(with: $0.utf8) })
         }
     }
@@ -89,7 +89,11 @@ struct HostAttributes {
         }
     }
 
-    static let toolPrefixes = [
+    /// Whether an attribute's name is one in which this or another fake-root tool keeps what it knows: such attributes are
+    /// never a file's own.
+    static func isToolName(_ name: [UInt8]) -> Bool { toolPrefixes.contains { name.starts(with: $0.utf8) } }
+
+    private static let toolPrefixes = [
         "user.containers.override_", "user.fuseoverlayfs.", "user.virtfs.", "user.rsync.", "user.rootlesscontainers",
         "user.usb9pfs.",
     ]

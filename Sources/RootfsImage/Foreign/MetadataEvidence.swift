@@ -18,7 +18,17 @@ struct MetadataEvidence {
             file = metadata
             return
         }
-        let found = try Self.all(path, maxFiles: Self.maxFiles)
+        // The import's own list says more than whatever lies in the tree or beside it.
+        let tree = try? FakeRootTree(directory: path, mayRaiseModes: false)
+        if tree?.hasManifest == true {
+            kind = .overrideStat
+            return
+        }
+        var found = try Self.all(path, maxFiles: Self.maxFiles)
+        if let database = tree?.databasePath, !found.contains(where: { $0.kind == .overrideStat }) {
+            found.append((.overrideStat, database))
+        }
+        try Self.refuseNeighbour(of: path, found)
         // A label of ours in a directory that pseudo knows is a contradiction, and so on.
         guard found.count <= 1 else {
             throw ImageError(
@@ -33,6 +43,21 @@ struct MetadataEvidence {
             kind = first.kind
             if first.kind.needsMetadataFile { file = first.evidence }
         }
+    }
+
+    /// Beside a directory that lies in a tree of ours, a board may have put anything.
+    private static func refuseNeighbour(
+        of path: String,
+        _ found: [(kind: MetadataKind, evidence: String)]
+    ) throws(ImageError) {
+        guard let file = found.first(where: { $0.kind.needsMetadataFile }), let tree = TreeArgument.tree(above: path)
+        else { return }
+        throw ImageError(
+            .badDestination,
+            "\(file.evidence) lies in the tree \(tree) as \(path) does: a board may have put it there",
+            hint: "If it counts: --from \(file.kind.rawValue) --metadata \(file.evidence)\n"
+                + "If not, say what does: --from override-stat or --from dir."
+        )
     }
 
     /// The first evidence of another tool than ours; nil also if there is a label of ours.
@@ -57,9 +82,10 @@ struct MetadataEvidence {
     }
 
     private static func kind(ofFile path: String) throws(ImageError) -> MetadataKind {
-        let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
-            try System.open(path, [.readOnly, .nonBlocking])
-        }
+        let held = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, .path) }
+        let format = try? System.status(of: held.raw).format
+        guard format == .regular else { throw ImageError(.badArchive, "\(path) is not a regular file") }
+        let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try openRegularFile(held.raw) }
         var head = [UInt8](repeating: 0, count: 16)
         let count = try ImageError.attempt("can't read \(path)") { () throws(Errno) in
             try head.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
@@ -96,11 +122,17 @@ struct MetadataEvidence {
     }
 
     private static func knows(_ database: String, _ path: String) -> Bool {
-        guard let root = try? System.open(path, [.path, .directory]), let own = try? System.currentPath(of: root.raw),
-            let opened = try? SQLiteFile(database)
-        else { return false }
         if database.hasSuffix(".pseudo_state/files.db") { return true }
-        return (try? PseudoReader.count(opened, own)).map { $0 > 0 } ?? false
+        guard let root = try? System.open(path, [.path, .directory]), let own = try? System.currentPath(of: root.raw)
+        else {
+            return false
+        }
+        do throws(ImageError) {
+            return try PseudoReader.count(SQLiteFile(database), own) > 0
+        } catch {
+            // Whoever reads it tells what is wrong with it.
+            return true
+        }
     }
 
     /// The kinds of which a file in the directory has attributes, and the first such file.

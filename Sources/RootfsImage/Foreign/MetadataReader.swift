@@ -4,6 +4,9 @@ protocol MetadataReader: AnyObject {
     /// - Throws: `badArchive` for metadata that can't be read, `permission`.
     func metadata(of file: HostFile) throws(ImageError) -> FileMetadata?
 
+    /// Whether the metadata say anything of a file. Of others the host's own owner or mode counts.
+    func knows(_ file: HostFile) throws(ImageError) -> Bool
+
     /// What the metadata say is in a directory that the host doesn't have there, by name.
     /// - Parameter existing: the names that the host has.
     func additions(to directory: [UInt8], existing: Set<[UInt8]>) throws(ImageError) -> [[UInt8]: FileMetadata]
@@ -14,6 +17,8 @@ protocol MetadataReader: AnyObject {
 }
 
 extension MetadataReader {
+    func knows(_ file: HostFile) throws(ImageError) -> Bool { false }
+
     func additions(to directory: [UInt8], existing: Set<[UInt8]>) throws(ImageError) -> [[UInt8]: FileMetadata] { [:] }
 
     func finish() throws(ImageError) -> [String] { [] }

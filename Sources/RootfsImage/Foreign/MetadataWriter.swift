@@ -14,6 +14,9 @@ protocol MetadataWriter: AnyObject {
     /// - Returns: how many attributes the host could not hold.
     func describe(_ file: ForeignFile) throws(ImageError) -> Int
 
+    /// Reads what has just been written with a file; nil for metadata apart from the files.
+    var reader: (any MetadataReader)? { get }
+
     /// To be called after all files were described: what was written is whole and on the disk then.
     func finishDescribing() throws(ImageError)
 
@@ -41,6 +44,7 @@ enum Replacement {
 }
 
 extension MetadataWriter {
+    var reader: (any MetadataReader)? { nil }
     func finishDescribing() throws(ImageError) {}
     func finishReplacing() throws(ImageError) {}
     func abandon() {}

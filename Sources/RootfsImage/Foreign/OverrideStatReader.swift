@@ -5,6 +5,11 @@ internal import LinuxFiles
 final class OverrideStatReader: MetadataReader {
     private let tree: FakeRootTree
 
+    /// For a tree that is open.
+    init(_ tree: FakeRootTree) {
+        self.tree = tree
+    }
+
     init(_ root: CInt) throws(ImageError) {
         tree = try ImageError.attempt("can't open the directory") { () throws(Errno) in
             try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
@@ -28,12 +33,27 @@ final class OverrideStatReader: MetadataReader {
                     metadata.owner = Owner(uid: label.uid, gid: label.gid)
                     metadata.permissions = label.mode
                     metadata.kind = label.kind ?? metadata.kind
-                } else if !HostAttributes.toolPrefixes.contains(where: { name.starts(with: $0.utf8) }) {
+                } else if !HostAttributes.isToolName(name) {
                     metadata.attributes.append(ImageEntry.Attribute(name: name, value: value))
                 }
             }
             return metadata
         }
+    }
+
+    /// By its label or by what the board sees: a symbolic link's owner is in the database only.
+    func knows(_ file: HostFile) throws(ImageError) -> Bool {
+        if file.kind == .file || file.kind == .directory {
+            let attributes = try HostAttributes(of: file)
+            if attributes[Self.olderName] != nil || !attributes.stripped(of: "user.containers.override_").isEmpty {
+                return true
+            }
+        }
+        let status = try ImageError.attempt("can't read the label of \(file.description)") { () throws(Errno) in
+            try tree.status(of: file.descriptor)
+        }
+        return status.uid != 0 || status.gid != 0 || status.permissions != file.status.mode & 0o7777
+            || status.kind != file.kind
     }
 
     static let olderName = "user.fuseoverlayfs.override_stat"

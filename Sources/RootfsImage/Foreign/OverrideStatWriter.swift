@@ -11,6 +11,8 @@ final class OverrideStatWriter: MetadataWriter {
 
     func losses(of file: ForeignFile) -> ConversionLosses { ConversionLosses() }
 
+    var reader: (any MetadataReader)? { OverrideStatReader(tree) }
+
     /// No label may mean root's file as well as one that was not described yet; only a label says more.
     func hasDescribed(_ file: ForeignFile) throws(ImageError) -> Bool {
         guard try replacement(of: file) == .keep else { return false }

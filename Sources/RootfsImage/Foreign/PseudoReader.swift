@@ -130,6 +130,11 @@ final class PseudoReader: MetadataReader {
         return metadata
     }
 
+    func knows(_ file: HostFile) throws(ImageError) -> Bool {
+        let path = file.path.isEmpty ? prefix : prefix + [UInt8(ascii: "/")] + file.path
+        return try rows.reset().bind(1, text: path).bind(2, file.status.inode).step()
+    }
+
     func finish() throws(ImageError) -> [String] {
         var notices: [String] = []
         if unlabelled > 0 {

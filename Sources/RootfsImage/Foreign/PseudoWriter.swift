@@ -48,7 +48,7 @@ final class PseudoWriter: MetadataWriter {
     private func begin() throws(ImageError) -> (file: SQLiteQuery, attribute: SQLiteQuery) {
         if let insertFile, let insertAttribute { return (insertFile, insertAttribute) }
         Self.remove(temporaryPath)
-        let database = try SQLiteFile(temporaryPath, isNew: true)
+        let database = try SQLiteFile(writing: temporaryPath)
         try database.execute(Self.schema)
         try database.execute("BEGIN")
         let file = try database.query(
@@ -100,7 +100,7 @@ final class PseudoWriter: MetadataWriter {
 
     /// What was replaced has another inode number than the one described.
     func finishReplacing() throws(ImageError) {
-        let database = try SQLiteFile(path, isNew: true)
+        let database = try SQLiteFile(writing: path)
         try database.execute("BEGIN")
         let rows = try database.query("SELECT id, path, dev, ino FROM files WHERE deleting = 0 ORDER BY id")
         let file = try database.query("UPDATE files SET dev = ?, ino = ? WHERE id = ?")

@@ -17,6 +17,8 @@ final class RootlessContainersReader: MetadataReader {
         return metadata
     }
 
+    func knows(_ file: HostFile) throws(ImageError) -> Bool { try HostAttributes(of: file)[Self.name] != nil }
+
     static func parse(_ message: [UInt8]) -> Owner? {
         var owner = Owner(uid: 0, gid: 0)
         var rest = message[...]

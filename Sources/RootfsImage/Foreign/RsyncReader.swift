@@ -40,6 +40,10 @@ final class RsyncReader: MetadataReader {
         return metadata
     }
 
+    func knows(_ file: HostFile) throws(ImageError) -> Bool {
+        try !HostAttributes(of: file).stripped(of: Self.prefix).isEmpty
+    }
+
     private static func parse(_ value: [UInt8]) -> FileMetadata? {
         var scanner = ByteScanner(value)
         guard let mode = scanner.takeNumber(UInt32.self, radix: 8), scanner.take(" "),

@@ -49,6 +49,7 @@ final class SQLiteQuery {
     /// - Returns: whether there is a row.
     @discardableResult
     func step() throws(ImageError) -> Bool {
+        database.beginStep()
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false

@@ -88,7 +88,7 @@ public struct TreeConversion {
     }
 
     private func convert(_ root: CInt) throws(ImageError) -> ConversionSummary {
-        let marker = try ConversionMarker.read(root)
+        let marker = try ConversionMarker.read(root, directory)
         guard let marker else {
             let evidence = try options.from == nil ? MetadataEvidence(directory, metadata: options.metadata) : nil
             let from = options.from ?? evidence?.kind ?? .plain
@@ -96,8 +96,9 @@ public struct TreeConversion {
             guard from != options.to else {
                 throw ImageError(.badDestination, "\(directory) has \(from.label) already")
             }
-            if options.isDryRun || options.isStrict {
-                let summary = try survey(root, from, metadata)
+            // In place what can't be converted is found before anything is changed.
+            if options.isDryRun || options.isStrict || options.output == nil {
+                let summary = try survey(root, from, metadata).summary
                 if options.isStrict, !summary.losses.isEmpty {
                     throw ImageError(
                         .refusedEntry,
@@ -112,17 +113,34 @@ public struct TreeConversion {
             return try pass.run(metadata: metadata, prefix: nil, isContinued: false)
         }
         guard options.output == nil, marker.to == options.to, !options.isDryRun else { throw marker.failure(directory) }
+        if marker.phase == .describe { try checkBeginning(root, marker) }
         let pass = ConversionInPlace(self, root, marker)
         return try pass.run(metadata: options.metadata, prefix: nil, isContinued: true)
     }
 
-    /// Says what a conversion would do.
+    /// A conversion that is told to begin again must have something to begin with: a mark that somebody else has set would
+    /// make root's files of another tool's.
+    private func checkBeginning(_ root: CInt, _ marker: ConversionMarker) throws(ImageError) {
+        let tree = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
+            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
+        }
+        guard marker.from == .overrideStat || !tree.hasManifest else {
+            throw marker.misfit(directory, "it is a tree that was imported, and has labels of ours")
+        }
+        let known = try survey(root, marker.from, options.metadata).known
+        guard known > 0 || marker.from == .plain else {
+            throw marker.misfit(directory, "none of its files has anything of the former")
+        }
+    }
+
+    /// Says what a conversion would do, and of how many files the old metadata say anything.
     private func survey(
         _ root: CInt,
         _ from: MetadataKind,
         _ metadata: String?
-    ) throws(ImageError) -> ConversionSummary {
+    ) throws(ImageError) -> (summary: ConversionSummary, known: Int) {
         var summary = ConversionSummary(from: from, to: options.to)
+        var known = 0
         let reader = try ForeignDirectorySource.reader(directory, root, from, metadata: metadata)
         let writer = try makeWriter(root, prefix: nil, file: newMetadataFile(directory))
         let copy = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
@@ -130,14 +148,18 @@ public struct TreeConversion {
         }
         let walk = ForeignWalk(copy, reader)
         while let file = try walk.next() {
+            if ConversionInPlace.isTemporary(file) { continue }
             try step("looking", &summary.files)
+            if let reason = file.entry.reasonToRefuse { throw .refused(file.description, reason) }
+            if try file.isKnown(to: reader, root) { known += 1 }
             summary.losses += writer.losses(of: file)
             if let notice = file.notice { summary.note("\(file.description): \(notice)") }
             if try writer.replacement(of: file) != .keep { summary.replaced += 1 }
         }
         for notice in try reader.finish() { summary.note(notice) }
+        if let notice = walk.notice { summary.note(notice) }
         summary.metadataFile = writer.file
-        return summary
+        return (summary, known)
     }
 
     func step(_ pass: String, _ count: inout Int) throws(ImageError) {

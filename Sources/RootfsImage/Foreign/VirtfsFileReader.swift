@@ -27,10 +27,12 @@ final class VirtfsFileReader: MetadataReader {
         return metadata
     }
 
+    func knows(_ file: HostFile) throws(ImageError) -> Bool { try text(of: file) != nil }
+
     private func text(of file: HostFile) throws(ImageError) -> [UInt8]? {
         let found: OwnedDescriptor
         do throws(Errno) {
-            let flags: OpenMode = [.readOnly, .nonBlocking, .noFollow]
+            let flags: OpenMode = [.path, .noFollow]
             if file.path.isEmpty {
                 let name = try FileName(Self.rootName)
                 found = try name.withCString { (name) throws(Errno) in
@@ -51,7 +53,7 @@ final class VirtfsFileReader: MetadataReader {
         } catch {
             throw ImageError("can't open the metadata of \(file.description)", error)
         }
-        return try readMetadata(found.raw, "the metadata of \(file.description)", limit: Self.limit)
+        return try readMetadata(heldBy: found.raw, "the metadata of \(file.description)", limit: Self.limit)
     }
 
     private static func parse(_ text: [UInt8]) -> VirtfsNumbers? {

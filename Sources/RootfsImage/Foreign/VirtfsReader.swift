@@ -32,4 +32,8 @@ final class VirtfsReader: MetadataReader {
             + attributes.stripped(of: Self.prefix).filter { $0.name.starts(with: "system.posix_acl_".utf8) }
         return metadata
     }
+
+    func knows(_ file: HostFile) throws(ImageError) -> Bool {
+        try !HostAttributes(of: file).stripped(of: Self.prefix).isEmpty
+    }
 }

@@ -48,7 +48,10 @@ struct SetcapCommand: ParsableCommand {
             try failures.attempt {
                 let file = try finder.open(path, following: true)
                 guard try file.status().kind == .file else {
-                    throw CommandFailure(.badInput, "\(path) is not a regular file, and only those have capabilities")
+                    throw CommandFailure(
+                        .badInput,
+                        "\(printable(path)) is not a regular file, and only those have capabilities"
+                    )
                 }
                 do throws(Errno) {
                     try Self.set(capabilities, of: file)

@@ -35,7 +35,7 @@ struct TreeEdit: ParsableArguments {
     }
 
     private func apply(
-        to file: consuming TreeFile,
+        to file: borrowing TreeFile,
         _ removesCapabilities: Bool,
         _ failures: PathFailures,
         _ change: (borrowing TreeFile) throws -> OwnerAndMode?
@@ -45,8 +45,18 @@ struct TreeEdit: ParsableArguments {
         } catch let failure as CommandFailure {
             failures.note(failure)
         }
-        guard isRecursive else { return }
-        try file.forEachChild { child in try apply(to: child, removesCapabilities, failures, change) }
+        guard try isRecursive && file.isDirectory else { return }
+        try TreeFileWalk(failures).run(from: file) { directory in
+            var inner: [[UInt8]] = []
+            for name in directory.names {
+                try failures.attempt {
+                    let child = try directory.child(name)
+                    if try child.isDirectory { inner.append(name) }
+                    try Self.apply(to: child, removesCapabilities, change)
+                }
+            }
+            return inner
+        }
     }
 
     private static func apply(
@@ -61,6 +71,19 @@ struct TreeEdit: ParsableArguments {
             try SetcapCommand.set(nil, of: file)
         } catch {
             throw CommandFailure(path: file.path, "can't change", error)
+        }
+    }
+}
+
+extension TreeFile {
+    /// Whether the host has a directory there.
+    fileprivate var isDirectory: Bool {
+        get throws {
+            do throws(Errno) {
+                return try System.status(of: descriptor.raw).format == .directory
+            } catch {
+                throw CommandFailure(path: path, "can't look at", error)
+            }
         }
     }
 }

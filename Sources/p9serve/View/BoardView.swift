@@ -48,8 +48,9 @@ struct BoardView {
     func columns(isNumeric: Bool, isHumanReadable: Bool) -> [String] {
         let size = status.host.size
         return [
-            modeText, String(status.host.linkCount), isNumeric ? String(status.uid) : user ?? String(status.uid),
-            isNumeric ? String(status.gid) : group ?? String(status.gid),
+            modeText, String(status.host.linkCount),
+            isNumeric ? String(status.uid) : user.map { printable($0) } ?? String(status.uid),
+            isNumeric ? String(status.gid) : group.map { printable($0) } ?? String(status.gid),
             device.map { "\($0.major), \($0.minor)" } ?? (isHumanReadable ? ByteCount(size).text : String(size)),
             timeText,
         ]
@@ -66,7 +67,7 @@ struct BoardView {
 
     /// Several lines, as `stat` prints.
     var description: String {
-        var lines = ["\(printable(path.utf8))\(target.map { " -> \($0)" } ?? "")"]
+        var lines = ["\(printable(path))\(target.map { " -> \($0)" } ?? "")"]
         let size = device.map { "device \($0.major), \($0.minor)" } ?? "\(status.host.size) bytes"
         lines.append("  type    \(typeText), \(size), links \(status.host.linkCount)")
         lines.append("  mode    \(octal(status.permissions)) \(modeText)")
@@ -79,7 +80,9 @@ struct BoardView {
         return lines.joined(separator: "\n")
     }
 
-    private func named(_ number: UInt32, _ name: String?) -> String { name.map { "\(number) (\($0))" } ?? "\(number)" }
+    private func named(_ number: UInt32, _ name: String?) -> String {
+        name.map { "\(number) (\(printable($0)))" } ?? "\(number)"
+    }
 
     private func octal(_ mode: UInt32) -> String {
         let digits = String(mode, radix: 8)

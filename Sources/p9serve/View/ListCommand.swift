@@ -49,69 +49,96 @@ struct ListCommand: ParsableCommand {
     /// A directory and what is in it, or a file.
     private struct Listing {
         let path: String
-        var views: [BoardView] = []
+        /// With the names that they are listed under.
+        var views: [(name: String, view: BoardView)] = []
         let isDirectory: Bool
     }
 
     func run() throws {
         let finder = TreePaths(root: tree.tree)
-        var lists: [Listing] = []
+        let output = Output(isNumeric: isNumeric, isHumanReadable: humanReadable, isJSON: json)
         let failures = PathFailures()
         for path in paths {
             try failures.attempt {
                 let file = try finder.open(path, following: !directory)
                 if try !directory && file.status().kind == .directory {
-                    try list(file, failures) { lists.append($0) }
+                    try list(file, failures, output)
                 } else {
-                    lists.append(Listing(path: path, views: [try BoardView(file)], isDirectory: false))
+                    output.add(Listing(path: path, views: [(path, try BoardView(file))], isDirectory: false))
                 }
             }
         }
-        if json {
-            let files = JSONValue.array(lists.flatMap(\.views).map(\.json))
-            JSONValue.printDocument(version: 1, [("files", files)] + failures.members)
-            return try failures.finish()
-        }
-        for (index, list) in lists.enumerated() {
-            if lists.count > 1, list.isDirectory { print("\(index > 0 ? "\n" : "")\(printable(list.path.utf8)):") }
-            printLines(list.views, prefix: list.isDirectory ? list.path : nil)
-        }
+        output.finish(failures)
         try failures.finish()
     }
 
-    /// Lists a directory, then with -R those in it.
-    private func list(
-        _ directory: borrowing TreeFile,
-        _ failures: PathFailures,
-        _ body: (Listing) -> Void
-    ) throws {
-        var listing = Listing(path: directory.path, isDirectory: true)
-        try directory.forEachChild { child in listing.views.append(try BoardView(child)) }
-        body(listing)
-        guard isRecursive else { return }
-        try directory.forEachChild { child in
-            guard try child.status().kind == .directory else { return }
-            do {
-                try list(child, failures, body)
-            } catch let failure as CommandFailure {
-                failures.note(failure)
+    /// Lists a directory, with -R also those beneath it.
+    private func list(_ top: borrowing TreeFile, _ failures: PathFailures, _ output: Output) throws {
+        try TreeFileWalk(failures).run(from: top) { directory in
+            var listing = Listing(path: directory.path, isDirectory: true)
+            var inner: [[UInt8]] = []
+            for name in directory.names {
+                try failures.attempt {
+                    let view = try BoardView(directory.child(name))
+                    listing.views.append((TreeFileWalk.text(name), view))
+                    if isRecursive, view.status.kind == .directory { inner.append(name) }
+                }
             }
+            output.add(listing)
+            return inner
         }
     }
 
-    /// - Parameter prefix: the directory's path, which its files are listed without.
-    private func printLines(_ views: [BoardView], prefix: String?) {
-        let rows = views.map { $0.columns(isNumeric: isNumeric, isHumanReadable: humanReadable) }
-        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        for (view, row) in zip(views, rows) {
-            let cells = zip(row, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 1 || column == 4 ? space + cell.0 : cell.0 + space
+    /// Prints listings as they come: of a large tree they are more than fits into memory.
+    private final class Output {
+        private let isNumeric: Bool
+        private let isHumanReadable: Bool
+        private let isJSON: Bool
+        /// The first one is held back: a single one has no title.
+        private var first: Listing?
+        private var count = 0
+        private var documents: [JSONValue] = []
+
+        init(isNumeric: Bool, isHumanReadable: Bool, isJSON: Bool) {
+            self.isNumeric = isNumeric
+            self.isHumanReadable = isHumanReadable
+            self.isJSON = isJSON
+        }
+
+        func add(_ listing: Listing) {
+            count += 1
+            guard !isJSON else { return documents += listing.views.map(\.view.json) }
+            guard count > 1 else { return first = listing }
+            if let first { printTitled(first) }
+            first = nil
+            if listing.isDirectory { print("") }
+            printTitled(listing)
+        }
+
+        func finish(_ failures: PathFailures) {
+            if isJSON {
+                JSONValue.printDocument(version: 1, [("files", .array(documents))] + failures.members)
+            } else if let first {
+                printLines(first)
             }
-            var name = prefix.map { String(view.path.dropFirst($0.count)) } ?? view.path
-            if prefix != nil, name.hasPrefix("/") { name.removeFirst() }
-            print(cells.joined(separator: " "), terminator: " ")
-            print(printable(name.utf8) + (view.target.map { " -> \($0)" } ?? ""))
+        }
+
+        private func printTitled(_ listing: Listing) {
+            if listing.isDirectory { print("\(printable(listing.path)):") }
+            printLines(listing)
+        }
+
+        private func printLines(_ listing: Listing) {
+            let rows = listing.views.map { $0.view.columns(isNumeric: isNumeric, isHumanReadable: isHumanReadable) }
+            let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+            for ((name, view), row) in zip(listing.views, rows) {
+                let cells = zip(row, widths).enumerated().map { column, cell in
+                    let space = String(repeating: " ", count: cell.1 - cell.0.count)
+                    return column == 1 || column == 4 ? space + cell.0 : cell.0 + space
+                }
+                print(cells.joined(separator: " "), terminator: " ")
+                print(printable(name) + (view.target.map { " -> \($0)" } ?? ""))
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ extension CommandFailure {
                     .permission,
                     action.hasPrefix("can't change") || action.hasPrefix("can't make")
                         ? "Only the owner of the host's files can change what the board sees."
-                        : "If it is yours: chmod u+rwX \(path)"
+                        : "If it is yours: chmod u+rwX \(printable(path))"
                 )
             case .EEXIST: (.badInput, nil)
             case .EOPNOTSUPP:
@@ -35,6 +35,6 @@ extension CommandFailure {
                 )
             default: (.failure, nil)
             }
-        self.init(cause, "\(action) \(path): \(error.text)", advice: advice)
+        self.init(cause, "\(action) \(printable(path)): \(error.text)", advice: advice)
     }
 }
