@@ -60,6 +60,8 @@ extension FakeRootTree {
         let warn = warn
         // Without the thread `check` has to find it.
         try? startThread {
+            // Once the server has begun to serve.
+            _ = Monitor(()).wait(seconds: 0.5) { _ in nil as Void? }
             do throws(MetadataError) {
                 guard let first = try database.problems()?.first else { return }
                 throw database.damage(first)

@@ -166,7 +166,9 @@ final class MetadataStore: Sendable {
             database.setOnOthersChange { [weak self] in self?.takeNote() }
             // Before the rows: what comes while they are read is seen at the next look.
             try database.startLooking()
-            try readRows(of: database)
+            try filters.replace { () throws(MetadataError) in
+                try database.read { (reader) throws(MetadataError) in try Self.rows(of: database, reader.connection) }
+            }
         }
         lastLook.store(System.monotonicMilliseconds, ordering: .relaxed)
     }
