@@ -175,6 +175,6 @@ import Testing
         try fixture.shell("cd root; for i in $(seq 520); do mkdir d; cd d; done")
         let failure = try #require(converting(fixture, to: .rsync))
         #expect(failure.message.contains("more than 512 directories deep"), "\(failure)")
-        #expect(try fixture.shell("getfattr -R -h -d -m 'rsync|usb9pfs' root") == "")
+        #expect(try fixture.shell("getfattr -R -h -d -m 'rsync|usb9pfs.convert' root") == "")
     }
 }
