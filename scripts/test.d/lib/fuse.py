@@ -117,7 +117,7 @@ class StallingFileSystem:
             return self.entry(self.child(number, body[:-1]))
         if opcode in (GETATTR, SETATTR):
             if opcode == SETATTR:
-                valid, _, _, _, _, _, _, _, _, _, _, _, mode = struct.unpack_from("<IIQQQQQQIIIII", body)
+                valid, *_, mode = struct.unpack_from("<IIQQQQQQIIII", body)
                 if valid & 1:
                     node.mode = stat.S_IFMT(node.mode) | mode & 0o7777
                 node.changed = time.time_ns()
