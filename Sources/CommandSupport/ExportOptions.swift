@@ -92,7 +92,7 @@ public struct ExportOptions: ParsableArguments {
             CommandFailure(
                 .busy,
                 "\(directory) is being converted to another kind of metadata, or that was interrupted",
-                advice: "Finish it with the same p9serve convert command."
+                advice: "This says what to do: p9serve check \(directory)"
             )
         default:
             CommandFailure(.failure, "can't open the directory \(directory): \(error.text)")
