@@ -1,5 +1,6 @@
 import LinuxFiles
 import P9Client
+import P9Server
 import P9Wire
 import TestSupport
 import Testing
@@ -52,6 +53,37 @@ struct DirectoryTests {
         }
         #expect(seen.sorted() == [".", "..", name])
         #expect(try client.readDirectory(directory, from: cookie, count: 10).isEmpty)
+    }
+
+    /// The end of a reply was read into what room it had left, which the host answered with EINVAL.
+    @Test(
+        "names that only the host may have don't hide the others, whatever the count",
+        .enabled(if: StallingFileSystem.isPossible)
+    )
+    func overlongHostNames() throws {
+        let names = (0..<20).map { "file-\($0)" }
+        // 255 characters of three bytes.
+        let long = String(repeating: "\u{20ac}", count: 255)
+        let host = try StallingFileSystem(files: names + [long, "last"], directory: TemporaryDirectory())
+        let server = SocketServer(ServerConfiguration(exports: [try Export(directory: host.path)])) { _ in }
+        defer { server.stop(waitingAtMost: 5) }
+        let place = try TemporaryDirectory()
+        _ = try server.listen(on: .unix(path: place.file("socket")))
+        let client = try Client(FrameSocket.connect(unix: place.file("socket")), msize: 65_536)
+        let root = try client.attach()
+        for count in 279...800 {
+            let directory = try client.opened(root, ".")
+            var seen: [String] = []
+            var cookie: UInt64 = 0
+            while true {
+                let part = try client.readDirectory(directory, from: cookie, count: count)
+                guard let last = part.last else { break }
+                seen += part.map(\.name)
+                cookie = last.cookie
+            }
+            #expect(Set(seen).isSuperset(of: names + ["last"]) && !seen.contains(long), "\(count) bytes: \(seen)")
+            try client.clunk(directory)
+        }
     }
 
     @Test("a count above msize is clamped")

@@ -149,6 +149,21 @@ private final class StallingCore: Sendable {
             }
         case 17:  // STATFS
             return (0, [UInt8](repeating: 0, count: 80))
+        case 27:  // OPENDIR
+            return (0, [UInt8](repeating: 0, count: 16))
+        case 28:  // READDIR
+            let (offset, size) = (Self.number(body, 8, UInt64.self), Self.number(body, 16, UInt32.self))
+            var entries: [UInt8] = []
+            for (index, entry) in state.numbers.sorted(by: { $0.value < $1.value }).enumerated().dropFirst(Int(offset))
+            {
+                let regular: UInt32 = 8
+                var record = littleEndian(entry.value) + littleEndian(UInt64(index + 1))
+                record += littleEndian(UInt32(entry.key.count)) + littleEndian(regular) + entry.key
+                record += [UInt8](repeating: 0, count: -record.count & 7)
+                guard entries.count + record.count <= size else { break }
+                entries += record
+            }
+            return (0, entries)
         case 21:  // SETXATTR
             let name = name(at: 8)
             let start = 8 + name.count + 1

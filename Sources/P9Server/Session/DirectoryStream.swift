@@ -39,8 +39,9 @@ final class DirectoryStream: Sendable {
 
     /// Bytes of one `getdents64`, at most.
     static let bufferSize = 32 << 10
-    /// And at least: it holds the longest entry.
-    private static let minimumReading = 512
+    /// And at least: the host refuses a buffer that the next entry doesn't fit into (EINVAL), and FUSE has names of up to
+    /// 4,095 bytes.
+    private static let minimumReading = 4352
     /// The longest entry of a reply: qid, cookie, type, the name and its length.
     private static let longestEntry = 13 + 8 + 1 + 2 + 255
     /// Cookies stay below 2^31: some 32-bit clients keep them in an `int`.
