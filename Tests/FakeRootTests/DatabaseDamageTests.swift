@@ -72,6 +72,26 @@ import Testing
         #expect(outer.attribute("tree", "user.usb9pfs.db")?.contains(" 1 manifest") ?? false)
     }
 
+    /// The server went by what it had written itself: the tree was refused at its next start.
+    @Test func rowsOfAnotherProcessThatAreRemovedHereAreNotLost() throws {
+        func record() -> String? { outer.attribute("tree", "user.usb9pfs.db") }
+        do {
+            let server = try TreeFixture(outer.subdirectory("tree"))
+            for name in links + ["su"] { try server.unlink(name) }
+            let other = try TreeFixture(outer.subdirectory("tree"))
+            for round in 0..<3 {
+                try other.createSymlink("new", to: "x", uid: 5)
+                #expect(record()?.contains(" 1 manifest") ?? false, "round \(round): \(record() ?? "none")")
+                sleep(milliseconds: 150)
+                try server.unlink("new")
+                #expect(record()?.contains(" 0 manifest") ?? false, "round \(round): \(record() ?? "none")")
+            }
+        }
+        let warnings = Warnings()
+        _ = try open(warnings)
+        #expect(warnings.all == [])
+    }
+
     @Test func copyOfATreeHasLostNothing() throws {
         try run("cp", "-a", outer.file("tree"), outer.file("copy"))
         let warnings = Warnings()

@@ -75,15 +75,29 @@ final class DatabaseRecord: Sendable {
     }
 
     /// Changes what is said, best effort: where it can't be written, a loss goes unnoticed as it did without.
+    ///
+    /// Reads it anew before: other processes write it too.
     func update(_ body: (inout Content) -> Void) {
         guard mayWrite else { return }
         state.withLock { state in
-            var content = state.content ?? Content()
+            let old = stored(state.file)
+            var content = old ?? Content()
             body(&content)
-            guard content != state.content else { return }
             state.content = content
-            write(content, state.file)
+            if content != old { write(content, state.file) }
         }
+    }
+
+    /// Another process has changed the database, and perhaps the record.
+    func readAgain() {
+        guard mayWrite else { return }
+        state.withLock { $0.content = stored($0.file) }
+    }
+
+    private func stored(_ file: DatabaseFile?) -> Content? {
+        let text = hasAttributes ? (try? Self.readAttribute(of: root)) ?? nil : file.flatMap { Self.readFile($0) }
+        guard let found = text.flatMap({ Self.parse($0) }), found.handle == handle else { return nil }
+        return found.content
     }
 
     /// For a tree that shall have no database any more.

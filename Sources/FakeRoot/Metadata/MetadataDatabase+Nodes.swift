@@ -44,7 +44,7 @@ extension MetadataDatabase {
             }
             try changes.node.run(connection)
         }
-        try recordRows()
+        recordRows()
     }
 
     /// - Returns: whether there was one.
@@ -79,7 +79,7 @@ extension MetadataDatabase {
             changes.attribute.bind(3, value)
             try changes.attribute.run(connection)
         }
-        try recordRows()
+        recordRows()
     }
 
     /// - Returns: whether there was one.

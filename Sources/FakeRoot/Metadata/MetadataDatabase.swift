@@ -215,12 +215,19 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         }
     }
 
-    /// To be called after a row was written.
-    func recordRows() throws(MetadataError) {
+    /// To be called after a row was written. Best effort: the row is there, and the next one tries again.
+    func recordRows() {
         guard let record, record.content?.rows ?? 0 == 0 else { return }
         // The row first, on the disk: after a power failure the record must not say more than there is.
-        try synchronize(evenIfClean: true)
-        record.update { $0.rows = max($0.rows, 1) }
+        guard (try? synchronize(evenIfClean: true)) != nil else { return }
+        // Somebody may have removed the row meanwhile, and nobody does while this looks.
+        _ = try? writeLock.withLock { _ throws(MetadataError) in
+            guard let changes = try writer.changes else { return }
+            try writer.connection.transaction { () throws(MetadataError) in
+                defer { changes.anyRow.reset() }
+                if try changes.anyRow.step(writer.connection) { record.update { $0.rows = max($0.rows, 1) } }
+            }
+        }
     }
 
     /// Another connection on the file, for what takes long.

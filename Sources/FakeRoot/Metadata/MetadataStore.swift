@@ -264,6 +264,7 @@ final class MetadataStore: Sendable {
         let hasManifest = (try? database.isManifestComplete) ?? filters.content.contains(.manifest)
         lookSequence.wrappingAdd(2, ordering: .acquiringAndReleasing)
         filters.markStale(hasManifest: hasManifest)
+        record.readAgain()
         readInBackground()
     }
 
