@@ -20,8 +20,12 @@ struct ParkedPlacesTests {
 
     private func park(_ text: String) throws -> ParkedPlaces.Place { try #require(places.place(at: path(text))) }
 
+    private func begin(_ old: String?, _ new: String?) -> ParkedPlaces.Move {
+        places.begin { (old.map { path($0) }, new.map { path($0) }) }
+    }
+
     private func move(_ old: String?, _ new: String?, isDone: Bool = true) {
-        places.end(places.begin(from: old.map { path($0) }, to: new.map { path($0) }), isDone: isDone)
+        places.end(begin(old, new), isDone: isDone)
     }
 
     private func found(_ place: ParkedPlaces.Place, from top: ParkedPlaces.Place? = nil) -> String? {
@@ -73,7 +77,7 @@ struct ParkedPlacesTests {
     @Test("nothing is parked where a rename is under way, nor is it looked for before the rename is done")
     func underWay() throws {
         let file = try park("a/file")
-        let rename = places.begin(from: path("a"), to: path("b"))
+        let rename = begin("a", "b")
         for text in ["a", "a/file", "b", "b/any"] { #expect(places.place(at: path(text)) == nil) }
         #expect(places.place(at: path("c")) != nil)
         let places = places
@@ -92,17 +96,20 @@ struct ParkedPlacesTests {
     @Test("renames that touch each other are made in turn; others don't wait")
     func inTurn() throws {
         let file = try park("a/file")
-        let first = places.begin(from: path("a"), to: path("b"))
-        let done = Monitor(0)
+        let first = begin("a", "b")
+        let (isAsked, done) = (Monitor(false), Monitor(0))
         let (places, top) = (places, top)
         try startThread {
-            let second = places.begin(
-                from: ParkedPlaces.Path(top: top, names: names("b/file")),
-                to: ParkedPlaces.Path(top: top, names: names("c"))
-            )
+            let second = places.begin {
+                isAsked.update { $0 = true }
+                return (
+                    ParkedPlaces.Path(top: top, names: names("b/file")), ParkedPlaces.Path(top: top, names: names("c"))
+                )
+            }
             places.end(second, isDone: true)
             done.update { $0 += 1 }
         }
+        isAsked.wait { $0 ? () : nil }
         for index in 0..<100 { move("other-\(index)", "new-\(index)") }
         #expect(done.update { $0 } == 0)
         places.end(first, isDone: true)
@@ -110,10 +117,52 @@ struct ParkedPlacesTests {
         #expect(found(file) == "c")
     }
 
+    @Test("a rename goes by where its directories are when its turn comes, not where they were when it was asked for")
+    func outdatedPath() throws {
+        let file = try park("a/file")
+        var above = ["a", "b"][...]
+        let second = places.begin {
+            let old = above.removeFirst()
+            // Another client is faster.
+            if old == "a" { move("a", "b") }
+            return (path("\(old)/file"), path("\(old)/new"))
+        }
+        places.end(second, isDone: true)
+        #expect(above.isEmpty && found(file) == "b/new")
+    }
+
+    @Test("a rename that has waited for another one of its directory asks for its path again")
+    func outdatedPathAfterWaiting() throws {
+        let file = try park("a/file")
+        let first = begin("a", "b")
+        let isAsked = Monitor(0)
+        let done = Monitor(false)
+        let (places, top) = (places, top)
+        try startThread {
+            let second = places.begin {
+                let above = isAsked.update { count in
+                    count += 1
+                    return count == 1 ? "a" : "b"
+                }
+                return (
+                    ParkedPlaces.Path(top: top, names: names("\(above)/file")),
+                    ParkedPlaces.Path(top: top, names: names("\(above)/new"))
+                )
+            }
+            places.end(second, isDone: true)
+            done.update { $0 = true }
+        }
+        isAsked.wait { $0 > 0 ? () : nil }
+        sleep(milliseconds: 50)
+        places.end(first, isDone: true)
+        done.wait { $0 ? () : nil }
+        #expect(found(file) == "b/new")
+    }
+
     @Test("a rename that is stuck holds up another one of the same files for a moment only")
     func stuck() throws {
         let file = try park("a/file")
-        _ = places.begin(from: path("a"), to: path("b"))
+        _ = begin("a", "b")
         let clock = ContinuousClock()
         let time = clock.measure { move("a/file", "c") }
         #expect(time < .seconds(5))

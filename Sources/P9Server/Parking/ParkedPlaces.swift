@@ -13,6 +13,8 @@ final class ParkedPlaces: Sendable {
         let root = Entry(name: [], parent: nil)
         var moves: [Move] = []
         var serial: UInt64 = 0
+        /// How many renames have moved something.
+        var doneCount: UInt64 = 0
 
         /// Whether a rename that is under way may move what is at a path.
         func isMoving(_ path: [[UInt8]]) -> Bool { moves.contains { $0.touches(path) } }
@@ -22,7 +24,8 @@ final class ParkedPlaces: Sendable {
             path.flatMap { path in path.top.entry.path(from: root).map { $0 + path.names } }
         }
 
-        mutating func add(_ old: [[UInt8]]?, _ new: [[UInt8]]?) -> Move {
+        mutating func add(_ old: Path?, _ new: Path?) -> Move {
+            let (old, new) = (names(of: old), names(of: new))
             serial += 1
             let move = Move(serial: serial, old: old, new: new)
             moves.append(move)
@@ -170,20 +173,37 @@ final class ParkedPlaces: Sendable {
     // MARK: Renames
 
     /// Before a rename. Each `begin` has its `end`.
-    /// - Parameters: nil for what no path leads to.
-    func begin(from old: Path?, to new: Path?) -> Move {
-        let made = state.wait(seconds: Self.patience) { state -> Move? in
-            let (old, new) = (state.names(of: old), state.names(of: new))
-            guard ![old, new].contains(where: { $0.map(state.isMoving) ?? false }) else { return nil }
-            return state.add(old, new)
+    /// - Parameter paths: says where the rename goes from and to; nil for what no path leads to. Asked again if another
+    ///   rename may have changed the answer.
+    func begin(_ paths: () -> (old: Path?, new: Path?)) -> Move {
+        // As often as other renames are faster, but not for ever.
+        tries: for tries in 1...Self.maximumTries {
+            let doneCount = state.updateQuietly { $0.doneCount }
+            let (old, new) = paths()
+            enum Outcome { case begun(Move), outdated }
+            let outcome = state.wait(seconds: Self.patience) { state -> Outcome? in
+                let isMoving = [old, new].contains { state.names(of: $0).map(state.isMoving) ?? false }
+                guard !isMoving else { return nil }
+                guard state.doneCount == doneCount || tries == Self.maximumTries else { return .outdated }
+                return .begun(state.add(old, new))
+            }
+            switch outcome {
+            case .begun(let move): return move
+            case .outdated: continue
+            case nil: break tries
+            }
         }
-        return made ?? state.updateQuietly { state in state.add(state.names(of: old), state.names(of: new)) }
+        let (old, new) = paths()
+        return state.updateQuietly { $0.add(old, new) }
     }
+
+    private static let maximumTries = 16
 
     /// After it.
     func end(_ move: Move, isDone: Bool) {
         state.update { state in
             state.moves.removeAll { $0.serial == move.serial }
+            if isDone { state.doneCount += 1 }
             guard isDone, let old = move.old, let moved = Self.find(old, from: state.root) else { return }
             let replaced = move.new.flatMap { Self.find($0, from: state.root) }
             // Both names may be of one file, or the same.

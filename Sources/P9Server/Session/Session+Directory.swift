@@ -137,9 +137,11 @@ extension Session {
     ) throws(Errno) {
         // Parked fids must find what is moved.
         let places = configuration.descriptors.places
-        let oldAbove = node.attachPoint.path(of: oldDirectory)
-        let newAbove = oldDirectory == target.raw ? oldAbove : target.node.attachPoint.path(of: target.raw)
-        let move = places.begin(from: oldAbove?.appending(oldName), to: newAbove?.appending(newName))
+        let move = places.begin {
+            let oldAbove = node.attachPoint.path(of: oldDirectory)
+            let newAbove = oldDirectory == target.raw ? oldAbove : target.node.attachPoint.path(of: target.raw)
+            return (oldAbove?.appending(oldName), newAbove?.appending(newName))
+        }
         do throws(Errno) {
             try node.tree.rename(oldName, in: oldDirectory, to: newName, in: target.raw)
         } catch {
