@@ -101,8 +101,12 @@ import Testing
     }
 
     /// A rollback journal names a further file, which SQLite reads, and removes if it says nothing of this database.
-    @Test func journalReachesNoOtherFile() throws {
-        let victim = try outer.write("victim", "precious")
+    /// - Parameter isByDescriptor: the name is of the kind that our own files have.
+    @Test(arguments: [false, true])
+    func journalReachesNoOtherFile(isByDescriptor: Bool) throws {
+        let path = try outer.write("victim", "precious")
+        let held = try System.open(outer.path, .path)
+        let victim = isByDescriptor ? "/proc/self/fd/\(held.raw)/victim" : path
         #expect(try run("sqlite3", database, "PRAGMA journal_mode = DELETE").status == 0)
         let size = try outer.read(".tree.usb9pfs.db").count
         let name = Array(victim.utf8)

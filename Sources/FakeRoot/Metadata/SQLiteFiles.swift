@@ -7,8 +7,8 @@ internal import Synchronization
 /// directory of a descriptor, `/proc/self/fd/N/NAME`.
 ///
 /// SQLite's own VFS would turn that into the directory's path and open whatever is there later; here a directory that is
-/// moved or swapped for a link leads nowhere else. A rollback journal may name a further file to be read and removed: that
-/// one doesn't exist for this VFS. Source: `os_unix.c` and https://sqlite.org/vfs.html.
+/// moved or swapped for a link leads nowhere else. A rollback journal may name a further file to be read and removed: no
+/// such file exists for this VFS, whatever its name. Source: `os_unix.c` and https://sqlite.org/vfs.html.
 enum SQLiteFiles {
     static let name = "usb9pfs"
     static let prefix = "/proc/self/fd/"
@@ -45,20 +45,22 @@ enum SQLiteFiles {
             return SQLITE_OK
         }
         own.pointee.xOpen = { vfs, path, file, flags, used in
-            guard path == nil || SQLiteFiles.isOurs(path), let open = SQLiteFiles.base?.pointee.xOpen else {
+            guard path == nil || SQLiteFiles.isOurs(path), flags & SQLITE_OPEN_SUPER_JOURNAL == 0,
+                let open = SQLiteFiles.base?.pointee.xOpen
+            else {
                 file?.pointee.pMethods = nil
                 return SQLITE_CANTOPEN
             }
             return open(vfs, path, file, flags, used)
         }
         own.pointee.xDelete = { vfs, path, isSynchronized in
-            guard SQLiteFiles.isOurs(path), let delete = SQLiteFiles.base?.pointee.xDelete else {
+            guard SQLiteFiles.isCompanion(path), let delete = SQLiteFiles.base?.pointee.xDelete else {
                 return SQLITE_IOERR
             }
             return delete(vfs, path, isSynchronized)
         }
         own.pointee.xAccess = { vfs, path, what, result in
-            guard SQLiteFiles.isOurs(path), let access = SQLiteFiles.base?.pointee.xAccess else {
+            guard SQLiteFiles.isCompanion(path), let access = SQLiteFiles.base?.pointee.xAccess else {
                 result?.pointee = 0
                 return SQLITE_OK
             }
@@ -72,6 +74,20 @@ enum SQLiteFiles {
 
     private static func isOurs(_ path: UnsafePointer<CChar>?) -> Bool {
         path.map { strncmp($0, prefix, prefix.utf8.count) == 0 } ?? false
+    }
+
+    /// Whether a path is that of a log or journal beside one of our files. SQLite asks for and removes no others, but for
+    /// what a journal names.
+    private static func isCompanion(_ path: UnsafePointer<CChar>?) -> Bool {
+        guard let path, isOurs(path) else { return false }
+        let number = path + prefix.utf8.count
+        let slash = number + strspn(number, "0123456789")
+        guard slash.pointee == CChar(bitPattern: UInt8(ascii: "/")), strchr(slash + 1, CInt(UInt8(ascii: "/"))) == nil
+        else { return false }
+        let length = strlen(path)
+        return ["-wal", "-journal"].contains { (suffix: String) in
+            length > suffix.utf8.count && strcmp(path + (length - suffix.utf8.count), suffix) == 0
+        }
     }
 
     /// In the place of `open(2)`, in all of SQLite: never waits for a FIFO's other end. Of our own files, it takes those
