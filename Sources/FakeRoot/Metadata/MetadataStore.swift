@@ -28,8 +28,10 @@ final class MetadataStore: Sendable {
     let filters = RowFilters()
     /// In milliseconds, by the monotonic clock.
     private let lastLook = Atomic<UInt64>(0)
-    /// Odd while another process' changes are being taken in.
-    private let lookSequence = Atomic<UInt32>(0)
+    /// How often another process' changes were begun to be taken in, and how often that has ended: by several threads at
+    /// once, perhaps.
+    private let looksBegun = Atomic<UInt32>(0)
+    private let looksEnded = Atomic<UInt32>(0)
     /// Whether it can't be known now if another process has changed something.
     private let isBlind = Atomic<Bool>(false)
     let absence = Mutex<Absence?>(nil)
@@ -228,12 +230,19 @@ final class MetadataStore: Sendable {
         return filters.content
     }
 
+    /// A point in time, for `isUndisturbed`; nil while changes are being taken in.
+    typealias Look = UInt32?
+
     /// To be asked for before the rows of a file are, and given to `isUndisturbed` afterwards.
-    var look: UInt32 { lookSequence.load(ordering: .acquiring) }
+    var look: Look {
+        // The ended ones first: if as many have begun afterwards, none was under way in between.
+        let ended = looksEnded.load(ordering: .acquiring)
+        return looksBegun.load(ordering: .acquiring) == ended ? ended : nil
+    }
 
     /// Whether what was read since then is what a later reading gives as well, as far as other processes' changes go.
-    func isUndisturbed(since look: UInt32) -> Bool {
-        look & 1 == 0 && look == self.look && !isBlind.load(ordering: .acquiring)
+    func isUndisturbed(since look: Look) -> Bool {
+        look != nil && look == self.look && !isBlind.load(ordering: .acquiring)
     }
 
     /// Takes in other processes' changes now, for whoever is about to change what it has read.
@@ -243,8 +252,8 @@ final class MetadataStore: Sendable {
 
     /// Waits for nobody: not for a process that keeps the database locked, nor for a thread that does.
     private func refresh() {
-        lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing)
-        defer { lookSequence.wrappingAdd(1, ordering: .acquiringAndReleasing) }
+        looksBegun.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        defer { looksEnded.wrappingAdd(1, ordering: .acquiringAndReleasing) }
         guard let database else { return lookForDatabase() }
         switch database.lookForChanges() {
         case .done: isBlind.store(false, ordering: .releasing)
@@ -262,8 +271,9 @@ final class MetadataStore: Sendable {
     private func takeNote() {
         guard let database else { return }
         let hasManifest = (try? database.isManifestComplete) ?? filters.content.contains(.manifest)
-        lookSequence.wrappingAdd(2, ordering: .acquiringAndReleasing)
+        looksBegun.wrappingAdd(1, ordering: .acquiringAndReleasing)
         filters.markStale(hasManifest: hasManifest)
+        looksEnded.wrappingAdd(1, ordering: .acquiringAndReleasing)
         record.readAgain()
         readInBackground()
     }
