@@ -1,3 +1,4 @@
+import Glibc
 import LinuxFiles
 import P9Client
 import P9Server
@@ -134,6 +135,16 @@ struct DescriptorTests {
         let fids = try walkToFiles(600)
         for index in 0..<600 { try client.rename(root, "file-\(index)", to: root, "renamed-\(index)") }
         try expectAll(fids)
+    }
+
+    @Test("parked fids of two names of one file are found after a rename of one to the other, which does nothing")
+    func renamedHardLink() throws {
+        try server.tree.write("a", "text")
+        #expect(Glibc.link(server.tree.file("a"), server.tree.file("b")) == 0)
+        let names = [try client.walk(root, "a"), try client.walk(root, "b")]
+        _ = try walkToFiles(600)
+        try client.rename(root, "a", to: root, "b")
+        for name in names { #expect(try client.getAttributes(name).size == 4) }
     }
 
     @Test("parked fids are found while several sessions rename the directories above them, and each other's")

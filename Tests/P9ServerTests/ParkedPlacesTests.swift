@@ -49,7 +49,7 @@ struct ParkedPlacesTests {
         let (old, new) = try (park("target"), park("new"))
         move("new", "target")
         #expect(found(old) == nil && found(new) == "target")
-        // Two names of one file, or a name onto itself: nothing happens.
+        // A name onto itself: nothing happens.
         move("target", "target")
         #expect(found(new) == "target")
     }

@@ -199,14 +199,20 @@ final class ParkedPlaces: Sendable {
 
     private static let maximumTries = 16
 
+    /// Whether something is parked at the rename's new name, or beneath.
+    func isReplacing(_ move: Move) -> Bool {
+        state.updateQuietly { state in move.new.map { Self.find($0, from: state.root) != nil } ?? false }
+    }
+
     /// After it.
+    /// - Parameter isDone: whether it has moved anything.
     func end(_ move: Move, isDone: Bool) {
         state.update { state in
             state.moves.removeAll { $0.serial == move.serial }
             if isDone { state.doneCount += 1 }
             guard isDone, let old = move.old, let moved = Self.find(old, from: state.root) else { return }
             let replaced = move.new.flatMap { Self.find($0, from: state.root) }
-            // Both names may be of one file, or the same.
+            // Both names may be the same.
             guard replaced !== moved else { return }
             replaced?.cutOff()
             let above = moved.parent
