@@ -99,6 +99,19 @@ import Testing
         #expect(try outer.names("tree") == [".home.usb9pfs.db", "home"])
     }
 
+    /// In the state directory earlier releases called it HANDLE.db, which the board finds like any other file.
+    @Test func nameOfAnEarlierReleaseIsNotLeftWhereClientsReachIt() throws {
+        try setOwner(nested(), 5)
+        let path = try #require(try nested().databasePath)
+        let old = String(path.dropLast(".usb9pfs.db".count)) + ".db"
+        #expect(try run("mv", path, old).status == 0)
+        let tree = try FakeRootTree(directory: outer.file("tree/home"), avoiding: [Self.id("/")])
+        let new = try #require(tree.databasePath)
+        defer { remove(new) }
+        #expect(new.hasSuffix(".usb9pfs.db") && (try? System.open(old, .path)) == nil, "\(new)")
+        #expect(try owner(tree) == 5)
+    }
+
     /// By (device, inode), not by the text of paths.
     @Test func exportUnderAnotherNameIsKnown() throws {
         try outer.makeSymlink("alias", to: "tree")

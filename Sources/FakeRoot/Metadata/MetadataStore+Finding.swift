@@ -96,6 +96,10 @@ extension MetadataStore {
             return move(file, to: wanted, location)
         }
         guard let place = try? location.placeForNew(), !place.isExposed else {
+            // Clients reach what has the name of an earlier release.
+            if let old = location.oldStateFile, old.isSame(as: file), let new = location.stateFile {
+                return move(file, to: new, location)
+            }
             // Without shared memory there, whatever happens to its files.
             _ = MetadataDatabase.makeSingleFile(file)
             return file
