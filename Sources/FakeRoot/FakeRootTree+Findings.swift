@@ -78,7 +78,7 @@ extension FakeRootTree {
         return keepsPrivileges ? .lost(row.entry) : .lostWithPrivileges(row.entry)
     }
 
-    /// What the import made a privileged program of, and is one no more: its label came back, but the content is
+    /// The manifest's entry of a privileged program that has lost its privileges: its label came back, but the content is
     /// another one. It stays so until somebody says what the new program shall have.
     private func entryWithoutPrivileges(
         _ descriptor: CInt,

@@ -1,6 +1,6 @@
 public import LinuxFiles
 
-/// The database's rows, for who checks or converts a tree.
+/// The database's rows, for checking or converting a tree.
 extension FakeRootTree {
     /// Hands over every label that is in the database, in the order of handles. The body may use the tree.
     public func forEachLabelRow(_ body: (FileHandle, Label) throws(Errno) -> Void) throws(Errno) {
@@ -81,7 +81,7 @@ extension FakeRootTree {
         try metadata.reporting { () throws(MetadataError) in try database.synchronize() }
     }
 
-    /// Forgets that there was a database: for who is about to remove it.
+    /// Forgets that there was a database. To be called before it is removed.
     public func forgetDatabase() { metadata.record.remove() }
 
     /// What SQLite and this program add to a database's name for files that lie beside it.

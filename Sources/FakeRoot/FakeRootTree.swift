@@ -50,12 +50,12 @@ public final class FakeRootTree: Sendable {
     ///     labels stay lost.
     ///   - restoresLabels: false to leave it to `repair`.
     ///   - makesDatabase: false for a directory that may not be a tree's root: `EOPNOTSUPP` then for what only a
-    ///     database can hold, and a file of a database's name that is none is passed over, after a warning.
+    ///     database can hold, and a file of its name that is no database is skipped, after a warning.
     ///   - avoiding: the directories that clients reach besides this one: a database is neither made beneath one nor left
     ///     there, as long as there is another place.
     ///   - checksDatabase: whether the database is searched for damage: for some milliseconds at once, the rest by a
     ///     thread of its own, which warns.
-    ///   - acceptsLoss: takes a database that was emptied, or has gone, for what is right.
+    ///   - acceptsLoss: goes on with a database that was emptied, and without one that is gone.
     ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`; `EIO` for a metadata
     ///   database that can't be used, after a warning that says why.

@@ -22,7 +22,7 @@ struct FileTrust: Sendable {
     /// Whether the host says that the file is one of theirs.
     func coversOwner(of host: FileStatus) -> Bool { host.uid == server || host.uid == treeOwner }
 
-    /// Whether the file is one of theirs, and who says so is believed.
+    /// Whether the file is one of theirs, and the file system that says so is believed.
     ///
     /// Any user may mount a FUSE file system on a directory of his own, and it says of its files what it likes. One
     /// inside the tree is believed only if the tree's root is on such a file system itself.

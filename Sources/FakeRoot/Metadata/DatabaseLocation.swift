@@ -14,7 +14,7 @@ struct DatabaseLocation {
     private let exported: Set<DirectoryID>
 
     static let suffix = ".usb9pfs.db"
-    /// Of the last database that gave its name to that of another tree, while its own was not beside.
+    /// Of a database whose tree is gone, and whose name another tree needed; of several, the last one is kept.
     static let oldSuffix = suffix + ".old"
 
     init(_ directory: CInt, _ root: FileHandle, exported: Set<DirectoryID>) {
@@ -78,7 +78,7 @@ struct DatabaseLocation {
 
     // MARK: Where a new one is made
 
-    /// A place for a database, and whether clients could get at it but for its name.
+    /// A place for a database, and whether clients can reach its directory: then its name alone protects it.
     struct Place {
         let file: DatabaseFile
         let isExposed: Bool

@@ -100,7 +100,7 @@ final class DatabaseRecord: Sendable {
         return found.content
     }
 
-    /// For a tree that shall have no database any more.
+    /// Before the database is removed on purpose.
     func remove() {
         state.withLock { state in
             state.content = nil

@@ -216,7 +216,7 @@ extension MetadataDatabase {
                         problems.append("\(wrong) rows of the table \(table) are not as they were written")
                     }
                 }
-                // Not a part of the quick check: who is found by the index must be who is meant.
+                // The quick check leaves this out: the index must lead to the right rows.
                 let lost = try connection.number(
                     """
                     SELECT count(*) FROM manifest AS a WHERE handle IS NOT NULL AND NOT EXISTS

@@ -5,7 +5,7 @@ internal import Synchronization
 /// The tables beside a tree: labels and attributes that no extended attribute holds, and the import's manifest.
 ///
 /// Files are named by their handles, never by an inode number alone. One connection reads and another writes, each under
-/// its own lock: who reads doesn't wait for who waits for another process. Other processes may have theirs at the same
+/// its own lock: a reader doesn't wait for a writer that waits for another process. Other processes may have theirs at the same
 /// time.
 final class MetadataDatabase: @unchecked Sendable {  // what connections and statements do is done under their locks
     let file: DatabaseFile
@@ -47,7 +47,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
             let entry = try connection.prepare(
                 "SELECT \(Manifest.columns), \(isEntryRight) FROM manifest WHERE path = ?1"
             )
-            // Only now: an object of what can't be copied must not be half made when an error is thrown.
+            // Last: an object whose fields can't be copied must not be half made when an error is thrown.
             self.connection = connection
             self.node = node
             self.attribute = attribute

@@ -5,7 +5,7 @@ final class BufferStore: Sendable {
     private let size: Int
     private let free = Mutex<[Buffer]>([])
 
-    private struct Buffer: @unchecked Sendable {  // whoever has taken it out of the store is the only one to know it
+    private struct Buffer: @unchecked Sendable {  // only the request that took it uses it
         var bytes: UnsafeMutableRawBufferPointer
     }
 

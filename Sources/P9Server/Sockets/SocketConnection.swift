@@ -38,7 +38,7 @@ final class SocketConnection: Sendable {
 
     /// Requests that may run at once; more are left in the socket.
     private static let maximumWorkers = 16
-    /// How long a thread that there need not be waits for something to do, in seconds.
+    /// How long a thread beyond the first one waits for something to do, in seconds.
     private static let workersPatience = 10.0
     /// Before a session has said how large messages may be, in bytes.
     private static let firstMessageSize = ServerConfiguration.minimumMessageSize

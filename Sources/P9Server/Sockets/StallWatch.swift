@@ -24,7 +24,7 @@ final class StallWatch: Sendable {
 
     /// Between two looks, in seconds: a request that is seen twice has run for that long.
     private static let interval = 0.01
-    /// So many looks without a request, and the thread sleeps.
+    /// The thread sleeps after this many looks without a request.
     private static let looksBeforeSleep = 20
 
     /// Watches a connection until `remove`. If there can be no thread, it goes unwatched until another is added.
