@@ -78,7 +78,8 @@ struct SQLiteConnection: ~Copyable {
     func setBusyTimeout(milliseconds: CInt) { sqlite3_busy_timeout(raw, milliseconds) }
 
     deinit {
-        // Statements that are still there keep it open until they go.
+        // Statements that are still there keep it open until they go: longer than `deadline`.
+        sqlite3_progress_handler(raw, 0, nil, nil)
         sqlite3_close_v2(raw)
         deadline.deallocate()
     }
