@@ -40,7 +40,8 @@ struct ConnectionTable<Connection: AnyObject> {
 
     mutating func remove(_ connection: Connection) { entries[ObjectIdentifier(connection)] = nil }
 
-    /// The connection that has been silent for longest and for too long; it counts as ended from now on.
+    /// The connection that has been silent for longest and for too long. It has its place until it is removed, but is not
+    /// chosen again.
     /// - Parameter hasAttached: whether a connection's client uses it.
     mutating func evict(at time: UInt64, unless hasAttached: (Connection) -> Bool) -> Connection? {
         let silent = entries.values.filter { entry in
