@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// Byte-range locks of all clients, with the meaning of `fcntl(2)`'s.
 ///
-/// Plain data: who holds what. Nothing here waits; a client whose lock is refused asks again.
+/// Plain data: who holds what. Nothing here waits; a client whose lock is refused asks again. Each file's locks are in one of
+/// several parts with a mutex of its own, and a session without locks looks at none of them.
 final class LockTable: Sendable {
     /// A file on the host.
     struct File: Hashable, Sendable {
@@ -48,75 +49,119 @@ final class LockTable: Sendable {
         var range: Range
     }
 
-    /// Locks that one session may hold.
-    static let maximumPerSession = 4096
-    /// The longest name of a client, in bytes; Linux sends its host name, of 64 at most.
-    static let maximumClientID = 255
+    /// What one session holds, for all files together.
+    final class Holder: Sendable {
+        let session: UInt64
+        private let memory: Budget.Account
+        private let held = Mutex<[File: Int]>([:])
+        private let count = Atomic<Int>(0)
 
-    private struct State {
-        var files: [File: [Lock]] = [:]
-        /// How many locks each session holds.
-        var counts: [UInt64: Int] = [:]
+        /// - Parameters:
+        ///   - session: tells this session's locks from others'.
+        ///   - memory: pays for the locks.
+        init(session: UInt64, _ memory: Budget.Account) {
+            self.session = session
+            self.memory = memory
+        }
 
-        /// Replaces the locks of a file, of which only one session's differ.
-        mutating func replace(_ file: File, with locks: [Lock], of session: UInt64) {
-            let count = counts[session, default: 0] + locks.count - files[file, default: []].count
-            counts[session] = count == 0 ? nil : count
-            files[file] = locks.isEmpty ? nil : locks
+        var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
+
+        fileprivate var files: [File] { held.withLock { Array($0.keys) } }
+
+        /// - Parameter change: of the number of locks on a file.
+        /// - Returns: false if the session has its share.
+        fileprivate func take(_ change: Int, on file: File) -> Bool {
+            held.withLock { held in
+                let all = count.load(ordering: .relaxed) + change
+                if change > 0 {
+                    guard all <= LockTable.maximumPerSession, memory.take(change * LockTable.bytesPerLock) else {
+                        return false
+                    }
+                } else {
+                    memory.give(-change * LockTable.bytesPerLock)
+                }
+                count.store(all, ordering: .relaxed)
+                let here = held[file, default: 0] + change
+                held[file] = here == 0 ? nil : here
+                return true
+            }
         }
     }
 
-    private let state = Mutex(State())
+    /// Locks that one session may hold.
+    static let maximumPerSession = 4096
+    /// Locks on one file beyond which a session may have a few only: each request looks at all of them.
+    private static let maximumPerFile = 4096
+    private static let guaranteedPerFile = 16
+    /// The longest name of a client, in bytes; Linux sends its host name, of 64 at most.
+    static let maximumClientID = 255
+    private static let bytesPerLock = 256
+
+    private final class Part: Sendable {
+        let files = Mutex<[File: [Lock]]>([:])
+    }
+
+    private let parts = (0..<64).map { _ in Part() }
+
+    private func withLocks<Result>(of file: File, _ body: (inout [Lock]) -> Result) -> Result {
+        let mixed = (file.inode ^ file.device &* 0x9e37_79b9) &* 0x9e37_79b9_7f4a_7c15
+        return parts[Int(mixed >> 58)].files.withLock { files in
+            // Taken out, so that they are changed in their place.
+            var locks = files.removeValue(forKey: file) ?? []
+            defer { if !locks.isEmpty { files[file] = locks } }
+            return body(&locks)
+        }
+    }
 
     /// Takes a lock, replacing what its owner held in the range.
     /// - Returns: `blocked` while somebody else's lock stands in the way, `error` when the session has too many.
-    func acquire(_ lock: Lock, on file: File) -> LockStatus {
-        state.withLock { state in
-            let held = state.files[file, default: []]
-            guard !held.contains(where: { Self.conflicts($0, lock) }) else { return .blocked }
-            var left = Self.without(lock.range, of: lock.owner, held)
-            left.append(lock)
-            let count = state.counts[lock.owner.session, default: 0] + left.count - held.count
-            guard count <= Self.maximumPerSession else { return .error }
-            state.replace(file, with: left, of: lock.owner.session)
+    func acquire(_ lock: Lock, on file: File, for holder: Holder) -> LockStatus {
+        withLocks(of: file) { locks in
+            guard !locks.contains(where: { Self.conflicts($0, lock) }) else { return .blocked }
+            let change = 1 + Self.change(cutting: lock.range, of: lock.owner, from: locks)
+            if locks.count + change > Self.maximumPerFile, change > 0 {
+                let own = locks.count { $0.owner.session == holder.session }
+                guard own < Self.guaranteedPerFile else { return .error }
+            }
+            guard holder.take(change, on: file) else { return .error }
+            Self.cut(lock.range, of: lock.owner, from: &locks)
+            locks.append(lock)
             return .success
         }
     }
 
     /// Gives a range back; more than was locked may be named.
     /// - Returns: `error` if that would split a lock and the session has too many.
-    func release(_ range: Range, of owner: Owner, on file: File) -> LockStatus {
-        state.withLock { state in
-            guard let held = state.files[file] else { return .success }
-            let left = Self.without(range, of: owner, held)
-            let count = state.counts[owner.session, default: 0] + left.count - held.count
-            guard left.count <= held.count || count <= Self.maximumPerSession else { return .error }
-            state.replace(file, with: left, of: owner.session)
+    func release(_ range: Range, of owner: Owner, on file: File, for holder: Holder) -> LockStatus {
+        guard !holder.isEmpty else { return .success }
+        return withLocks(of: file) { locks in
+            guard holder.take(Self.change(cutting: range, of: owner, from: locks), on: file) else { return .error }
+            Self.cut(range, of: owner, from: &locks)
             return .success
         }
     }
 
     /// The first lock in the way of one like `lock`.
-    func holder(against lock: Lock, on file: File) -> Lock? {
-        state.withLock { $0.files[file]?.first { Self.conflicts($0, lock) } }
+    func obstacle(to lock: Lock, on file: File) -> Lock? {
+        withLocks(of: file) { locks in locks.first { Self.conflicts($0, lock) } }
     }
 
     /// Drops what was locked through a fid.
-    func releaseAll(session: UInt64, fid: Fid, on file: File) {
-        state.withLock { state in
-            guard let held = state.files[file], state.counts[session] != nil else { return }
-            state.replace(file, with: held.filter { $0.owner.session != session || $0.fid != fid }, of: session)
-        }
+    func releaseAll(of fid: Fid, on file: File, for holder: Holder) {
+        guard !holder.isEmpty else { return }
+        remove(from: file, for: holder) { $0.fid == fid }
     }
 
     /// Drops everything a session holds.
-    func releaseAll(session: UInt64) {
-        state.withLock { state in
-            guard state.counts[session] != nil else { return }
-            for (file, held) in state.files {
-                let left = held.filter { $0.owner.session != session }
-                if left.count != held.count { state.replace(file, with: left, of: session) }
-            }
+    func releaseAll(of holder: Holder) {
+        for file in holder.files { remove(from: file, for: holder) { _ in true } }
+    }
+
+    private func remove(from file: File, for holder: Holder, where isMeant: (Lock) -> Bool) {
+        withLocks(of: file) { locks in
+            let before = locks.count
+            locks.removeAll { $0.owner.session == holder.session && isMeant($0) }
+            if locks.count != before { _ = holder.take(locks.count - before, on: file) }
         }
     }
 
@@ -124,14 +169,19 @@ final class LockTable: Sendable {
         held.owner != wanted.owner && (held.isWrite || wanted.isWrite) && held.range.overlaps(wanted.range)
     }
 
+    /// How many locks more an owner has after `cut`.
+    private static func change(cutting range: Range, of owner: Owner, from locks: [Lock]) -> Int {
+        locks.reduce(0) { change, lock in
+            guard lock.range.overlaps(range), lock.owner == owner else { return change }
+            return change - 1 + (lock.range.start < range.start ? 1 : 0) + (lock.range.last > range.last ? 1 : 0)
+        }
+    }
+
     /// Cuts a range out of an owner's locks: one may shrink, split in two or vanish.
-    private static func without(_ range: Range, of owner: Owner, _ held: [Lock]) -> [Lock] {
+    private static func cut(_ range: Range, of owner: Owner, from locks: inout [Lock]) {
         var left: [Lock] = []
-        for lock in held {
-            guard lock.owner == owner, lock.range.overlaps(range) else {
-                left.append(lock)
-                continue
-            }
+        locks.removeAll { lock in
+            guard lock.range.overlaps(range), lock.owner == owner else { return false }
             if lock.range.start < range.start {
                 var before = lock
                 before.range.last = range.start - 1
@@ -142,7 +192,8 @@ final class LockTable: Sendable {
                 after.range.start = range.last + 1
                 left.append(after)
             }
+            return true
         }
-        return left
+        locks += left
     }
 }

@@ -30,6 +30,18 @@ struct ConnectionTableTests {
         #expect(table.evict(at: .max) { $0.hasAttached } == nil)
     }
 
+    @Test("this machine's own clients leave an eighth to other hosts")
+    func local() throws {
+        var table = ConnectionTable<Connection>(limit: 16)
+        var count = 0
+        while table.mayConnect(count % 2 == 0 ? nil : HostAddress([127, 0, 0, 1])) {
+            table.insert(Connection(), from: count % 2 == 0 ? nil : HostAddress([127, 0, 0, 1]), at: 0)
+            count += 1
+        }
+        #expect(count == 14)
+        #expect(table.mayConnect(try address(1)))
+    }
+
     @Test("one host gets a quarter; this machine and others go on")
     func hosts() throws {
         var table = ConnectionTable<Connection>(limit: 16)

@@ -10,8 +10,8 @@ struct ParkedPlacesTests {
     private let places = ParkedPlaces()
     private let top: ParkedPlaces.Place
 
-    init() {
-        top = places.attachPoint(at: Array("/srv/root".utf8))
+    init() throws {
+        top = try #require(places.attachPoint(at: Array("/srv/root".utf8)))
     }
 
     private func path(_ text: String, from top: ParkedPlaces.Place? = nil) -> ParkedPlaces.Path {
@@ -64,7 +64,7 @@ struct ParkedPlacesTests {
 
     @Test("an export within an export: a rename through the outer one moves what is parked by the inner one")
     func nested() throws {
-        let inner = places.attachPoint(at: Array("/srv/root/home".utf8))
+        let inner = try #require(places.attachPoint(at: Array("/srv/root/home".utf8)))
         let file = try #require(places.place(at: path("user/file", from: inner)))
         move("home/user", "home/other")
         #expect(found(file, from: inner) == "other/file")
@@ -167,5 +167,20 @@ struct ParkedPlacesTests {
         let time = clock.measure { move("a/file", "c") }
         #expect(time < .seconds(5))
         #expect(found(file) == "c")
+    }
+
+    @Test("what is too deep takes no memory: attach points, and files")
+    func depth() throws {
+        let deep = String(repeating: "/d", count: ParkedPlaces.maximumDepth + 1)
+        #expect(places.attachPoint(at: Array(deep.utf8)) == nil)
+        #expect(!places.isTooDeep(path("a/b")))
+        #expect(places.isTooDeep(path(deep)))
+        // Counted from the top, whoever attaches where.
+        let inner = try #require(places.attachPoint(at: Array(deep.utf8.dropLast(2))))
+        #expect(places.isTooDeep(path("file", from: inner)))
+        // What was parked is found wherever it is moved to.
+        let file = try park("file")
+        move("file", "below" + deep)
+        #expect(found(file) == "below" + deep)
     }
 }

@@ -109,7 +109,7 @@ final class ParkedPlaces: Sendable {
         }
     }
 
-    /// What is deeper is not parked: a place costs memory for every name above it.
+    /// What is deeper, counted from the host's root, is not parked: a place costs memory for every name above it.
     static let maximumDepth = 64
 
     /// How long a rename waits for another one that touches the same paths and may be stuck, in seconds. Fids parked there
@@ -119,8 +119,16 @@ final class ParkedPlaces: Sendable {
     // MARK: Places
 
     /// The place of an attach point, by its absolute path.
-    func attachPoint(at path: [UInt8]) -> Place {
-        state.updateQuietly { state in keep(Self.names(of: path), from: state.root) }
+    /// - Returns: nil if it is too deep.
+    func attachPoint(at path: [UInt8]) -> Place? {
+        let names = Self.names(of: path)
+        guard names.count <= Self.maximumDepth else { return nil }
+        return state.updateQuietly { state in keep(names, from: state.root) }
+    }
+
+    /// Whether a place at a path would cost too much memory.
+    func isTooDeep(_ path: Path) -> Bool {
+        state.updateQuietly { state in state.names(of: path).map { $0.count > Self.maximumDepth } ?? true }
     }
 
     /// Keeps the place of a file that is to be parked.

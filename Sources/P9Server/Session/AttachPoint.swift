@@ -6,8 +6,8 @@ final class AttachPoint: Sendable {
     let root: SharedDescriptor
     let rootStatus: FileStatus
     let client: ClientDescriptors
-    /// The root's own place among the parked ones.
-    let place: ParkedPlaces.Place
+    /// The root's own place among the parked ones; nil where it is too deep for anything to be parked.
+    let place: ParkedPlaces.Place?
 
     init(export: Export, root: SharedDescriptor, _ client: ClientDescriptors) throws(Errno) {
         self.export = export
@@ -17,20 +17,22 @@ final class AttachPoint: Sendable {
         place = client.places.attachPoint(at: try System.currentPath(of: root.raw))
     }
 
-    /// Where the kernel says a file is. Asks no file system.
+    /// Where the kernel says a file is.
     ///
     /// It is a hint: what is mounted over it later hides it.
-    /// - Returns: nil for a file that was removed, is not beneath this directory any more, or is too deep.
-    func path(of descriptor: CInt) -> ParkedPlaces.Path? {
-        guard let top = try? System.currentPath(of: root.raw), let path = try? System.currentPath(of: descriptor) else {
-            return nil
+    /// - Parameter mayAsk: whether its file system may be asked if the file is still there, should it be called as the kernel
+    ///   calls removed ones. Not for another client's file: that file system may not answer.
+    /// - Returns: nil for a file that was removed, or is not beneath this directory any more.
+    func path(of descriptor: CInt, mayAsk: Bool) -> ParkedPlaces.Path? {
+        guard let place, let top = try? System.currentPath(of: root.raw),
+            let path = try? System.currentPath(of: descriptor)
+        else { return nil }
+        if path.reversed().starts(with: " (deleted)".utf8.reversed()) {
+            guard mayAsk, let status = try? System.status(of: descriptor), status.linkCount > 0 else { return nil }
         }
-        // The kernel's mark of a removed file. A file may be called so as well; then it keeps its descriptor.
-        guard !path.reversed().starts(with: " (deleted)".utf8.reversed()) else { return nil }
         if path == top { return ParkedPlaces.Path(top: place, names: []) }
         let prefix = top.last == UInt8(ascii: "/") ? top : top + [UInt8(ascii: "/")]
         guard path.starts(with: prefix) else { return nil }
-        let names = ParkedPlaces.names(of: Array(path[prefix.count...]))
-        return names.count <= ParkedPlaces.maximumDepth ? ParkedPlaces.Path(top: place, names: names) : nil
+        return ParkedPlaces.Path(top: place, names: ParkedPlaces.names(of: Array(path[prefix.count...])))
     }
 }

@@ -69,10 +69,12 @@ extension Node {
     func findPlace(in places: ParkedPlaces) -> PlaceFound {
         guard let descriptor = heldDescriptor else { return .moving }
         defer { extendLifetime(descriptor) }
-        guard let path = attachPoint.path(of: descriptor.raw) else { return .none }
+        guard let path = attachPoint.path(of: descriptor.raw, mayAsk: false), !places.isTooDeep(path) else {
+            return .none
+        }
         guard let place = places.place(at: path) else { return .moving }
         // A rename that ended before the place was kept has not moved it.
-        return attachPoint.path(of: descriptor.raw)?.names == path.names ? .found(place) : .moving
+        return attachPoint.path(of: descriptor.raw, mayAsk: false)?.names == path.names ? .found(place) : .moving
     }
 
     /// - Returns: the descriptor that was given up.
@@ -104,13 +106,13 @@ extension Node {
             case .descriptor(let descriptor): return descriptor
             case .place(let parked): place = parked
             }
-            guard let names = places.names(of: place, from: attachPoint.place) else { throw .ENOENT }
+            guard let top = attachPoint.place, let names = places.names(of: place, from: top) else { throw .ENOENT }
             do throws(Errno) {
                 return try open(names)
             } catch {
                 // A rename may have been under way. What it has moved is looked for where it is now.
                 places.waitForMoves(of: place)
-                guard places.names(of: place, from: attachPoint.place) != names else { throw error }
+                guard places.names(of: place, from: top) != names else { throw error }
             }
         }
         throw .ESTALE

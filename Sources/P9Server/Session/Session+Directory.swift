@@ -138,8 +138,9 @@ extension Session {
         // Parked fids must find what is moved.
         let places = configuration.descriptors.places
         let move = places.begin {
-            let oldAbove = node.attachPoint.path(of: oldDirectory)
-            let newAbove = oldDirectory == target.raw ? oldAbove : target.node.attachPoint.path(of: target.raw)
+            let oldAbove = node.attachPoint.path(of: oldDirectory, mayAsk: true)
+            let newAbove =
+                oldDirectory == target.raw ? oldAbove : target.node.attachPoint.path(of: target.raw, mayAsk: true)
             return (oldAbove?.appending(oldName), newAbove?.appending(newName))
         }
         do throws(Errno) {

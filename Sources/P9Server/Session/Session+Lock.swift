@@ -6,7 +6,7 @@ extension Session {
     func lock(_ request: Tlock, _ reply: inout Reply) throws(Errno) {
         guard request.clientID.byteCount <= LockTable.maximumClientID else { throw .EINVAL }
         let owner = LockTable.Owner(
-            session: id,
+            session: lockHolder.session,
             processID: request.processID,
             clientID: request.clientID.array
         )
@@ -22,8 +22,8 @@ extension Session {
         let status = try fids.whileBound(request.fid) { (entry) throws(Errno) -> LockStatus in
             let file = try Self.lockable(entry)
             switch type {
-            case .unlock: return locks.release(lock.range, of: owner, on: file)
-            case .read, .write: return locks.acquire(lock, on: file)
+            case .unlock: return locks.release(lock.range, of: owner, on: file, for: lockHolder)
+            case .read, .write: return locks.acquire(lock, on: file, for: lockHolder)
             default: throw .EINVAL
             }
         }
@@ -34,7 +34,7 @@ extension Session {
         let file = try Self.lockable(fids[request.fid])
         let wanted = LockTable.Lock(
             owner: LockTable.Owner(
-                session: id,
+                session: lockHolder.session,
                 processID: request.processID,
                 clientID: request.clientID.array
             ),
@@ -43,7 +43,7 @@ extension Session {
             isWrite: request.type != .read,
             range: LockTable.Range(start: request.start, length: request.length)
         )
-        guard let holder = configuration.locks.holder(against: wanted, on: file) else {
+        guard let holder = configuration.locks.obstacle(to: wanted, on: file) else {
             return try reply.send(
                 Rgetlock(
                     type: .unlock,

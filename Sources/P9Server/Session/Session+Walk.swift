@@ -164,7 +164,7 @@ extension Session {
 
     private func release(_ fid: Fid) throws(Errno) -> FidEntry {
         let entry = try fids.remove(fid)
-        configuration.locks.releaseAll(session: id, fid: fid, on: entry.node.lockFile)
+        configuration.locks.releaseAll(of: fid, on: entry.node.lockFile, for: lockHolder)
         return entry
     }
 }

@@ -10,8 +10,7 @@ final class Session: Sendable {
     /// The largest message in bytes, as settled by Tversion.
     let messageSize: Int
     let fids: FidTable
-    /// Tells this session's locks from others'.
-    let id: UInt64
+    let lockHolder: LockTable.Holder
 
     private static let serial = Atomic<UInt64>(0)
 
@@ -20,11 +19,12 @@ final class Session: Sendable {
         self.client = client
         self.messageSize = messageSize
         fids = FidTable(client, configuration.limits)
-        id = Session.serial.wrappingAdd(1, ordering: .relaxed).newValue
+        let serial = Session.serial.wrappingAdd(1, ordering: .relaxed).newValue
+        lockHolder = LockTable.Holder(session: serial, client.memory)
     }
 
     deinit {
-        configuration.locks.releaseAll(session: id)
+        configuration.locks.releaseAll(of: lockHolder)
     }
 
     /// Executes one request and writes its reply.

@@ -3,7 +3,7 @@ internal import LinuxFiles
 /// The connections of a server, and who gets a place when there are no more.
 ///
 /// A client that connects and doesn't attach gives its place up to the next one after a while. One host may have a quarter of
-/// all places; for this machine's own processes there is no such limit.
+/// all places; this machine's own processes seven eighths.
 struct ConnectionTable<Connection: AnyObject> {
     private struct Entry {
         let connection: Connection
@@ -30,8 +30,9 @@ struct ConnectionTable<Connection: AnyObject> {
 
     /// Whether a host may have one more.
     func mayConnect(_ host: HostAddress?) -> Bool {
-        guard let host, !host.isLoopback else { return true }
-        return entries.values.count { $0.host == host } < max(1, limit / 4)
+        let isLocal = host?.isLoopback ?? true
+        let count = entries.values.count { isLocal ? $0.host?.isLoopback ?? true : $0.host == host }
+        return count < max(1, isLocal ? limit / 8 * 7 : limit / 4)
     }
 
     mutating func insert(_ connection: Connection, from host: HostAddress?, at time: UInt64) {
