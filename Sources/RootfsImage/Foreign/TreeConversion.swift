@@ -147,9 +147,18 @@ public struct TreeConversion {
             try System.open(at: root, ".", [.readOnly, .directory])
         }
         let walk = ForeignWalk(copy, reader)
+        let trust = try MetadataTrust(root: root)
         while let file = try walk.next() {
             if ConversionInPlace.isTemporary(file) { continue }
             try step("looking", &summary.files)
+            if options.to == .overrideStat, options.output == nil, let host = file.host(root), !trust.covers(host) {
+                throw .refused(
+                    file.description,
+                    "it belongs to another user of this machine (uid \(host.status.uid)), whose files can't have a label that counts",
+                    hint: "Nothing was changed. Make a copy, in which all files are yours:\n"
+                        + "    p9serve convert \(directory) --to \(options.to.rawValue) --output NEW"
+                )
+            }
             if let reason = file.entry.reasonToRefuse { throw .refused(file.description, reason) }
             if try file.isKnown(to: reader, root) { known += 1 }
             summary.losses += writer.losses(of: file)
