@@ -52,6 +52,10 @@ public struct TreeCheck {
         return report
     }
 
+    private static func printableLines(_ text: String) -> String {
+        text.split(separator: "\n").map { printable($0) }.joined(separator: "\n")
+    }
+
     /// - Returns: nil if the database can't be used, which is a finding.
     private func open(_ report: inout CheckReport) throws(ImageError) -> FakeRootTree? {
         let problem = Monitor("")
@@ -64,7 +68,7 @@ public struct TreeCheck {
         } catch {
             let text = problem.update { $0 }
             guard error == .EIO, !text.isEmpty else { throw ImageError("can't open the directory \(directory)", error) }
-            var finding = CheckFinding(.databaseDamaged, nil, text)
+            var finding = CheckFinding(.databaseDamaged, nil, Self.printableLines(text))
             defer { report.findings.append(finding) }
             // What is lost is lost: the tree goes on without. A damaged database stays one.
             guard options.repairs else { return nil }

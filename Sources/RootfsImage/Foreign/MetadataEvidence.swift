@@ -19,7 +19,7 @@ struct MetadataEvidence {
             return
         }
         // The import's own list says more than whatever lies in the tree or beside it.
-        let tree = try? FakeRootTree(directory: path, mayRaiseModes: false)
+        let tree = try Self.tree(path)
         if tree?.hasManifest == true {
             kind = .overrideStat
             return
@@ -43,6 +43,19 @@ struct MetadataEvidence {
         if let first = found.first {
             kind = first.kind
             if first.kind.needsMetadataFile { file = first.evidence }
+        }
+    }
+
+    /// The directory as a tree of ours; nil if it can't be opened, which is told by who reads it all.
+    /// - Throws: `system` for a tree whose database is lost or damaged: as a plain directory it would be all root's.
+    private static func tree(_ path: String) throws(ImageError) -> FakeRootTree? {
+        do throws(ImageError) {
+            return try ImageError.openTree("can't open \(path)") { (warn) throws(Errno) in
+                try FakeRootTree(directory: path, mayRaiseModes: false, warn: warn)
+            }
+        } catch {
+            guard error.cause == .EIO else { return nil }
+            throw error
         }
     }
 

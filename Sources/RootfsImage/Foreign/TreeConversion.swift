@@ -121,8 +121,8 @@ public struct TreeConversion {
     /// A conversion that is told to begin again must have something to begin with: a mark that somebody else has set would
     /// make root's files of another tool's.
     private func checkBeginning(_ root: CInt, _ marker: ConversionMarker) throws(ImageError) {
-        let tree = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
-            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
+        let tree = try ImageError.openTree("can't open \(directory)") { (warn) throws(Errno) in
+            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false, warn: warn)
         }
         guard marker.from == .overrideStat || !tree.hasManifest else {
             throw marker.misfit(directory, "it is a tree that was imported, and has labels of ours")
@@ -204,8 +204,8 @@ public struct TreeConversion {
             return PseudoWriter(file ?? "files.db", root: root, prefix: path)
         case .deviceTable: return DeviceTableWriter(file ?? "device_table.txt")
         default:
-            let tree = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
-                try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]))
+            let tree = try ImageError.openTree("can't open \(directory)") { (warn) throws(Errno) in
+                try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), warn: warn)
             }
             return OverrideStatWriter(tree)
         }

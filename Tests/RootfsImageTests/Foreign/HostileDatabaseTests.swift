@@ -147,6 +147,32 @@ import Testing
         #expect(try fixture.shell(Self.state) == before)
     }
 
+    /// Without its database a tree was taken for a plain directory: all became root's without a word.
+    @Test func treeThatLostItsDatabaseIsRefused() throws {
+        let fixture = try ImportFixture()
+        try fixture.importing(fixture.archive("add('etc', D); add('link', S, linkname='etc', uid=5, gid=6)"))
+        try fixture.shell("rm .root.usb9pfs.db*")
+        let root = fixture.host.file("root")
+        var failures: [ImageError] = []
+        func attempt(_ body: () throws(ImageError) -> Void) {
+            do throws(ImageError) {
+                try body()
+            } catch {
+                failures.append(error)
+            }
+        }
+        attempt { () throws(ImageError) in _ = try fixture.importing(root, to: "copy") }
+        attempt { () throws(ImageError) in
+            _ = try TreeConversion(root, TreeConversion.Options(to: .rsync)).run()
+        }
+        attempt { () throws(ImageError) in _ = try Exporter(directory: root, target: fixture.host.file("a.tar")).run() }
+        #expect(failures.count == 3)
+        for failure in failures {
+            #expect(failure.message.contains("is gone: owners of at least 1 file"), "\(failure)")
+            #expect(!failure.message.contains("\n") && failure.hint?.contains("check --repair") == true)
+        }
+    }
+
     /// What a board puts into its tree is a file like others.
     @Test func plantedMetadataDontChangeAnImportedTree() throws {
         let fixture = try ImportFixture()
