@@ -151,14 +151,7 @@ public struct TreeConversion {
         while let file = try walk.next() {
             if ConversionInPlace.isTemporary(file) { continue }
             try step("looking", &summary.files)
-            if options.to == .overrideStat, options.output == nil, let host = file.host(root), !trust.covers(host) {
-                throw .refused(
-                    file.description,
-                    "it belongs to another user of this machine (uid \(host.status.uid)), whose files can't have a label that counts",
-                    hint: "Nothing was changed. Make a copy, in which all files are yours:\n"
-                        + "    p9serve convert \(directory) --to \(options.to.rawValue) --output NEW"
-                )
-            }
+            if options.output == nil, let host = file.host(root) { try refuseStrangers(host, from, trust) }
             if let reason = file.entry.reasonToRefuse { throw .refused(file.description, reason) }
             if try file.isKnown(to: reader, root) { known += 1 }
             summary.losses += writer.losses(of: file)
@@ -169,6 +162,28 @@ public struct TreeConversion {
         if let notice = walk.notice { summary.note(notice) }
         summary.metadataFile = writer.file
         return (summary, known)
+    }
+
+    /// In place, other users' files would end a conversion half way: nobody but root may change them, and no label counts
+    /// on them.
+    private func refuseStrangers(_ file: HostFile, _ from: MetadataKind, _ trust: MetadataTrust) throws(ImageError) {
+        let user = System.effectiveUser
+        let isApart = (from == .plain || from.needsMetadataFile) && options.to.needsMetadataFile
+        let isChanged = !isApart && (file.kind == .file || file.kind == .directory)
+        let reason: String
+        if options.to == .overrideStat, !trust.covers(file) {
+            reason = "whose files can't have a label that counts"
+        } else if isChanged, user != 0, file.status.uid != user {
+            reason = "whose files you can't change"
+        } else {
+            return
+        }
+        throw .refused(
+            file.description,
+            "it belongs to another user of this machine (uid \(file.status.uid)), \(reason)",
+            hint: "Nothing was changed. Remove it, or make a copy, in which all files are yours:\n"
+                + "    p9serve convert \(directory) --to \(options.to.rawValue) --output NEW"
+        )
     }
 
     func step(_ pass: String, _ count: inout Int) throws(ImageError) {
