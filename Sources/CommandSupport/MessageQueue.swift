@@ -129,7 +129,8 @@ final class MessageQueue: Sendable {
     }
 
     private func isWritten(withinSeconds seconds: Double) -> Bool {
-        state.wait(seconds: seconds) { $0.backlog == 0 ? () : nil } != nil
+        // Between the last message and the notice of lost ones there is nothing in the backlog either.
+        state.wait(seconds: seconds) { $0.backlog == 0 && $0.lost == 0 ? () : nil } != nil
     }
 
     // MARK: The writer

@@ -1,17 +1,17 @@
-internal import LinuxFiles
+public import LinuxFiles
 
-/// Whose files' labels and attributes are believed: the server's effective user's and the owner's of the tree's root.
+/// Whose files' labels and attributes are believed: the process's effective user's and the owner's of the tree's root.
 ///
 /// In an exported /tmp other users of the host can make files too. What they put into labels, setuid bits or
 /// attributes means nothing: such a file is root's on the board, with the host's rwx bits.
-struct FileTrust: Sendable {
+public struct FileTrust: Sendable {
     private let server: UInt32
     private let treeOwner: UInt32
     private let device: UInt64
     private let isUserSpace: Bool
 
     /// - Throws: what statx(2) gives for the root.
-    init(root: CInt) throws(Errno) {
+    public init(root: CInt) throws(Errno) {
         let status = try System.status(of: root)
         server = System.effectiveUser
         treeOwner = status.uid
@@ -26,7 +26,7 @@ struct FileTrust: Sendable {
     ///
     /// Any user may mount a FUSE file system on a directory of his own, and it says of its files what it likes. One
     /// inside the tree is believed only if the tree's root is on such a file system itself.
-    func covers(_ descriptor: CInt, _ host: FileStatus) -> Bool {
+    public func covers(_ descriptor: CInt, _ host: FileStatus) -> Bool {
         guard coversOwner(of: host) else { return false }
         guard host.device != device, !isUserSpace else { return true }
         return (try? System.fileSystemStatus(of: descriptor).type) != Self.userSpace

@@ -53,7 +53,7 @@ public enum NodeKind: Hashable, Sendable {
     /// Whether a device node, FIFO or socket is harmless in everybody's hands; Linux gives such devices mode 0666.
     ///
     /// Source: the kernel's `Documentation/admin-guide/devices.txt`.
-    var isForEverybody: Bool {
+    public var isForEverybody: Bool {
         switch self {
         case .pipe, .socket: true
         case .character(major: 1, let minor): [3, 5, 7, 8, 9].contains(minor)  // null, zero, full, random, urandom

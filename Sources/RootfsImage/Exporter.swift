@@ -105,14 +105,8 @@ public struct Exporter {
     }
 
     private func openTree() throws(ImageError) -> FakeRootTree {
-        let reason = Monitor("")
-        let tree: FakeRootTree
-        do throws(Errno) {
-            tree = try FakeRootTree(directory: directory, mayRaiseModes: false) { text in reason.update { $0 = text } }
-        } catch {
-            let text = reason.update { $0 }
-            throw text.isEmpty
-                ? ImageError("can't open the directory \(directory)", error) : ImageError(.system, text, cause: error)
+        let tree = try ImageError.openTree("can't open the directory \(directory)") { (warn) throws(Errno) in
+            try FakeRootTree(directory: directory, mayRaiseModes: false, warn: warn)
         }
         if let marker = try ConversionMarker.read(tree.root.raw, directory) { throw marker.failure(directory) }
         return tree

@@ -33,7 +33,7 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The format to convert to.", valueName: "format"))
     var to: ConversionTarget
 
-    @Option(help: ArgumentHelp("The format it has; found out if it is not said.", valueName: "format"))
+    @Option(help: ArgumentHelp("The format it has now (default: detected).", valueName: "format"))
     var from: MetadataKind?
 
     @Option(help: ArgumentHelp("Make a converted copy, and leave the directory as it is.", valueName: "copy"))

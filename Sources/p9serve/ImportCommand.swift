@@ -39,7 +39,7 @@ struct ImportCommand: ParsableCommand {
     )
     var directory: String
 
-    @Option(help: ArgumentHelp("What the source is; found out if it is not said.", valueName: "kind"))
+    @Option(help: ArgumentHelp("The source's format (default: detected).", valueName: "kind"))
     var from: SourceKind?
 
     @Option(

@@ -87,3 +87,18 @@ for mark in 'clean override-stat rsync' 'replace override-stat virtfs' 'clean ov
     user setfattr -x user.usb9pfs.convert tree
     check "all labels are there without it" "$(view tree)" "$wanted"
 done
+
+# A file of another user's in the tree's /tmp ended a conversion half way, and the tree could not be served any more.
+if [ "$(id -u)" = 0 ]; then
+    for label in user.containers.override_stat user.none; do
+        fresh
+        touch tree/d1/theirs
+        setfattr -n "$label" -v 0:0:04755:file tree/d1/theirs
+        chown 4242 tree/d1/theirs
+        code=0
+        user "$p9serve" convert tree --to rsync 2>error || code=$?
+        check "another user's file is refused before anything is changed" \
+            "$code $(grep -c 'refused d1/theirs: it belongs to another user' error) $(getfattr -R -d -m 'rsync|convert' tree | wc -l)" "64 1 0"
+        rm tree/d1/theirs
+    done
+fi

@@ -52,6 +52,11 @@ public struct TreeCheck {
         return report
     }
 
+    /// A finding is a line; what to do stands in further ones.
+    private static func line(_ text: String) -> String {
+        text.split(separator: "\n").map { printable($0) }.joined(separator: ". ")
+    }
+
     /// - Returns: nil if the database can't be used, which is a finding.
     private func open(_ report: inout CheckReport) throws(ImageError) -> FakeRootTree? {
         let problem = Monitor("")
@@ -64,7 +69,7 @@ public struct TreeCheck {
         } catch {
             let text = problem.update { $0 }
             guard error == .EIO, !text.isEmpty else { throw ImageError("can't open the directory \(directory)", error) }
-            var finding = CheckFinding(.databaseDamaged, nil, text)
+            var finding = CheckFinding(.databaseDamaged, nil, Self.line(text))
             defer { report.findings.append(finding) }
             // What is lost is lost: the tree goes on without. A damaged database stays one.
             guard options.repairs else { return nil }

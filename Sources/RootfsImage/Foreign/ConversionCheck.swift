@@ -57,7 +57,7 @@ struct ConversionCheck {
             failure.hint = (failure.hint ?? "") + "\nIf the new metadata are elsewhere: --new-metadata FILE"
             throw failure
         }
-        return try ForeignDirectorySource.reader(path, root, marker.to, metadata: writer.file)
+        return try ForeignDirectorySource.reader(path, root, marker.to, metadata: writer.file, isOurs: true)
     }
 
     private static func exists(_ path: String) -> Bool { (try? System.open(path, .path)) != nil }

@@ -29,6 +29,7 @@ struct ConversionInPlace {
         let writer = try conversion.makeWriter(root, prefix: prefix, file: newFile)
         summary.metadataFile = writer.file
         let oldFile = marker.from.needsMetadataFile ? metadata ?? MetadataEvidence.metadataFile(path, marker.from) : nil
+        if metadata == nil, let oldFile { try MetadataEvidence.verify(oldFile, marker.from, of: path) }
         let check = ConversionCheck(marker, root, path: path, writer)
         if marker.phase != .clean {
             if let newFile, marker.phase == .describe { try prepare(newFile, isContinued: isContinued, oldFile) }

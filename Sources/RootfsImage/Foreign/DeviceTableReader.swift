@@ -18,8 +18,8 @@ final class DeviceTableReader: MetadataReader {
 
     init(_ path: String, root: CInt) throws(ImageError) {
         name = path
-        let tree = try ImageError.attempt("can't open the directory") { () throws(Errno) in
-            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
+        let tree = try ImageError.openTree("can't open the directory") { (warn) throws(Errno) in
+            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false, warn: warn)
         }
         table = try DeviceTable(try readMetadataFile(path), name: path, names: AccountNames(of: tree))
         for (index, line) in table.lines.enumerated() {

@@ -27,11 +27,29 @@ final class ForeignDirectorySource: EntrySource {
         walk = ForeignWalk(root, reader)
     }
 
+    /// - Parameter isOurs: this program has written the metadata a moment ago, so they are believed for everybody's files.
     static func reader(
         _ path: String,
         _ root: CInt,
         _ kind: MetadataKind,
-        metadata: String?
+        metadata: String?,
+        isOurs: Bool = false
+    ) throws(ImageError) -> any MetadataReader {
+        let trust = try MetadataTrust(root: root)
+        let reader = try reader(path, root, kind, metadata, trust)
+        switch kind {
+        // The one has nothing to believe, the other has `FakeRootTree` decide.
+        case .plain, .overrideStat: return reader
+        default: return isOurs ? reader : CautiousReader(reader, kind, trust)
+        }
+    }
+
+    private static func reader(
+        _ path: String,
+        _ root: CInt,
+        _ kind: MetadataKind,
+        _ metadata: String?,
+        _ trust: MetadataTrust
     ) throws(ImageError) -> any MetadataReader {
         guard kind.needsMetadataFile else {
             guard metadata == nil else {
@@ -45,7 +63,7 @@ final class ForeignDirectorySource: EntrySource {
             case .overrideStat: return try OverrideStatReader(root)
             case .rsync: return RsyncReader()
             case .virtfs: return VirtfsReader()
-            case .virtfsFile: return VirtfsFileReader()
+            case .virtfsFile: return VirtfsFileReader(trust)
             case .rootlesscontainers: return RootlessContainersReader()
             default: return PlainReader()
             }
@@ -57,6 +75,7 @@ final class ForeignDirectorySource: EntrySource {
                 hint: "Name it with --metadata FILE."
             )
         }
+        if metadata == nil { try MetadataEvidence.verify(file, kind, of: path) }
         switch kind {
         case .pseudo: return try PseudoReader(file, root: root)
         case .fakeroot: return try FakerootReader(file, root: root)

@@ -19,7 +19,7 @@ struct MetadataEvidence {
             return
         }
         // The import's own list says more than whatever lies in the tree or beside it.
-        let tree = try? FakeRootTree(directory: path, mayRaiseModes: false)
+        let tree = try Self.tree(path)
         if tree?.hasManifest == true {
             kind = .overrideStat
             return
@@ -28,6 +28,7 @@ struct MetadataEvidence {
         if let database = tree?.databasePath, !found.contains(where: { $0.kind == .overrideStat }) {
             found.append((.overrideStat, database))
         }
+        try Self.refuseStrangers(of: path, found)
         try Self.refuseNeighbour(of: path, found)
         // A label of ours in a directory that pseudo knows is a contradiction, and so on.
         guard found.count <= 1 else {
@@ -43,6 +44,55 @@ struct MetadataEvidence {
             kind = first.kind
             if first.kind.needsMetadataFile { file = first.evidence }
         }
+    }
+
+    /// The directory as a tree of ours; nil if it can't be opened, which is told by who reads it all.
+    /// - Throws: `system` for a tree whose database is lost or damaged: as a plain directory it would be all root's.
+    private static func tree(_ path: String) throws(ImageError) -> FakeRootTree? {
+        do throws(ImageError) {
+            return try ImageError.openTree("can't open \(path)") { (warn) throws(Errno) in
+                try FakeRootTree(directory: path, mayRaiseModes: false, warn: warn)
+            }
+        } catch {
+            guard error.cause == .EIO else { return nil }
+            throw error
+        }
+    }
+
+    private static func refuseStrangers(
+        of path: String,
+        _ found: [(kind: MetadataKind, evidence: String)]
+    ) throws(ImageError) {
+        for (kind, file) in found where kind.needsMetadataFile { try verify(file, kind, of: path) }
+    }
+
+    /// Refuses a metadata file that nobody has named, if another user of the host can have put it beside the directory.
+    static func verify(_ file: String, _ kind: MetadataKind, of path: String) throws(ImageError) {
+        guard kind.needsMetadataFile, !isBelieved(file, kind, path) else { return }
+        throw ImageError(
+            .badDestination,
+            "another user of this machine can have put \(file) beside \(path), or can write to it",
+            hint: "If it counts: --from \(kind.rawValue) --metadata \(file)\n"
+                + "If not, say what does: --from override-stat or --from dir."
+        )
+    }
+
+    /// Whether a metadata file, and the links that lead to it, are the process's user's, the directory's owner's or root's.
+    private static func isBelieved(_ file: String, _ kind: MetadataKind, _ path: String) -> Bool {
+        guard let root = try? System.open(path, .path), let owner = try? System.status(of: root.raw).uid else {
+            return true  // told by who reads it
+        }
+        var links = [file]
+        if kind == .pseudo { links.append(StagingDirectory.split(file).parent) }
+        func status(_ path: String, _ flags: OpenMode) -> FileStatus? {
+            guard let opened = try? System.open(path, flags) else { return nil }
+            return try? System.status(of: opened.raw)
+        }
+        guard let target = status(file, .path) else { return true }
+        let found = links.compactMap { status($0, [.path, .noFollow]) } + [target]
+        let othersWrite: UInt32 = 0o002
+        return found.allSatisfy { [0, System.effectiveUser, owner].contains($0.uid) }
+            && (target.format != .regular || target.mode & othersWrite == 0)
     }
 
     /// Beside a directory that lies in a tree of ours, a board may have put anything.
@@ -65,7 +115,9 @@ struct MetadataEvidence {
     static func foreign(_ path: String, maxFiles: Int) -> (kind: MetadataKind, evidence: String)? {
         // A directory that can't be entered is told by who reads it all.
         let found = (try? all(path, maxFiles: maxFiles)) ?? metadataFiles(path)
-        return found.contains { $0.kind == .overrideStat } ? nil : found.first
+        if found.contains(where: { $0.kind == .overrideStat }) { return nil }
+        // What another user puts beside a directory keeps nobody from it.
+        return found.first { !$0.kind.needsMetadataFile || isBelieved($0.evidence, $0.kind, path) }
     }
 
     private static func all(
@@ -143,7 +195,7 @@ struct MetadataEvidence {
         let root = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
             try System.open(path, [.readOnly, .directory])
         }
-        let collector = AttributeCollector()
+        let collector = AttributeCollector(try MetadataTrust(root: root.raw))
         let walk = ForeignWalk(root, collector)
         var count = 0
         while count < maxFiles, try walk.next() != nil { count += 1 }
@@ -154,6 +206,11 @@ struct MetadataEvidence {
 /// Notes what metadata the files carry.
 private final class AttributeCollector: MetadataReader {
     private(set) var found: [(kind: MetadataKind, evidence: String)] = []
+    private let trust: MetadataTrust
+
+    init(_ trust: MetadataTrust) {
+        self.trust = trust
+    }
 
     private static let names: [(kind: MetadataKind, prefix: String)] = [
         (.overrideStat, "user.containers.override_"), (.overrideStat, OverrideStatReader.olderName),
@@ -178,6 +235,7 @@ private final class AttributeCollector: MetadataReader {
     }
 
     private func note(_ kind: MetadataKind, _ file: HostFile) {
-        if !found.contains(where: { $0.kind == kind }) { found.append((kind, file.description)) }
+        // Another user's file tells nothing of the directory's.
+        if trust.covers(file), !found.contains(where: { $0.kind == kind }) { found.append((kind, file.description)) }
     }
 }

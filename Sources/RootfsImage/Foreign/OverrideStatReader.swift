@@ -11,8 +11,8 @@ final class OverrideStatReader: MetadataReader {
     }
 
     init(_ root: CInt) throws(ImageError) {
-        tree = try ImageError.attempt("can't open the directory") { () throws(Errno) in
-            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
+        tree = try ImageError.openTree("can't open the directory") { (warn) throws(Errno) in
+            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false, warn: warn)
         }
     }
 

@@ -25,9 +25,10 @@ final class SQLiteFile {
         self.path = path
         millions.initialize(to: 0)
         handle = try Self.open(":memory:", path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY)
-        try load()
-        try execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA query_only = ON")
+        harden()
         limitQueries()
+        try load()
+        try execute("PRAGMA query_only = ON")
         try refuseProgram()
     }
 
@@ -46,6 +47,7 @@ final class SQLiteFile {
         }
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW
         handle = try Self.open("\(real)/\(last)", path, flags)
+        harden()
         sqlite3_busy_timeout(handle, 2000)
     }
 
@@ -118,9 +120,24 @@ final class SQLiteFile {
     /// To be called before each step of a query.
     func beginStep() { millions.pointee = 0 }
 
+    /// What a file that somebody else has made must not have done: none of this reads the file.
+    private func harden() {
+        let settings: [(CInt, CInt)] = [
+            (SQLITE_DBCONFIG_DEFENSIVE, 1), (SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0), (SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
+            (SQLITE_DBCONFIG_ENABLE_VIEW, 0), (SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0), (SQLITE_DBCONFIG_DQS_DDL, 0),
+            (SQLITE_DBCONFIG_DQS_DML, 0),
+        ]
+        for (setting, value) in settings { _ = csqlite_configure(handle, setting, value) }
+        let limits: [(CInt, CInt)] = [
+            (SQLITE_LIMIT_LENGTH, 64 << 20), (SQLITE_LIMIT_SQL_LENGTH, 16 << 10), (SQLITE_LIMIT_ATTACHED, 0),
+            (SQLITE_LIMIT_TRIGGER_DEPTH, 1), (SQLITE_LIMIT_COLUMN, 100), (SQLITE_LIMIT_EXPR_DEPTH, 100),
+        ]
+        for (limit, value) in limits { sqlite3_limit(handle, limit, value) }
+        _ = sqlite3_exec(handle, "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY", nil, nil, nil)
+    }
+
     /// The library calls back once in a while, and ends a query that is told to.
     private func limitQueries() {
-        sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 64 << 20)
         let count: @convention(c) (UnsafeMutableRawPointer?) -> CInt = { context in
             guard let millions = context?.assumingMemoryBound(to: Int.self) else { return 1 }
             millions.pointee += 1
@@ -129,21 +146,32 @@ final class SQLiteFile {
         sqlite3_progress_handler(handle, 1_000_000, count, millions)
     }
 
-    /// Refuses what computes: views, triggers, virtual tables, columns and indexes made of expressions.
+    /// Refuses what computes: views, triggers, virtual tables and generated columns.
     private func refuseProgram() throws(ImageError) {
+        // SQLite makes what the text in `sql` says, whatever `type` is: it can say "table" of a view.
         let schema = try query(
             """
             SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index')
-            OR type = 'table' AND (rootpage IS NULL OR rootpage <= 0 OR name LIKE 'sqlite\\_%' ESCAPE '\\'
-                AND name NOT IN ('sqlite_sequence', 'sqlite_stat1', 'sqlite_stat4'))
+            OR type = 'table' AND (rootpage IS NULL OR rootpage <= 0 OR sql NOT LIKE 'CREATE TABLE %' OR sql IS NULL
+                OR name LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN ('sqlite_sequence', 'sqlite_stat1', 'sqlite_stat4'))
+            OR type = 'index' AND sql NOT LIKE 'CREATE INDEX %' AND sql NOT LIKE 'CREATE UNIQUE INDEX %'
             """
         )
-        if try schema.step() {
-            throw ImageError(
-                .badArchive,
-                "the database \(path) has \(printable(schema.bytes(0))), which is no plain table: no tool that we know makes that"
-            )
+        if try schema.step() { throw program(schema.bytes(0)) }
+        for table in ["files", "xattrs"] {
+            let columns = try query("PRAGMA table_xinfo(\(table))")
+            while try columns.step() {
+                // 0 is a column with a value of its own.
+                if columns.integer(6) != 0 { throw program(columns.bytes(1)) }
+            }
         }
+    }
+
+    private func program(_ name: [UInt8]) -> ImageError {
+        ImageError(
+            .badArchive,
+            "the database \(path) has \(printable(name)), which is not a plain table: no tool that we know makes that"
+        )
     }
 
     func execute(_ sql: String) throws(ImageError) {

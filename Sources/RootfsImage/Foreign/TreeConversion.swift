@@ -121,8 +121,8 @@ public struct TreeConversion {
     /// A conversion that is told to begin again must have something to begin with: a mark that somebody else has set would
     /// make root's files of another tool's.
     private func checkBeginning(_ root: CInt, _ marker: ConversionMarker) throws(ImageError) {
-        let tree = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
-            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false)
+        let tree = try ImageError.openTree("can't open \(directory)") { (warn) throws(Errno) in
+            try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false, warn: warn)
         }
         guard marker.from == .overrideStat || !tree.hasManifest else {
             throw marker.misfit(directory, "it is a tree that was imported, and has labels of ours")
@@ -147,9 +147,11 @@ public struct TreeConversion {
             try System.open(at: root, ".", [.readOnly, .directory])
         }
         let walk = ForeignWalk(copy, reader)
+        let trust = try MetadataTrust(root: root)
         while let file = try walk.next() {
             if ConversionInPlace.isTemporary(file) { continue }
             try step("looking", &summary.files)
+            if options.output == nil, let host = file.host(root) { try refuseStrangers(host, from, trust) }
             if let reason = file.entry.reasonToRefuse { throw .refused(file.description, reason) }
             if try file.isKnown(to: reader, root) { known += 1 }
             summary.losses += writer.losses(of: file)
@@ -160,6 +162,28 @@ public struct TreeConversion {
         if let notice = walk.notice { summary.note(notice) }
         summary.metadataFile = writer.file
         return (summary, known)
+    }
+
+    /// In place, other users' files would end a conversion half way: nobody but root may change them, and no label counts
+    /// on them.
+    private func refuseStrangers(_ file: HostFile, _ from: MetadataKind, _ trust: MetadataTrust) throws(ImageError) {
+        let user = System.effectiveUser
+        let isApart = (from == .plain || from.needsMetadataFile) && options.to.needsMetadataFile
+        let isChanged = !isApart && (file.kind == .file || file.kind == .directory)
+        let reason: String
+        if options.to == .overrideStat, !trust.covers(file) {
+            reason = "whose files can't have a label that counts"
+        } else if isChanged, user != 0, file.status.uid != user {
+            reason = "whose files you can't change"
+        } else {
+            return
+        }
+        throw .refused(
+            file.description,
+            "it belongs to another user of this machine (uid \(file.status.uid)), \(reason)",
+            hint: "Nothing was changed. Remove it, or make a copy, in which all files are yours:\n"
+                + "    p9serve convert \(directory) --to \(options.to.rawValue) --output NEW"
+        )
     }
 
     func step(_ pass: String, _ count: inout Int) throws(ImageError) {
@@ -195,8 +219,8 @@ public struct TreeConversion {
             return PseudoWriter(file ?? "files.db", root: root, prefix: path)
         case .deviceTable: return DeviceTableWriter(file ?? "device_table.txt")
         default:
-            let tree = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
-                try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]))
+            let tree = try ImageError.openTree("can't open \(directory)") { (warn) throws(Errno) in
+                try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), warn: warn)
             }
             return OverrideStatWriter(tree)
         }

@@ -8,13 +8,20 @@ final class VirtfsFileReader: MetadataReader {
     static let rootName = ".virtfs_metadata_root"
     /// More than the four lines that QEMU writes can have, in bytes.
     private static let limit: UInt64 = 4096
+    private let trust: MetadataTrust
+
+    init(_ trust: MetadataTrust) {
+        self.trust = trust
+    }
 
     func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {
         if file.name.elementsEqual(Self.directoryName.utf8) || file.name.elementsEqual(Self.rootName.utf8) {
             return nil
         }
         var metadata = FileMetadata(of: file)
-        if let text = try text(of: file) {
+        let (text, isDoubted) = try text(of: file)
+        if isDoubted { trust.note(file) }
+        if let text {
             guard let said = Self.parse(text) else {
                 throw ImageError(
                     .badArchive,
@@ -27,33 +34,46 @@ final class VirtfsFileReader: MetadataReader {
         return metadata
     }
 
-    func knows(_ file: HostFile) throws(ImageError) -> Bool { try text(of: file) != nil }
+    func knows(_ file: HostFile) throws(ImageError) -> Bool { try text(of: file).text != nil }
 
-    private func text(of file: HostFile) throws(ImageError) -> [UInt8]? {
+    /// - Returns: nil for what there is not, or is not believed: in a directory like /tmp everybody can make such files.
+    private func text(of file: HostFile) throws(ImageError) -> (text: [UInt8]?, isDoubted: Bool) {
+        let name = "the metadata of \(file.description)"
         let found: OwnedDescriptor
+        var isBelieved = true
         do throws(Errno) {
-            let flags: OpenMode = [.path, .noFollow]
-            if file.path.isEmpty {
-                let name = try FileName(Self.rootName)
-                found = try name.withCString { (name) throws(Errno) in
-                    try System.open(at: file.directory, name, flags)
-                }
-            } else {
-                let directoryName = try FileName(Self.directoryName)
-                let directory = try directoryName.withCString { (name) throws(Errno) in
-                    try System.open(at: file.directory, name, [.path, .directory, .noFollow])
-                }
-                let name = try FileName(file.name.span.bytes)
-                found = try name.withCString { (name) throws(Errno) in
-                    try System.open(at: directory.raw, name, flags)
-                }
-            }
+            found = try open(file, &isBelieved)
         } catch .ENOENT {
-            return nil
+            return (nil, false)
         } catch {
-            throw ImageError("can't open the metadata of \(file.description)", error)
+            throw ImageError("can't open \(name)", error)
         }
-        return try readMetadata(heldBy: found.raw, "the metadata of \(file.description)", limit: Self.limit)
+        return isBelieved ? (try readMetadata(heldBy: found.raw, name, limit: Self.limit), false) : (nil, true)
+    }
+
+    /// - Parameter isBelieved: false if the metadata, or their directory, are another user's.
+    private func open(_ file: HostFile, _ isBelieved: inout Bool) throws(Errno) -> OwnedDescriptor {
+        let flags: OpenMode = [.path, .noFollow]
+        guard !file.path.isEmpty else {
+            let found = try FileName(Self.rootName).withCString { (name) throws(Errno) in
+                try System.open(at: file.directory, name, flags)
+            }
+            isBelieved = try covers(found)
+            return found
+        }
+        let directory = try FileName(Self.directoryName).withCString { (name) throws(Errno) in
+            try System.open(at: file.directory, name, [.path, .directory, .noFollow])
+        }
+        let found = try FileName(file.name.span.bytes).withCString { (name) throws(Errno) in
+            try System.open(at: directory.raw, name, flags)
+        }
+        let areBelieved = (directory: try covers(directory), found: try covers(found))
+        isBelieved = areBelieved.directory && areBelieved.found
+        return found
+    }
+
+    private func covers(_ metadata: borrowing OwnedDescriptor) throws(Errno) -> Bool {
+        try trust.covers(metadata.raw, System.status(of: metadata.raw))
     }
 
     private static func parse(_ text: [UInt8]) -> VirtfsNumbers? {
