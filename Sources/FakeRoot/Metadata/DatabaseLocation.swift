@@ -2,9 +2,9 @@ internal import LinuxFiles
 
 /// Where a tree's database is, or would be.
 ///
-/// Beside the tree's directory NAME as ".NAME.usb9pfs.db"; where the parent can't be written to, lies beneath a directory
-/// that is exported, or something is mounted on the tree, in $XDG_STATE_HOME/usb9pfs under the handle of the tree's root. A
-/// file belongs to the tree whose root's handle it has, whatever it is called: so a renamed tree finds its own.
+/// Beside the tree's directory NAME as ".NAME.usb9pfs.db"; where the parent can't be written to, may be written to by
+/// everybody, lies beneath a directory that is exported, or something is mounted on the tree, in $XDG_STATE_HOME/usb9pfs under
+/// the handle of the tree's root. A file belongs to the tree whose root's handle it has, whatever it is called: so a renamed tree finds its own.
 struct DatabaseLocation {
     let root: FileHandle
     /// The file beside the tree, if one may lie there.
@@ -42,17 +42,14 @@ struct DatabaseLocation {
         return DatabaseFile(directory: found.directory, name: sidecarName)
     }
 
+    /// Whether others than this user can put files there: clients, or any user of the host.
     func isExposed(_ directory: DatabaseDirectory) -> Bool {
-        DirectoryID.isBeneath(directory.descriptor.raw, exported)
+        let othersWrite: UInt32 = 0o002
+        let mode = (try? System.status(of: directory.descriptor.raw).mode) ?? othersWrite
+        return mode & othersWrite != 0 || DirectoryID.isBeneath(directory.descriptor.raw, exported)
     }
 
     // MARK: The user's own directory for state
-
-    static var stateDirectory: String? {
-        if let state = System.environment("XDG_STATE_HOME"), state.hasPrefix("/") { return "\(state)/usb9pfs" }
-        guard let home = System.environment("HOME"), home.hasPrefix("/") else { return nil }
-        return "\(home)/.local/state/usb9pfs"
-    }
 
     /// What a database of this tree has for a name in the state directory.
     private var stateName: [UInt8]? {
@@ -65,7 +62,7 @@ struct DatabaseLocation {
 
     private func stateFile(_ name: [UInt8]?) -> DatabaseFile? {
         // A home directory that this process may not look into, as after su, holds nothing of its own.
-        guard let name, let path = Self.stateDirectory, let opened = try? System.open(path, [.path, .directory]),
+        guard let name, let opened = (try? StateDirectory.open(exported: exported, makes: false)) ?? nil,
             let directory = try? DatabaseDirectory.of(opened)
         else { return nil }
         return DatabaseFile(directory: directory, name: name)
@@ -93,15 +90,20 @@ struct DatabaseLocation {
             exposed = sidecar
         }
         var failure: MetadataError?
-        if let path = Self.stateDirectory {
+        if let path = StateDirectory.path {
             do throws(Errno) {
-                try Self.makeDirectories(path)
+                _ = try StateDirectory.open(exported: exported, makes: true)
                 if let file = stateFile {
                     guard isExposed(file.directory) else { return Place(file: file, isExposed: false) }
                     exposed = exposed ?? file
                 }
             } catch {
-                failure = MetadataError(.system, "can't make the directory \(path): \(error.text)", errno: error)
+                failure = MetadataError(
+                    .system,
+                    "can't make the directory \(path): \(error.text)",
+                    hint: error == .ELOOP ? "A symbolic link on the way can be changed by clients. Set XDG_STATE_HOME." : "",
+                    errno: error
+                )
             }
         }
         if let exposed { return Place(file: exposed, isExposed: true) }
@@ -112,25 +114,6 @@ struct DatabaseLocation {
             hint: "Make the directory above it writable, or set XDG_STATE_HOME.",
             errno: .EROFS
         )
-    }
-
-    private static func makeDirectories(_ path: String) throws(Errno) {
-        var made = ""
-        for part in path.split(separator: "/") {
-            made += "/\(part)"
-            let bytes = Array(made.utf8CString)
-            do throws(Errno) {
-                try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) in
-                    guard let base = bytes.baseAddress else { throw .EINVAL }
-                    try System.makeDirectory(at: System.atCurrentDirectory, base, mode: 0o700)
-                }
-            } catch .EEXIST, .EISDIR {
-                continue
-            } catch .EACCES, .EROFS {
-                continue  // it is there, or the next step says so
-            }
-        }
-        _ = try System.open(path, [.path, .directory])
     }
 
     // MARK: Neighbours

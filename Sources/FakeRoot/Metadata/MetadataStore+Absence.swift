@@ -15,7 +15,7 @@ extension MetadataStore {
     func lookForDatabase() {
         absence.withLockIfAvailable { absence in
             let parent = DatabaseDirectory.Stamp("..", in: rootDescriptor)
-            let state = DatabaseLocation.stateDirectory.flatMap { DatabaseDirectory.Stamp("\($0)/.") }
+            let state = StateDirectory.path.flatMap { DatabaseDirectory.Stamp("\($0)/.") }
             if let absence, absence.parent == parent, absence.state == state { return }
             let location = location
             let files = [location.sidecar, location.stateFile].map { file in
