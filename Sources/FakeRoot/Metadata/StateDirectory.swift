@@ -56,7 +56,8 @@ enum StateDirectory {
             let found = try Self.open(name, in: directory.raw, makes: makes)
             guard try System.status(of: found.raw).format == .symlink else {
                 directory = found
-                isExposed = try isExposed || exported.contains(DirectoryID(of: directory.raw))
+                let id = try DirectoryID(of: directory.raw)
+                isExposed = isExposed || exported.contains(id)
                 return true
             }
             guard !isExposed, linksLeft > 0 else { throw .ELOOP }
