@@ -34,9 +34,12 @@ enum StateDirectory {
         private var linksLeft = 40
 
         init(_ exported: Set<DirectoryID>) throws(Errno) {
+            let top = try System.open("/", [.path, .directory])
+            let id = try DirectoryID(of: top.raw)
+            // Only now: what can't be copied must not be half made when an error is thrown.
             self.exported = exported
-            directory = try System.open("/", [.path, .directory])
-            isExposed = try exported.contains(DirectoryID(of: directory.raw))
+            isExposed = exported.contains(id)
+            directory = top
         }
 
         mutating func add(_ path: [UInt8]) {
