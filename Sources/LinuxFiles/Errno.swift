@@ -51,6 +51,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let EADDRINUSE = Errno(rawValue: 98)
     public static let ESTALE = Errno(rawValue: 116)
     public static let EDQUOT = Errno(rawValue: 122)
+    public static let ECANCELED = Errno(rawValue: 125)
 }
 
 extension Errno: CustomStringConvertible {

@@ -26,6 +26,15 @@ extension System {
         return try retrying { poll(&request, 1, milliseconds) } > 0
     }
 
+    /// Waits until a write of at most PIPE_BUF bytes would not block; a failure of the stream counts as well.
+    /// - Returns: false if the time ran out.
+    ///
+    /// The corresponding C function is `poll`.
+    public static func waitUntilWritable(_ descriptor: CInt, milliseconds: CInt) throws(Errno) -> Bool {
+        var request = pollfd(fd: descriptor, events: CShort(POLLOUT), revents: 0)
+        return try retrying { poll(&request, 1, milliseconds) } > 0
+    }
+
     /// Writes all of a buffer.
     ///
     /// The corresponding C function is `write`.

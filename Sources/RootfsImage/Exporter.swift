@@ -75,7 +75,7 @@ public struct Exporter {
         try walk.survey()
         var summary = ExportSummary()
         if target == "-" {
-            let output = DescriptorOutput(1, name: "standard output")
+            let output = DescriptorOutput(1, name: "standard output", cancellation: cancellation)
             summary.losses = try write(walk, to: streamSink(kind, output), observer)
             summary.targetBytes = output.count
         } else {

@@ -101,7 +101,8 @@ struct DatabaseLocation {
                 failure = MetadataError(
                     .system,
                     "can't make the directory \(path): \(error.text)",
-                    hint: error == .ELOOP ? "A symbolic link on the way can be changed by clients. Set XDG_STATE_HOME." : "",
+                    hint: error == .ELOOP
+                        ? "A symbolic link on the way can be changed by clients. Set XDG_STATE_HOME." : "",
                     errno: error
                 )
             }

@@ -112,12 +112,13 @@ final class MetadataStore: Sendable {
         for line in lines { options.warn(line) }
     }
 
-    /// Keeps what went wrong, for `problem`, and goes on with its errno.
+    /// Keeps what went wrong, for `problem`, says it once, and goes on with its errno.
     func reporting<Result>(_ body: () throws(MetadataError) -> Result) throws(Errno) -> Result {
         do throws(MetadataError) {
             return try body()
         } catch {
             state.withLock { $0.problem = error }
+            tell(error.hint.isEmpty ? error.message : "\(error.message). \(error.hint)")
             throw error.errno
         }
     }
