@@ -262,7 +262,7 @@ def unread_export():
     """An archive that nobody reads: one Ctrl-C ends its making."""
     os.makedirs("large", exist_ok=True)
     with open("large/file", "wb") as file:
-        file.truncate(1 << 20)
+        file.write(os.urandom(1 << 20))
     process = subprocess.Popen([program, "export", "large", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(1)
     start = time.time()
