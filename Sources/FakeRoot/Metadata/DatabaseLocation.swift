@@ -73,6 +73,9 @@ struct DatabaseLocation {
 
     var oldStateFile: DatabaseFile? { stateFile(oldStateName) }
 
+    /// All names that this tree's database may have.
+    var files: [DatabaseFile] { [sidecar, stateFile, oldStateFile].compactMap(\.self) }
+
     // MARK: Where a new one is made
 
     /// A place for a database, and whether clients can reach its directory: then its name alone protects it.
@@ -101,7 +104,8 @@ struct DatabaseLocation {
                 failure = MetadataError(
                     .system,
                     "can't make the directory \(path): \(error.text)",
-                    hint: error == .ELOOP ? "A symbolic link on the way can be changed by clients. Set XDG_STATE_HOME." : "",
+                    hint: error == .ELOOP
+                        ? "A symbolic link on the way can be changed by clients. Set XDG_STATE_HOME." : "",
                     errno: error
                 )
             }
