@@ -51,10 +51,18 @@ public struct ExportOptions: ParsableArguments {
     }
 
     private func open(_ name: String, _ directory: String, avoiding: [DirectoryID]) throws -> Export {
+        // What is said while the tree is opened; nil afterwards, when lines are to be seen at once.
+        let said = Monitor<[String]?>([])
         do throws(Errno) {
             let export = try Export(name: name, directory: directory, isReadOnly: readOnly, avoiding: avoiding) {
-                StandardError.say($0)
+                line in
+                let isNow = said.update { said in
+                    said?.append(line)
+                    return said == nil
+                }
+                if isNow { StandardError.say(line) }
             }
+            for line in Self.take(said) { StandardError.say(line) }
             guard !export.tree.isBeingConverted else { throw Errno.EBUSY }
             if export.tree.storage == .database {
                 StandardError.say(
@@ -64,7 +72,20 @@ public struct ExportOptions: ParsableArguments {
             }
             return export
         } catch {
-            throw Self.failure(directory, error)
+            let lines = Self.take(said)
+            for line in lines.dropLast() { StandardError.say(line) }
+            guard let last = lines.last else { throw Self.failure(directory, error) }
+            // Why the tree can't be used was said last: that is the failure, and its errno would say less.
+            let parts = last.split(separator: "\n", maxSplits: 1).map(String.init)
+            let cause = Self.failure(directory, error).cause
+            throw CommandFailure(cause, parts.first ?? last, advice: parts.count > 1 ? parts[1] : nil)
+        }
+    }
+
+    private static func take(_ said: Monitor<[String]?>) -> [String] {
+        said.update { said in
+            defer { said = nil }
+            return said ?? []
         }
     }
 

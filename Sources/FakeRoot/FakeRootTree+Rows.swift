@@ -44,6 +44,9 @@ extension FakeRootTree {
         return try metadata.reporting { () throws(MetadataError) in try database.problems() ?? [] }
     }
 
+    /// So that `databaseProblem` says what goes wrong from now on.
+    public func forgetDatabaseProblem() { metadata.forgetProblem() }
+
     /// How long opening a tree may take longer for it, in milliseconds; and the largest file that it is tried with, in
     /// bytes: SQLite doesn't stop in the middle of a table.
     private static let startTime: UInt64 = 8

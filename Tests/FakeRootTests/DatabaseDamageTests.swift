@@ -163,13 +163,62 @@ import Testing
         #expect(try TreeFixture(outer.subdirectory("tree")).look("l7") == "0:0 120777")
     }
 
+    private static let firstVersion = """
+        ALTER TABLE node DROP COLUMN sum; ALTER TABLE attribute DROP COLUMN sum; ALTER TABLE manifest DROP COLUMN sum;
+        PRAGMA user_version = 1
+        """
+
+    /// A release that knows no record changes such a database, or removes it: the tree was refused then.
+    @Test(arguments: ["emptied", "gone"])
+    func recordBesideAFirstVersionAccusesNobody(_ fate: String) throws {
+        let database = outer.file(".tree.usb9pfs.db")
+        #expect(try run("sqlite3", database, Self.firstVersion).status == 0)
+        // One that is there from before doesn't count either.
+        for _ in 0..<2 {
+            #expect(try TreeFixture(outer.subdirectory("tree")).look("l3") == "1003:0 120777")
+            #expect(outer.attribute("tree", "user.usb9pfs.db") == nil)
+        }
+        if fate == "gone" {
+            outer.remove(".tree.usb9pfs.db")
+        } else {
+            #expect(
+                try run(
+                    "sqlite3",
+                    database,
+                    "DELETE FROM node; DELETE FROM attribute; DELETE FROM meta WHERE key = 'manifest'"
+                ).status == 0
+            )
+        }
+        let warnings = Warnings()
+        _ = try open(warnings)
+        #expect(warnings.all == [])
+    }
+
+    @Test func recordBeginsWithTheSecondVersion() throws {
+        let database = outer.file(".tree.usb9pfs.db")
+        #expect(try run("sqlite3", database, Self.firstVersion).status == 0)
+        try TreeFixture(outer.subdirectory("tree")).change("l3", uid: 77)
+        #expect(outer.attribute("tree", "user.usb9pfs.db")?.hasSuffix(" 1 manifest") ?? false)
+        outer.remove(".tree.usb9pfs.db")
+        try expectLoss("is gone: owners of at least 1 file and the import's list are lost")
+    }
+
+    /// `mv b sub/b` leaves the database behind.
+    @Test func databaseLeftBehindByAMoveIsToBeMovedAlong() throws {
+        try outer.makeDirectory("sub")
+        try outer.rename("tree", to: "sub/tree")
+        let warnings = Warnings()
+        #expect(throws: Errno.EIO) { _ = try FakeRootTree(directory: outer.file("sub/tree")) { warnings.add($0) } }
+        let hint = "move its database along: from beside its old place, where it is called .OLDNAME.usb9pfs.db, to "
+        let text = warnings.all.first ?? ""
+        #expect(text.contains("\(hint)\(outer.file("sub/.tree.usb9pfs.db"))"), "\(text)")
+        try outer.rename(".tree.usb9pfs.db", to: "sub/.tree.usb9pfs.db")
+        #expect(try TreeFixture(outer.subdirectory("sub/tree")).look("l3") == "1003:0 120777")
+    }
+
     @Test func firstVersionIsReadAndBroughtUpToDateByAChange() throws {
         let database = outer.file(".tree.usb9pfs.db")
-        let sql = """
-            ALTER TABLE node DROP COLUMN sum; ALTER TABLE attribute DROP COLUMN sum; ALTER TABLE manifest DROP COLUMN sum;
-            PRAGMA user_version = 1
-            """
-        #expect(try run("sqlite3", database, sql).status == 0)
+        #expect(try run("sqlite3", database, Self.firstVersion).status == 0)
         func version() throws -> String { try run("sqlite3", database, "PRAGMA user_version").output }
         do {
             let fixture = try TreeFixture(outer.subdirectory("tree"))
@@ -211,5 +260,34 @@ struct FullDiskTests {
         #expect(try fixture.look("after") == "7:0 120777")
         #expect(try fixture.reopened().look("kept") == "5:0 120777")
         #expect(try fixture.tree.databaseProblems() == [])
+    }
+
+    /// The shared memory beside the database found no room, and the tree was refused.
+    @Test func treeIsOpenedWithoutRoom() throws {
+        let outer = try TemporaryDirectory()
+        try outer.makeDirectory("disk")
+        let mount = try run("mount", "-t", "tmpfs", "-o", "size=400k", "none", outer.file("disk"))
+        try #require(mount.status == 0, "\(mount.output)")
+        defer { _ = try? run("umount", "-l", outer.file("disk")) }
+        try outer.makeDirectory("disk/tree")
+        try TreeFixture(outer.subdirectory("disk/tree")).createSymlink("kept", to: "x", uid: 5)
+        try run("sh", "-c", "head -c 1000000 /dev/zero > \(outer.file("disk/filler"))")
+        for mayWrite in [false, true] {
+            let tree = try FakeRootTree(
+                directory: outer.file("disk/tree"),
+                mayRaiseModes: mayWrite,
+                checksDatabase: true
+            )
+            let link = try tree.lookup(FileName("kept"), in: tree.root.raw)
+            #expect(try tree.status(of: link.raw).uid == 5)
+            #expect(try tree.databaseProblems() == [])
+            guard mayWrite else { continue }
+            #expect(throws: Errno.ENOSPC) { try tree.change(link.raw, OwnerAndMode(uid: 6)) }
+            #expect(try tree.status(of: link.raw).uid == 5)
+            outer.remove("disk/filler")
+            try tree.change(link.raw, OwnerAndMode(uid: 6))
+            #expect(try tree.status(of: link.raw).uid == 6)
+        }
+        #expect(try TreeFixture(outer.subdirectory("disk/tree")).look("kept") == "6:0 120777")
     }
 }

@@ -112,6 +112,52 @@ import Testing
         #expect(try owner(tree) == 5)
     }
 
+    /// Whoever only looked took it away from the earlier release, for which all was root's then.
+    @Test func firstVersionKeepsTheNameThatEarlierReleasesKnow() throws {
+        try setOwner(nested(), 5)
+        let new = try #require(try nested().databasePath)
+        let old = String(new.dropLast(".usb9pfs.db".count)) + ".db"
+        defer { for path in [new, old] { remove(path) } }
+        #expect(try run("mv", new, old).status == 0)
+        let sql = """
+            ALTER TABLE node DROP COLUMN sum; ALTER TABLE attribute DROP COLUMN sum; ALTER TABLE manifest DROP COLUMN sum;
+            PRAGMA user_version = 1
+            """
+        #expect(try run("sqlite3", old, sql).status == 0)
+        for _ in 0..<2 {
+            let tree = try nested()
+            #expect(try owner(tree) == 5)
+            #expect(tree.databasePath == old)
+        }
+        try setOwner(nested(), 6)
+        let tree = try nested()
+        #expect(try tree.databasePath == new && owner(tree) == 6)
+    }
+
+    @Test func twoDatabasesOfOneTreeAreTold() throws {
+        try setOwner(nested(), 5)
+        let new = try #require(try nested().databasePath)
+        let old = String(new.dropLast(".usb9pfs.db".count)) + ".db"
+        defer { for path in [new, old] { remove(path) } }
+        #expect(try run("cp", new, old).status == 0)
+        let sql = """
+            ALTER TABLE node DROP COLUMN sum; ALTER TABLE attribute DROP COLUMN sum; ALTER TABLE manifest DROP COLUMN sum;
+            PRAGMA user_version = 1; UPDATE node SET uid = 9
+            """
+        #expect(try run("sqlite3", old, sql).status == 0)
+        func expect(_ used: String) throws {
+            for _ in 0..<2 {
+                let warnings = Warnings()
+                let tree = try nested(warnings)
+                #expect(try tree.databasePath == used && owner(tree) == 5)
+                #expect(warnings.all.count == 1 && warnings.all[0].contains("\(used) is used"), "\(warnings.all)")
+            }
+        }
+        try expect(new)
+        #expect(try run("sh", "-c", "mv \(new) \(new)-x; mv \(old) \(new); mv \(new)-x \(old)").status == 0)
+        try expect(old)
+    }
+
     /// By (device, inode), not by the text of paths.
     @Test func exportUnderAnotherNameIsKnown() throws {
         try outer.makeSymlink("alias", to: "tree")

@@ -6,7 +6,9 @@ need_packages attr python3 sqlite3
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
+# Where everybody may write no database is beside a tree.
+chmod 755 "$work"
+[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
 cd "$work"
 
 user() { as_developer env HOME="$work" "$@"; }
@@ -119,6 +121,13 @@ check "is seen with --hash" "$(drift | grep -c 'edited bin/su,etc/hosts')" 1
 import
 user dd if=/dev/zero of=.tree.usb9pfs.db bs=4096 count=2 conv=notrunc status=none
 check "a damaged database is said to be" "$(findings | sed 's/ (.*//')" "database_damaged 1"
+import
+user sqlite3 .tree.usb9pfs.db "UPDATE manifest SET mtime = mtime + 1 WHERE path = CAST('bin/su' AS BLOB)"
+user chmod 600 tree/bin/sudo
+check "a damaged row is that, and all other files are looked at" "$(findings)" "database_damaged, database_damaged bin/su 1"
+check "and compared" "$(drift)" "changed bin/sudo"
+check "which the text says too" "$(user "$p9serve" check tree 2>/dev/null | grep -c "rows of the table manifest are not as they were written\|bin/su: ")" 2
+
 code=0
 user "$p9serve" check nowhere 2>error || code=$?
 check "no such directory" "$code" 3

@@ -74,3 +74,15 @@ for command in "serve tree --listen unix:$work/user/socket" "stat tree/etc/link"
 done
 check "accepted by check --repair" "$(code "$p9serve" check --repair tree)" 0
 check "and so by all" "$(code "$p9serve" stat tree/etc/link) $(code "$p9serve" check tree)" "0 0"
+
+# Left behind by `mv`.
+user mkdir b sub
+user ln -s x b/l
+user "$p9serve" chown -h --tree b 5 b/l
+user mv b sub/b
+check "a tree moved without its database" "$(code "$p9serve" serve sub/b --listen "unix:$work/user/socket")" 1
+check "its lines say what is lost, and where to move the database" \
+    "$(grep -c "is gone: owners of at least 1 file are lost$" error) $(grep -c "usb9pfs.db, to $work/user/sub/.b.usb9pfs.db" error)" "1 1"
+check "and nothing of an I/O error" "$(grep -c "can't open\|Input/output" error)" 0
+user mv .b.usb9pfs.db sub/.b.usb9pfs.db
+check "moved along" "$(user "$p9serve" stat sub/b/l | grep '^  owner')" "  owner   5, group 0 (root)"

@@ -73,6 +73,9 @@ struct DatabaseLocation {
 
     var oldStateFile: DatabaseFile? { stateFile(oldStateName) }
 
+    /// All names that this tree's database may have.
+    var files: [DatabaseFile] { [sidecar, stateFile, oldStateFile].compactMap(\.self) }
+
     // MARK: Where a new one is made
 
     /// A place for a database, and whether clients can reach its directory: then its name alone protects it.

@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// In the attribute `user.usb9pfs.db` of the tree's directory; where the host's file system knows none, in a file beside
 /// the database. The text is "1 HANDLE ROWS" and perhaps " manifest": HANDLE in hexadecimal is the directory's, so that a
-/// copy of the tree is known for one; ROWS is at most how many labels and attributes there were.
+/// copy of the tree is known for one; ROWS is at most how many labels and attributes there were. A database of version 1 has none.
 final class DatabaseRecord: Sendable {
     struct Content: Equatable, Sendable {
         var rows: UInt64 = 0

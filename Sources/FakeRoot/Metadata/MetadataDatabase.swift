@@ -19,6 +19,10 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     private let writer: Writer
     /// Says outside of the database what is in it.
     let record: DatabaseRecord?
+    /// How it was opened.
+    private let access: SQLiteConnection.Access
+    /// Whether it is only read because the disk had no room for the files beside it. See `MetadataStore.lookForRoom`.
+    let isWithoutRoom: Bool
     /// Called under the lock of writing when another process is found to have changed something.
     private let onOthersChange = Mutex<(@Sendable () -> Void)?>(nil)
     private var dataVersion: Int64 = 0
@@ -131,13 +135,22 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         _ access: SQLiteConnection.Access,
         root: FileHandle,
         mayChange: Bool = false,
+        isWithoutRoom: Bool = false,
         record: DatabaseRecord? = nil
     ) throws(MetadataError) -> MetadataDatabase? {
         let connection = try SQLiteConnection(file, access, milliseconds: strangersTime)
         connection.setBusyTimeout(milliseconds: 2000)
         let version = try DatabaseSchema.verify(connection)
         guard try Self.root(of: connection) == root else { return nil }
-        return try MetadataDatabase(file, connection, access, version, mayChange: mayChange, record)
+        return try MetadataDatabase(
+            file,
+            connection,
+            access,
+            version,
+            mayChange: mayChange,
+            isWithoutRoom: isWithoutRoom,
+            record
+        )
     }
 
     private convenience init(
@@ -146,6 +159,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         _ access: SQLiteConnection.Access,
         _ version: Int64,
         mayChange: Bool,
+        isWithoutRoom: Bool,
         _ record: DatabaseRecord?
     ) throws(MetadataError) {
         first.trust()
@@ -158,17 +172,21 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         first.setBusyTimeout(milliseconds: 5000)
         let writer = try Writer(first, mayWrite: mayChange)
         let reader = try Reader(second, version)
-        self.init(file, reader, writer, version, record, hasLog: isLog)
+        self.init(file, reader, writer, access, version, record, hasLog: isLog, isWithoutRoom: isWithoutRoom)
     }
 
     private init(
         _ file: DatabaseFile,
         _ reader: Reader,
         _ writer: Writer,
+        _ access: SQLiteConnection.Access,
         _ version: Int64,
         _ record: DatabaseRecord?,
-        hasLog: Bool
+        hasLog: Bool,
+        isWithoutRoom: Bool
     ) {
+        self.access = access
+        self.isWithoutRoom = isWithoutRoom
         self.hasLog = hasLog
         self.file = file
         self.reader = reader
@@ -179,18 +197,28 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     var path: String { file.path }
 
+    /// Whether a release that knows no checksums may have it open, too: until somebody brings the tables up to date.
+    var isOfFirstVersion: Bool {
+        guard version < 2 else { return false }
+        return
+            (try? read { (reader) throws(MetadataError) in
+                try reader.connection.number("PRAGMA user_version") < 2
+            }) ?? true
+    }
+
     // MARK: Reading and writing
 
     func read<Result>(_ body: (Reader) throws(MetadataError) -> Result) throws(MetadataError) -> Result {
         try readLock.withLock { _ throws(MetadataError) in try body(reader) }
     }
 
-    /// - Throws: `.system` with `EROFS` if it was opened for reading.
+    /// - Throws: `.system` with `EROFS` if it was opened for reading, with `ENOSPC` if that was for want of room.
     func write<Result>(
         _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         try writeLock.withLock { _ throws(MetadataError) in
             guard let changes = try writer.changes else {
+                if isWithoutRoom { throw noRoom }
                 throw MetadataError(.system, "the metadata database \(path) is only read", errno: .EROFS)
             }
             try look()
@@ -198,6 +226,15 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
             isUnsynchronized.store(true, ordering: .releasing)
             return result
         }
+    }
+
+    var noRoom: MetadataError {
+        MetadataError(
+            .system,
+            "the metadata database \(path): its disk is full",
+            hint: "Make room on the disk.",
+            errno: .ENOSPC
+        )
     }
 
     /// As `write`, for what removes labels and attributes: the record must not say that there are rows after the last one
@@ -225,7 +262,13 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
             guard let changes = try writer.changes else { return }
             try writer.connection.transaction { () throws(MetadataError) in
                 defer { changes.anyRow.reset() }
-                if try changes.anyRow.step(writer.connection) { record.update { $0.rows = max($0.rows, 1) } }
+                guard try changes.anyRow.step(writer.connection) else { return }
+                // The tables may have been brought up to date just now: then the list is recorded for the first time.
+                let hasManifest = try isManifestComplete(writer.connection)
+                record.update { content in
+                    content.rows = max(content.rows, 1)
+                    content.hasManifest = content.hasManifest || hasManifest
+                }
             }
         }
     }
@@ -234,7 +277,12 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     func withOwnConnection<Result>(
         _ body: (borrowing SQLiteConnection) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
-        let connection = try SQLiteConnection(file, .readOnly, milliseconds: Self.strangersTime)
+        let isImmutable = if case .immutable = access { true } else { false }
+        let connection = try SQLiteConnection(
+            file,
+            isImmutable ? .immutable : .readOnly,
+            milliseconds: Self.strangersTime
+        )
         connection.trust()
         return try body(connection)
     }

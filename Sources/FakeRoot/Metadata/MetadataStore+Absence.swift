@@ -7,19 +7,19 @@ extension MetadataStore {
     struct Absence {
         var parent: DatabaseDirectory.Stamp?
         var state: DatabaseDirectory.Stamp?
-        /// What lies at the two places without being this tree's.
+        /// What lies at the places without being this tree's.
         var files: [DatabaseDirectory.Stamp?] = []
     }
 
-    /// Looks at the two places where another process makes this tree's database.
+    /// Looks at the places where another process makes this tree's database.
     func lookForDatabase() {
         absence.withLockIfAvailable { absence in
             let parent = DatabaseDirectory.Stamp("..", in: rootDescriptor)
             let state = StateDirectory.path.flatMap { DatabaseDirectory.Stamp("\($0)/.") }
             if let absence, absence.parent == parent, absence.state == state { return }
             let location = location
-            let files = [location.sidecar, location.stateFile].map { file in
-                file.flatMap { try? $0.status }.flatMap(\.self).map { DatabaseDirectory.Stamp($0) }
+            let files = location.files.map { file in
+                ((try? file.status) ?? nil).map { DatabaseDirectory.Stamp($0) }
             }
             let isKnown = absence.map { $0.files == files } ?? !files.contains { $0 != nil }
             if !isKnown, findAgain(location) { return absence = nil }
@@ -34,7 +34,7 @@ extension MetadataStore {
         finding.withLockIfAvailable { _ in
             guard database == nil else { return true }
             let found = try? reporting { () throws(MetadataError) in
-                for file in [location.sidecar, location.stateFile].compactMap(\.self) {
+                for file in location.files {
                     if let found = try open(file, isExact: true) { return found }
                 }
                 return nil as MetadataDatabase?

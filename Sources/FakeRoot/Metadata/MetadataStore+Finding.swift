@@ -1,4 +1,5 @@
 internal import LinuxFiles
+internal import Synchronization
 
 /// Finding a tree's database, making it, and moving it to where it belongs. Only under `finding`, or when the tree is opened.
 extension MetadataStore {
@@ -7,18 +8,42 @@ extension MetadataStore {
         let location = location
         return try withParentLocked(location, milliseconds) { () throws(MetadataError) in
             guard let file = try findFile(location) else { return nil }
-            return try open(options.mayWrite ? settle(file, location) : file, isExact: true)
+            return try open(
+                options.mayWrite ? settle(file.file, file.isOfFirstVersion, location) : file.file,
+                isExact: true
+            )
         }
     }
 
     /// Which file is this tree's, if any.
-    private func findFile(_ location: DatabaseLocation) throws(MetadataError) -> DatabaseFile? {
-        if let sidecar = location.sidecar, try open(sidecar, isExact: true) != nil { return sidecar }
+    private func findFile(_ location: DatabaseLocation) throws(MetadataError) -> Found? {
+        if let sidecar = location.sidecar, let found = try open(sidecar, isExact: true) { return Found(found) }
         // A renamed tree's; what can't be read is not.
-        for file in location.neighbours where ((try? open(file, isExact: false)) ?? nil) != nil { return file }
-        if let file = location.stateFile, try open(file, isExact: true) != nil { return file }
-        if let file = location.oldStateFile, try open(file, isExact: true) != nil { return file }
-        return nil
+        for file in location.neighbours {
+            if let found = (try? open(file, isExact: false)) ?? nil { return Found(found) }
+        }
+        var inState: [Found] = []
+        for file in [location.stateFile, location.oldStateFile].compactMap(\.self) {
+            if let found = try open(file, isExact: true) { inState.append(Found(found)) }
+        }
+        guard inState.count > 1 else { return inState.first }
+        // An earlier release doesn't see the one with the new name, and has made another.
+        let used = inState.firstIndex { !$0.isOfFirstVersion } ?? 0
+        tell(
+            "this tree has two metadata databases: \(inState[used].file.path) is used, "
+                + "\(inState[1 - used].file.path) is not. Move away the one that is not right"
+        )
+        return inState[used]
+    }
+
+    private struct Found {
+        let file: DatabaseFile
+        let isOfFirstVersion: Bool
+
+        init(_ database: MetadataDatabase) {
+            file = database.file
+            isOfFirstVersion = database.isOfFirstVersion
+        }
     }
 
     /// Opens a database if it is this tree's.
@@ -77,7 +102,10 @@ extension MetadataStore {
             // A reader that could write leaves no files beside it when it closes; one that can't, does.
             let access = mayWrite || file.isWritable ? SQLiteConnection.Access.readWrite : .readOnly
             return try MetadataDatabase.open(file, access, root: rootHandle, mayChange: mayWrite, record: record)
-        } catch  where error.code == .system && !mayWrite {
+        } catch  where error.isOfFullDisk && file.hasEmptyLog {
+            // No room for the files beside it. Looking needs none, and who has to write is told so when it writes.
+            return try MetadataDatabase.open(file, .immutable, root: rootHandle, isWithoutRoom: true)
+        } catch  where error.code == .system && !mayWrite && !error.isOfFullDisk {
             // The files beside it that readers share can't be made. Nobody writes to it then either.
             return try MetadataDatabase.open(file, .immutable, root: rootHandle)
         }
@@ -86,13 +114,18 @@ extension MetadataStore {
     // MARK: Moving
 
     /// Gives a database the place and the name that it should have, if nobody else has it open; later, otherwise.
+    ///
+    /// In the state directory one of version 1 keeps the name by which earlier releases find it, as long as clients don't
+    /// reach it there.
     /// - Returns: where it is afterwards.
-    private func settle(_ file: DatabaseFile, _ location: DatabaseLocation) -> DatabaseFile {
+    private func settle(_ file: DatabaseFile, _ isOfFirstVersion: Bool, _ location: DatabaseLocation) -> DatabaseFile {
         guard location.isExposed(file.directory) else {
             // As it is called in this release, or after the tree.
             let isInState = location.stateFile.map { $0.directory.id == file.directory.id } ?? false
             let wanted = isInState ? location.stateFile : location.sidecar
-            guard let wanted, !wanted.isSame(as: file) else { return file }
+            guard let wanted, !wanted.isSame(as: file), !(isInState && isOfFirstVersion) else { return file }
+            // Two of this tree's: which one goes is the user's choice.
+            if isInState, let root = MetadataDatabase.root(of: wanted), root == rootHandle { return file }
             return move(file, to: wanted, location)
         }
         guard let place = try? location.placeForNew(), !place.isExposed else {
@@ -103,6 +136,9 @@ extension MetadataStore {
             // Without shared memory there, whatever happens to its files.
             _ = MetadataDatabase.makeSingleFile(file)
             return file
+        }
+        if isOfFirstVersion, let old = location.oldStateFile, old.directory.id == place.file.directory.id {
+            return move(file, to: old, location)
         }
         return move(file, to: place.file, location)
     }
@@ -156,6 +192,30 @@ extension MetadataStore {
         return try body()
     }
 
+    // MARK: Full disks
+
+    /// - Throws: `ENOSPC` for one that can only be read.
+    func withRoom(_ database: MetadataDatabase) throws(MetadataError) -> MetadataDatabase {
+        if database.isWithoutRoom { throw database.noRoom }
+        return database
+    }
+
+    /// Takes a database that was opened while its disk was full for what it is, once there is room.
+    func lookForRoom(_ database: MetadataDatabase) {
+        // For the shared memory and the beginning of a log.
+        let enough: UInt64 = 128 << 10
+        guard let disk = try? System.fileSystemStatus(of: database.file.directory.descriptor.raw),
+            disk.blocksAvailable * UInt64(disk.blockSize) >= enough
+        else { return }
+        _ = finding.withLockIfAvailable { _ in
+            guard self.database === database, let found = (try? open(database.file, isExact: true)) ?? nil,
+                !found.isWithoutRoom
+            else { return }
+            state.withLock { $0.database = found }
+            _ = try? reporting { () throws(MetadataError) in try load() }
+        }
+    }
+
     // MARK: Making
 
     func make(waitingAtMost milliseconds: Int) throws(MetadataError) -> MetadataDatabase {
@@ -167,7 +227,7 @@ extension MetadataStore {
             let place = try location.placeForNew()
             let file = place.file
             // Another process may have made it a moment ago.
-            if let found = try open(file, isExact: true) { return found }
+            if let found = try open(file, isExact: true) { return try withRoom(found) }
             do throws(Errno) {
                 if let status = try file.status, status.format != .regular || status.size > 0 {
                     try moveAside(file, location)
@@ -182,13 +242,26 @@ extension MetadataStore {
             }
             try MetadataDatabase.create(file, root: rootHandle, usesLog: !place.isExposed)
             record.setDatabase(file)
-            if let made = try openTrusted(file) { return made }
+            if let made = try openTrusted(file) { return try withRoom(made) }
             throw MetadataError(.busy, "\(file.path) is another tree's now", hint: "Try again.", errno: .EBUSY)
         }
     }
 }
 
+extension MetadataError {
+    fileprivate var isOfFullDisk: Bool { errno == .ENOSPC || errno == .EDQUOT }
+}
+
 extension DatabaseFile {
+    /// Whether the file itself has all: what is in a log can't be read without shared memory.
+    fileprivate var hasEmptyLog: Bool {
+        do throws(Errno) {
+            return try (with("-wal").status?.size ?? 0) == 0
+        } catch {
+            return false
+        }
+    }
+
     /// Writes the content to a new file, and it to the disk.
     fileprivate func copy(to new: DatabaseFile) throws(Errno) {
         guard try new.status == nil else { throw .EEXIST }

@@ -9,6 +9,11 @@ extension MetadataStore {
             tell("\(path) is a copy of a tree: what that tree's metadata database holds is not here")
             if options.mayWrite { record.remove() }
         }
+        guard isRecorded else {
+            // Releases that write to such a database know no record: what one says is old, if it says anything.
+            if options.mayWrite, record.content != nil { record.remove() }
+            return
+        }
         if let old = record.content, !options.acceptsLoss {
             var lost = DatabaseRecord.Content()
             if filters.count == 0 { lost.rows = old.rows }
@@ -23,10 +28,14 @@ extension MetadataStore {
         updateRecord()
     }
 
+    /// Whether the record counts, and is written: not beside a database of version 1, which a release that knows no record
+    /// may change at any time. Such a release refuses version 2.
+    private var isRecorded: Bool { database.map { !$0.isOfFirstVersion } ?? true }
+
     private func loss(of lost: DatabaseRecord.Content, _ location: DatabaseLocation) -> MetadataError {
         let place =
             database?.file
-            ?? [location.sidecar, location.stateFile].compactMap(\.self).first {
+            ?? location.files.first {
                 ((try? $0.status) ?? nil) != nil
             }
         let missing = location.sidecar?.path ?? location.stateFile?.path ?? "of \(rootHandle.text)"
@@ -40,9 +49,17 @@ extension MetadataStore {
         return MetadataError(
             .lost,
             "\(what): \(losses.joined(separator: " and ")) \(lost.rows > 0 ? "are" : "is") lost",
-            hint: "Restore it from a backup. To go on without what was in it: p9serve check --repair \(root)",
+            hint:
+                "\(place == nil ? moving(location) : "")Restore it from a backup. To go on without what was in it: p9serve check --repair \(root)",
             errno: .EIO
         )
+    }
+
+    /// What to do about a database that stayed where the tree's directory was.
+    private func moving(_ location: DatabaseLocation) -> String {
+        guard let file = location.sidecar else { return "" }
+        return "If the directory was moved, move its database along: from beside its old place, where it is called "
+            + ".OLDNAME\(DatabaseLocation.suffix), to \(file.path), with the -wal beside it, if there is one. Else:\n"
     }
 
     func updateRecord() {
@@ -53,6 +70,7 @@ extension MetadataStore {
             return
         }
         record.setDatabase(database.file)
+        guard isRecorded else { return }
         let rows = UInt64(filters.count)
         let hasManifest = filters.content.contains(.manifest)
         record.update { content in

@@ -72,7 +72,7 @@ final class MetadataStore: Sendable {
             root: root,
             handle: rootHandle,
             mayWrite: options.mayWrite,
-            beside: [location.sidecar, location.stateFile].compactMap(\.self)
+            beside: location.files
         )
         let found = try find(waitingAtMost: 2000)
         state.withLock { $0.database = found }
@@ -112,6 +112,9 @@ final class MetadataStore: Sendable {
         for line in lines { options.warn(line) }
     }
 
+    /// So that `problem` says what goes wrong from now on.
+    func forgetProblem() { state.withLock { $0.problem = nil } }
+
     /// Keeps what went wrong, for `problem`, says it once, and goes on with its errno.
     func reporting<Result>(_ body: () throws(MetadataError) -> Result) throws(Errno) -> Result {
         do throws(MetadataError) {
@@ -132,13 +135,13 @@ final class MetadataStore: Sendable {
     /// The database, made if need be.
     func create() throws(Errno) -> MetadataDatabase {
         guard options.mayWrite else { throw .EROFS }
-        if let database { return database }
+        if let database, !database.isWithoutRoom { return database }
         return try reporting { () throws(MetadataError) in
             try finding.withLock { _ throws(MetadataError) in
-                if let database { return database }
+                if let database, !database.isWithoutRoom { return database }
                 // What another process holds longer is no reason for a request to wait.
                 let found = try find(waitingAtMost: 50)
-                let made = if let found { found } else { try make(waitingAtMost: 50) }
+                let made = if let found { try withRoom(found) } else { try make(waitingAtMost: 50) }
                 state.withLock { $0.database = made }
                 try load()
                 return made
@@ -256,6 +259,7 @@ final class MetadataStore: Sendable {
         looksBegun.wrappingAdd(1, ordering: .acquiringAndReleasing)
         defer { looksEnded.wrappingAdd(1, ordering: .acquiringAndReleasing) }
         guard let database else { return lookForDatabase() }
+        if database.isWithoutRoom { return lookForRoom(database) }
         switch database.lookForChanges() {
         case .done: isBlind.store(false, ordering: .releasing)
         case .locked: isBlind.store(true, ordering: .releasing)

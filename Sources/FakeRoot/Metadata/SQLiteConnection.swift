@@ -152,8 +152,8 @@ struct SQLiteConnection: ~Copyable {
         case SQLITE_NOMEM: return MetadataError(.system, message, errno: .ENOMEM)
         case SQLITE_TOOBIG: return MetadataError(.system, message, errno: .E2BIG)
         case SQLITE_READONLY: return MetadataError(.system, message, errno: .EROFS)
-        case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_AUTH: return MetadataError(.system, message, errno: .EACCES)
-        case SQLITE_IOERR:
+        case SQLITE_PERM, SQLITE_AUTH: return MetadataError(.system, message, errno: .EACCES)
+        case SQLITE_CANTOPEN, SQLITE_IOERR:
             // The log's shared memory and its journal fail so on a full disk.
             let cause = Errno(rawValue: connection.map { sqlite3_system_errno($0) } ?? 0)
             let isFull = cause == .ENOSPC || cause == .EDQUOT
@@ -161,7 +161,7 @@ struct SQLiteConnection: ~Copyable {
                 .system,
                 message,
                 hint: isFull ? "Make room on the disk." : "",
-                errno: isFull ? cause : .EIO
+                errno: isFull ? cause : status & 0xff == SQLITE_CANTOPEN ? .EACCES : .EIO
             )
         default: return MetadataError(.system, message, errno: .EIO)
         }

@@ -8,6 +8,9 @@ struct DatabaseRows {
     private(set) var labelCount = 0
     private(set) var attributeCount = 0
 
+    /// None, as if there were no database.
+    init() {}
+
     init(of tree: FakeRootTree) throws(Errno) {
         try tree.forEachLabelRow { file, _ in
             unmet.insert(file)

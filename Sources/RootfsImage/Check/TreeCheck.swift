@@ -42,18 +42,22 @@ public struct TreeCheck {
         report.attributeRows = survey.rows.attributeCount
         do throws(Errno) {
             report.host = try HostAbilities(of: tree)
+            tree.forgetDatabaseProblem()
             report.findings += try tree.databaseProblems().map {
                 CheckFinding(.databaseDamaged, nil, printable($0.utf8))
             }
         } catch {
-            throw ImageError("can't check \(directory)", error)
+            guard let problem = tree.databaseProblem, problem.code == .corrupt else {
+                throw ImageError("can't check \(directory)", error)
+            }
+            report.findings.append(CheckFinding(.databaseDamaged, nil, Self.line(problem.message)))
         }
         if options.repairs { try TreeRepair(tree, survey).run(&report) }
         return report
     }
 
     /// A finding is a line; what to do stands in further ones.
-    private static func line(_ text: String) -> String {
+    static func line(_ text: String) -> String {
         text.split(separator: "\n").map { printable($0) }.joined(separator: ". ")
     }
 

@@ -31,7 +31,12 @@ final class TreeSurvey {
         do throws(Errno) {
             rows = try DatabaseRows(of: tree)
         } catch {
-            throw ImageError("can't read the metadata database", error)
+            guard let problem = tree.databaseProblem, problem.code == .corrupt else {
+                throw ImageError("can't read the metadata database", error)
+            }
+            // Of no file is it known then that it has rows, so none counts as stale.
+            rows = DatabaseRows()
+            findings.append(Found(finding: CheckFinding(.databaseDamaged, nil, TreeCheck.line(problem.message))))
         }
         if tree.hasManifest { comparison = ManifestComparison(tree, hashesAll: options.hashesAll) }
     }
@@ -65,6 +70,7 @@ final class TreeSurvey {
     }
 
     private func look(at item: borrowing TreeCursor.Item) throws(ImageError) {
+        tree.forgetDatabaseProblem()
         do throws(Errno) {
             try rows.meet(item.descriptor.raw, in: tree)
             let labels = try tree.findings(of: item.descriptor.raw, at: item.key)
@@ -76,6 +82,12 @@ final class TreeSurvey {
         } catch .ENOENT, .ESTALE {
             // It has gone meanwhile.
         } catch {
+            if let problem = tree.databaseProblem, problem.code == .corrupt {
+                // Not the file is damaged: all others can be looked at.
+                let name = item.name.isEmpty ? "." : item.displayed
+                let finding = CheckFinding(.databaseDamaged, name, TreeCheck.line(problem.message))
+                return findings.append(Found(finding: finding))
+            }
             throw .unreadable(item.displayed, error, item.host)
         }
     }
