@@ -240,7 +240,7 @@ struct FullDiskTests {
     @Test func fullDiskIsThatRequestsErrorAndNothingElse() throws {
         let outer = try TemporaryDirectory()
         try outer.makeDirectory("disk")
-        let mount = try run("mount", "-t", "tmpfs", "-o", "size=400k", "none", outer.file("disk"))
+        let mount = try run("mount", "-t", "tmpfs", "-o", "size=400k,mode=755", "none", outer.file("disk"))
         try #require(mount.status == 0, "\(mount.output)")
         defer { _ = try? run("umount", "-l", outer.file("disk")) }
         try outer.makeDirectory("disk/tree")
@@ -266,7 +266,7 @@ struct FullDiskTests {
     @Test func treeIsOpenedWithoutRoom() throws {
         let outer = try TemporaryDirectory()
         try outer.makeDirectory("disk")
-        let mount = try run("mount", "-t", "tmpfs", "-o", "size=400k", "none", outer.file("disk"))
+        let mount = try run("mount", "-t", "tmpfs", "-o", "size=400k,mode=755", "none", outer.file("disk"))
         try #require(mount.status == 0, "\(mount.output)")
         defer { _ = try? run("umount", "-l", outer.file("disk")) }
         try outer.makeDirectory("disk/tree")
