@@ -68,15 +68,22 @@ public struct BoardStatus: Sendable {
     /// Whether everybody on the host may write to this regular file, and so to its label.
     static func isAnybodys(_ host: FileStatus) -> Bool { host.format == .regular && host.mode & othersWrite != 0 }
 
-    /// Whether a label's privileges don't count, as everybody could have written it.
+    /// Whether a label's privileges don't count, as everybody could have written it and nothing confirms it.
     static func isWithheld(_ host: FileStatus, _ label: Label) -> Bool {
         guard isAnybodys(host, label) else { return false }
         let isSpecial = host.size == 0 && label.kind?.isSpecial == true
         return isPrivileged(label.mode, isSpecial ? label.kind ?? .file : .file)
     }
 
+    /// Whether a withheld label is all that says that the file is a special node. A change of owner or mode would
+    /// write a plain file's label in its place.
+    static func hidesNode(_ host: FileStatus, _ label: Label?) -> Bool {
+        guard let label, let kind = label.kind, kind.isSpecial, host.size == 0 else { return false }
+        return isWithheld(host, label)
+    }
+
     private static func isAnybodys(_ host: FileStatus, _ label: Label?) -> Bool {
-        isAnybodys(host) && label?.isFromRow != true
+        isAnybodys(host) && label?.isConfirmed != true
     }
 
     private static let setIDs: UInt32 = 0o6000
@@ -98,6 +105,15 @@ public struct BoardStatus: Sendable {
 
     /// The label that says just this.
     var label: Label { Label(uid: uid, gid: gid, mode: permissions, kind: kind) }
+
+    /// As `label`, with what is withheld of the one that there is: it stays withheld, and is not lost.
+    func label(keeping old: Label?) -> Label {
+        var label = label
+        guard let old, Self.isWithheld(host, old) else { return label }
+        label.mode |= old.mode & Self.setIDs
+        if Self.hidesNode(host, old) { label.kind = old.kind }
+        return label
+    }
 
     /// The mode of the host's file: the board's rwx bits, but never less than what keeps it usable for its owner.
     ///

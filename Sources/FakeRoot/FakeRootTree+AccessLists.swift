@@ -10,9 +10,9 @@ extension FakeRootTree {
         of descriptor: CInt,
         flags: CInt
     ) throws(Errno) {
-        let status = try read(descriptor, isLocked: true).status
+        let (status, label) = try read(descriptor, isLocked: true)
         guard status.host.format != .symlink else { throw .EOPNOTSUPP }
-        guard trust.covers(descriptor, status.host) else { throw .EPERM }
+        guard trust.covers(descriptor, status.host), !BoardStatus.hidesNode(status.host, label) else { throw .EPERM }
         // Linux takes a list without entries for none.
         guard !value.isEmpty, value != [2, 0, 0, 0] else { return try removeAccessList(name, of: descriptor) }
         guard let list = AccessControlList(attribute: value) else { throw .EINVAL }

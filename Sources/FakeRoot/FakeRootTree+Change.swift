@@ -20,7 +20,8 @@ public struct OwnerAndMode: Hashable, Sendable {
 extension FakeRootTree {
     /// Changes owner and mode of a file in one step. A POSIX ACL follows the mode, as in Linux.
     /// - Throws: `EINVAL` for the owner or group 4294967295, which chown(2) takes for "no change"; `EPERM` for a file
-    ///   of another user of the host, whose label would not be believed; `EOPNOTSUPP` for the mode of a symbolic link,
+    ///   of another user of the host, whose label would not be believed, and for one whose label makes it a device but is
+    ///   not believed; `EOPNOTSUPP` for the mode of a symbolic link,
     ///   and where the host's file can't carry a label and would need one: a device node of the host's own.
     public func change(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
         guard Owner(uid: change.uid ?? 0, gid: change.gid ?? 0).isPossible else { throw .EINVAL }

@@ -19,7 +19,7 @@ extension FakeRootTree {
             if let value = try malformedLabel(descriptor, host) { return findings + [.malformed(value)] }
             if let label = try storedLabel(descriptor, host) {
                 if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
-                if BoardStatus.isWithheld(host, label) { findings.append(.notBelieved(.writableByEverybody)) }
+                if BoardStatus.isWithheld(host, label) { findings.append(.notBelieved(.writableByEverybody(label))) }
                 if case .standing = label.mirror { findings.append(.unfinished) }
                 if let entry = entryWithoutPrivileges(descriptor, host, label, path) {
                     findings.append(.lostWithPrivileges(entry))
@@ -123,6 +123,8 @@ extension FakeRootTree {
     private func writeAnew(_ descriptor: CInt) throws(Errno) {
         try changes.withLock(descriptor) { () throws(Errno) in
             let (status, label) = try read(descriptor, isLocked: true)
+            // That would be without what is withheld, setuid among it.
+            if let label, BoardStatus.isWithheld(status.host, label) { throw .EPERM }
             try store(status, replacing: label, on: descriptor, keepsLabel: label != nil)
         }
     }

@@ -90,7 +90,9 @@ extension FakeRootTree {
     func follow(_ descriptor: CInt) {
         guard hasManifest, let host = try? System.status(of: descriptor), trust.covers(descriptor, host),
             let file = try? handle(of: descriptor, host), let path = try? manifestPath(of: descriptor),
-            let status = try? read(descriptor, isLocked: true).status
+            let (status, label) = try? read(descriptor, isLocked: true),
+            // The list must not forget what a label is withheld for: it may yet confirm the label.
+            label.map({ !BoardStatus.isWithheld(host, $0) }) ?? true
         else { return }
         let name = AttributeName(.capability)
         let capability = try? value(of: name, descriptor, host, isLocked: true)

@@ -71,7 +71,31 @@ extension FakeRootTree {
         guard host.format == .symlink || Self.canCarryAttributes(host) else { return nil }
         if let label = try rowLabel(descriptor, host) { return Self.believed(label) }
         guard host.format != .symlink, storage == .extendedAttributes else { return nil }
-        return try Self.readLabel(of: descriptor)
+        return try Self.readLabel(of: descriptor).map { confirmed($0, descriptor, host) }
+    }
+
+    /// Marks a label that everybody could have written, but that says no more than the import's list.
+    ///
+    /// Earlier versions let everybody write to the host's file of a device with mode 0666, and a developer's chmod can
+    /// do so. Usual files cost nothing here.
+    private func confirmed(_ label: Label, _ descriptor: CInt, _ host: FileStatus) -> Label {
+        guard BoardStatus.isWithheld(host, label), hasManifest, host.linkCount > 0,
+            let path = try? manifestPath(of: descriptor), let entry = expectation(path)?.entry,
+            Self.says(entry, label), Self.fits(entry, host)
+        else { return label }
+        // A program that everybody may write to is the import's only as long as its content is.
+        if entry.status.kind == .file, !hasContent(of: entry, descriptor, host, raisesMode: false) { return label }
+        var label = label
+        label.isConfirmed = true
+        return label
+    }
+
+    /// Whether an entry has a label's owner and kind, and all of its setuid and setgid bits.
+    private static func says(_ entry: ManifestEntry, _ label: Label) -> Bool {
+        let setIDs: UInt32 = 0o6000
+        let expected = entry.status
+        return expected.uid == label.uid && expected.gid == label.gid && expected.kind == label.kind ?? .file
+            && label.mode & setIDs & ~expected.mode == 0
     }
 
     /// The label that the database has for a file, whatever it says.
@@ -94,7 +118,7 @@ extension FakeRootTree {
     private static func believed(_ label: Label) -> Label? {
         guard label.isPossible else { return nil }
         var label = label
-        label.isFromRow = true
+        label.isConfirmed = true
         if label.mirror == .mirrored { label.mirror = .older }
         return label
     }
@@ -123,11 +147,14 @@ extension FakeRootTree {
         defer { changes.end(host) }
         let raised = BoardStatus.hostPermissions(host.mode, NodeKind(host: host))
         try System.changeMode(of: descriptor, to: raised)
-        var status = BoardStatus(host: host, label: try Self.readLabel(of: descriptor))
-        try put(status.label, on: descriptor, host)
+        let old = try Self.readLabel(of: descriptor).map { confirmed($0, descriptor, host) }
+        var status = BoardStatus(host: host, label: old)
+        var label = status.label(keeping: old)
+        try put(label, on: descriptor, host)
         if raised != status.hostPermissions { try System.changeMode(of: descriptor, to: status.hostPermissions) }
         status.host = try System.status(of: descriptor)
-        return (status, status.label)
+        label.isConfirmed = old?.isConfirmed ?? false
+        return (status, label)
     }
 
     /// Makes label and host mode say `status`. At every moment, and if the process is killed there, the board sees the
@@ -135,7 +162,8 @@ extension FakeRootTree {
     /// - Parameters:
     ///   - old: the label that there is.
     ///   - keepsLabel: a label is written even if the host's file alone would show the same.
-    /// - Throws: `EPERM` for a file whose label would not be believed.
+    /// - Throws: `EPERM` for a file whose label would not be believed, and for one whose label says that it is a special
+    ///   node and is not believed: only the user knows whether it is right.
     func store(
         _ status: BoardStatus,
         replacing old: Label?,
@@ -143,7 +171,7 @@ extension FakeRootTree {
         keepsLabel: Bool = false
     ) throws(Errno) {
         let host = status.host
-        guard trust.covers(descriptor, host) else { throw .EPERM }
+        guard trust.covers(descriptor, host), !BoardStatus.hidesNode(host, old) else { throw .EPERM }
         changes.begin(host)
         defer {
             cache.forget(host)

@@ -128,14 +128,20 @@ extension FakeRootTree {
         return !isThere && row.file != file
     }
 
-    func hasContent(of entry: ManifestEntry, _ descriptor: CInt, _ host: FileStatus) -> Bool {
+    /// - Parameter raisesMode: whether a mode that denies reading is raised, which takes the file's lock.
+    func hasContent(
+        of entry: ManifestEntry,
+        _ descriptor: CInt,
+        _ host: FileStatus,
+        raisesMode: Bool = true
+    ) -> Bool {
         guard let hash = entry.hash, entry.size == host.size else { return false }
-        let opened = try? raisingToFloor(descriptor) { () throws(Errno) in
+        func open() throws(Errno) -> OwnedDescriptor {
             try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
                 try System.open(at: System.atCurrentDirectory, path, [.readOnly, .nonBlocking])
             }
         }
-        guard let opened else { return false }
+        guard let opened = try? raisesMode ? raisingToFloor(descriptor, open) : open() else { return false }
         return (try? SHA256.hash(contentOf: opened.raw)) == hash
     }
 

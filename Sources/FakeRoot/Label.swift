@@ -14,8 +14,9 @@ public struct Label: Hashable, Sendable {
     public var kind: NodeKind?
     /// What the host's own mode says beside this label; labels are equal whatever this is.
     var mirror = Mirror.mirrored
-    /// Whether it is out of the database, which nobody else can write to; labels are equal whatever this is.
-    var isFromRow = false
+    /// Whether the database says it, which nobody else can write to: the label is a row there, or the import's list
+    /// says the same. Labels are equal whatever this is.
+    var isConfirmed = false
 
     enum Mirror: Hashable, Sendable {
         /// The label's rwx bits, raised to the floor, and a directory's sticky bit. Anything else is a developer's

@@ -21,7 +21,8 @@ public enum LabelFinding: Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
         /// The file belongs to another user of the host, of this number.
         case strangersFile(UInt32)
-        /// Everybody on the host may write to the file, and the label gives it privileges.
-        case writableByEverybody
+        /// Everybody on the host may write to the file, and the label, this one, gives it privileges that the import's
+        /// list doesn't confirm.
+        case writableByEverybody(Label)
     }
 }

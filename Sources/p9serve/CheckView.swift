@@ -79,19 +79,30 @@ struct CheckView {
 
     /// What to do about problems.
     var advice: String {
-        let damaged = report.findings.contains { $0.kind == .databaseDamaged }
-        return damaged
-            ? "Restore the database from a backup, or move it away and import again."
-            : "Mend them: p9serve check --repair \(directory)"
+        let kinds = problems
+        if kinds.contains(.databaseDamaged) {
+            return "Restore the database from a backup, or move it away and import again."
+        }
+        guard kinds != [.labelNotBelieved] else { return Self.doubt }
+        let mend = "Mend them: p9serve check --repair \(ShellWord(directory.utf8).text)"
+        return kinds.contains(.labelNotBelieved) ? "\(mend)\n\(Self.doubt)" : mend
+    }
+
+    private static let doubt =
+        "Whether a label that is not believed is right only you know, and --repair leaves it alone: see above what to do."
+
+    private var problems: Set<CheckFinding.Kind> {
+        Set(report.findings.filter { $0.kind.isProblem && !$0.isRepaired }.map(\.kind))
     }
 
     /// What to do about problems that were not mended.
     var remainder: String {
-        let kinds = Set(report.findings.filter { $0.kind.isProblem && !$0.isRepaired }.map(\.kind))
-        if kinds.contains(.databaseDamaged) { return advice }
+        let kinds = problems
+        if kinds.contains(.databaseDamaged) || kinds == [.labelNotBelieved] { return advice }
+        let doubt = kinds.contains(.labelNotBelieved) ? "\n\(Self.doubt)" : ""
         return """
             A program with another content does not get its privileges back by itself. If they are right:
-                p9serve chmod u+s FILE    or    p9serve setcap CAPABILITIES FILE
+                p9serve chmod u+s FILE    or    p9serve setcap CAPABILITIES FILE\(doubt)
             """
     }
 

@@ -31,7 +31,7 @@ public struct TreeCheck {
         var report = CheckReport()
         guard let tree = try open(&report) else { return report }
         if let marker = try ConversionMarker.read(tree.root.raw, directory) { throw marker.failure(directory) }
-        let survey = try TreeSurvey(tree, options, cancellation)
+        let survey = try TreeSurvey(tree, directory, options, cancellation)
         try survey.run(observer)
         report.files = survey.files
         // The survey's first: a repair goes by their places.

@@ -12,6 +12,8 @@ final class TreeSurvey {
     }
 
     private let tree: FakeRootTree
+    /// The root's path, as the user gave it.
+    private let directory: String
     private let options: TreeCheck.Options
     private let cancellation: Cancellation
     private(set) var findings: [Found] = []
@@ -24,8 +26,14 @@ final class TreeSurvey {
     /// What has changed since the import; after `run`.
     var drift: CheckReport.Drift? { comparison?.drift }
 
-    init(_ tree: FakeRootTree, _ options: TreeCheck.Options, _ cancellation: Cancellation) throws(ImageError) {
+    init(
+        _ tree: FakeRootTree,
+        _ directory: String,
+        _ options: TreeCheck.Options,
+        _ cancellation: Cancellation
+    ) throws(ImageError) {
         self.tree = tree
+        self.directory = directory
         self.options = options
         self.cancellation = cancellation
         do throws(Errno) {
@@ -75,7 +83,7 @@ final class TreeSurvey {
             try rows.meet(item.descriptor.raw, in: tree)
             let labels = try tree.findings(of: item.descriptor.raw, at: item.key)
             for label in labels {
-                let finding = Self.finding(label, item.name.isEmpty ? "." : item.displayed)
+                let finding = Self.finding(label, item.name.isEmpty ? "." : item.displayed, place(item.key))
                 findings.append(Found(finding: finding, key: item.key, labels: [label]))
             }
             try comparison?.compare(item, hasLostLabel: labels.contains(where: \.isLoss))
@@ -92,7 +100,19 @@ final class TreeSurvey {
         }
     }
 
-    private static func finding(_ label: LabelFinding, _ path: String) -> CheckFinding {
+    /// The host's path of a file, as a word of a shell's command line.
+    private func place(_ key: [UInt8]) -> ShellWord {
+        var path = Array(directory.utf8)
+        if !key.isEmpty, path.last != UInt8(ascii: "/") { path.append(UInt8(ascii: "/")) }
+        return ShellWord(path + key)
+    }
+
+    /// - Parameter place: where the file is on the host.
+    private static func finding(
+        _ label: LabelFinding,
+        _ path: String,
+        _ place: @autoclosure () -> ShellWord
+    ) -> CheckFinding {
         func octal(_ mode: UInt32) -> String {
             let digits = String(mode, radix: 8)
             return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
@@ -111,8 +131,12 @@ final class TreeSurvey {
         case .notBelieved(.strangersFile(let uid)):
             let detail = "the file is the host's user \(uid)'s, so its label and attributes don't count"
             return CheckFinding(.labelNotBelieved, path, detail)
-        case .notBelieved(.writableByEverybody):
-            let detail = "everybody on the host may write to the file, so its label gives it no privileges"
+        case .notBelieved(.writableByEverybody(let label)):
+            let place = place().text
+            let detail =
+                "the label says \(label.privileges), but everybody on the host may write to the file, and so to its label, "
+                + "and no import's list confirms it. If it is right: chmod o-w \(place)   else: "
+                + "setfattr -x user.containers.override_stat \(place)"
             return CheckFinding(.labelNotBelieved, path, detail)
         case .unreadable: return CheckFinding(.unreadable, path, "the host's mode forbids to read its label")
         case .unfinished: return CheckFinding(.changeUnfinished, path, "a change of its mode was cut short")
@@ -133,6 +157,23 @@ extension LabelFinding {
         case .lost, .lostWithPrivileges: true
         default: false
         }
+    }
+}
+
+extension Label {
+    /// What it gives that a plain file has not, such as "block 8:0".
+    fileprivate var privileges: String {
+        var parts: [String] = []
+        switch kind {
+        case .block(let major, let minor): parts.append("block \(major):\(minor)")
+        case .character(let major, let minor): parts.append("char \(major):\(minor)")
+        case .pipe: parts.append("FIFO")
+        case .socket: parts.append("socket")
+        case .file, .directory, .symlink, nil: break
+        }
+        if mode & 0o4000 != 0 { parts.append("setuid") }
+        if mode & 0o2000 != 0 { parts.append("setgid") }
+        return parts.joined(separator: ", ")
     }
 }
 

@@ -24,7 +24,8 @@ extension CommandFailure {
                 (
                     .permission,
                     action.hasPrefix("can't change") || action.hasPrefix("can't make")
-                        ? "Only the owner of the host's files can change what the board sees."
+                        ? "Only the owner of the host's files can change what the board sees. Nobody changes a device by a label\n"
+                            + "that everybody on the host could have written: p9serve check says what to do about it."
                         : "If it is yours: chmod u+rwX \(printable(path))"
                 )
             case .EEXIST: (.badInput, nil)

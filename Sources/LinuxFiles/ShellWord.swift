@@ -1,0 +1,38 @@
+/// A path as one word of a shell's command line, safe to paste.
+///
+/// Control characters and what is no ASCII are written as `$'\\ooo'`, which bash, zsh and ksh know: so no byte of a name
+/// reaches the terminal.
+public struct ShellWord: Sendable {
+    public let text: String
+
+    public init(_ path: some Sequence<UInt8>) {
+        var bytes = Array(path)
+        // Not an option.
+        if bytes.first == UInt8(ascii: "-") { bytes = Array("./".utf8) + bytes }
+        if !bytes.isEmpty, bytes.allSatisfy(Self.isPlain) {
+            text = String(decoding: bytes, as: UTF8.self)
+        } else if bytes.allSatisfy({ (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "'") }) {
+            text = "'\(String(decoding: bytes, as: UTF8.self))'"
+        } else {
+            text = "$'\(bytes.map(Self.escaped).joined())'"
+        }
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "/._-+,:@".utf8.contains(byte)
+        }
+    }
+
+    /// Within `$'...'`: three octal digits, as a digit may follow.
+    private static func escaped(_ byte: UInt8) -> String {
+        switch byte {
+        case UInt8(ascii: "'"), UInt8(ascii: "\\"): "\\" + String(UnicodeScalar(byte))
+        case 0x20...0x7e: String(UnicodeScalar(byte))
+        default: "\\" + String(repeating: "0", count: byte < 8 ? 2 : byte < 64 ? 1 : 0) + String(byte, radix: 8)
+        }
+    }
+}
