@@ -258,7 +258,7 @@ extension FakeRootTree {
         metadata.countRemoval()
     }
 
-    /// Whether a file has no name any more; a directory's link count does not tell on every file system.
+    /// Whether the last name of a file is gone; a directory's link count tells on some file systems only.
     private static func isGone(
         _ descriptor: CInt,
         _ host: FileStatus,

@@ -34,3 +34,8 @@ private func runThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawP
     Unmanaged<ThreadStart>.fromOpaque(context).takeRetainedValue().body()
     return nil
 }
+
+extension System {
+    /// Lets this thread sleep. The corresponding C function is `poll` without descriptors.
+    public static func sleep(milliseconds: CInt) { _ = poll(nil, 0, milliseconds) }
+}

@@ -8,7 +8,7 @@ extension MetadataDatabase {
         return statement.withBytes(0) { FileHandle(stored: $0) }
     }
 
-    /// The handle of the directory that a file belongs to; nil for what is no database of ours.
+    /// The handle of the directory that a file belongs to; nil for another program's file.
     static func root(of file: DatabaseFile) -> FileHandle? {
         guard let connection = try? SQLiteConnection(file, .readOnly, milliseconds: strangersTime),
             (try? DatabaseSchema.verify(connection)) != nil

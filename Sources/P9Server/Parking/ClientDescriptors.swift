@@ -14,6 +14,8 @@ final class ClientDescriptors: Sendable {
         var nodes: [Node] = []
         /// The next one to be parked: roughly the one that has waited longest.
         var hand = 0
+        /// How many were taken out of `nodes` to be parked, and are not yet.
+        var underWay = 0
     }
 
     /// How a client's fids use a node; under the lock of `idle`.
@@ -39,6 +41,9 @@ final class ClientDescriptors: Sendable {
     func reserve() throws(Errno) { try pool.reserve(for: self) }
 
     var idleCount: Int { idle.withLock { $0.nodes.count } }
+
+    /// Whether some thread is parking nodes of this client.
+    var isParking: Bool { idle.withLock { $0.underWay > 0 } }
 
     // MARK: What fids stand on
 
@@ -86,7 +91,8 @@ final class ClientDescriptors: Sendable {
     /// - Parameter count: how many are tried.
     func park(_ count: Int) {
         let nodes = idle.withLock { idle in
-            (0..<min(count, idle.nodes.count)).map { _ in
+            idle.underWay += min(count, idle.nodes.count)
+            return (0..<min(count, idle.nodes.count)).map { _ in
                 if idle.hand >= idle.nodes.count { idle.hand = 0 }
                 defer { idle.hand += 1 }
                 return Self.remove(at: idle.hand, &idle)
@@ -96,9 +102,14 @@ final class ClientDescriptors: Sendable {
     }
 
     private func park(_ node: Node) {
+        // Closed here, as the lock is given back: closing takes a while.
+        _ = takeDescriptor(of: node)
+        idle.withLock { $0.underWay -= 1 }
+    }
+
+    private func takeDescriptor(of node: Node) -> SharedDescriptor? {
         let place = node.findPlace(in: places)
-        // Dropped after the lock is given back: closing takes a while.
-        let descriptor = idle.withLock { idle -> SharedDescriptor? in
+        return idle.withLock { idle in
             var descriptor: SharedDescriptor?
             switch place {
             // A fid may have been opened, or clunked, meanwhile.
@@ -109,7 +120,6 @@ final class ClientDescriptors: Sendable {
             Self.settle(node, &idle)
             return descriptor
         }
-        withExtendedLifetime(descriptor) {}
     }
 
     /// The node's file, found again if need be.

@@ -34,15 +34,31 @@ final class DescriptorPool: Sendable {
     /// - Throws: `EMFILE` if the client has its share and can park nothing.
     func reserve(for client: ClientDescriptors) throws(Errno) {
         guard !client.account.mayTake(1) else { return }
-        if let greediest {
-            greediest.park((greediest.idleCount + 1) / 2)
-            guard !client.account.mayTake(1) else { return }
+        for _ in 0..<Self.maximumTries {
+            // What another thread is parking is not idle any more, and not given up yet.
+            let isParking = isParking
+            guard !makeRoom(for: client) else { return }
+            guard isParking || self.isParking else { break }
+            System.sleep(milliseconds: 1)
         }
-        client.park((client.idleCount + 1) / 2)
-        guard !client.account.mayTake(1) else { return }
-        client.park(client.idleCount)
         guard client.account.mayTake(1) else { throw .EMFILE }
     }
+
+    /// A second, as long as others are parking all the time.
+    private static let maximumTries = 1000
+
+    private func makeRoom(for client: ClientDescriptors) -> Bool {
+        if let greediest {
+            greediest.park((greediest.idleCount + 1) / 2)
+            if client.account.mayTake(1) { return true }
+        }
+        client.park((client.idleCount + 1) / 2)
+        if client.account.mayTake(1) { return true }
+        client.park(client.idleCount)
+        return client.account.mayTake(1)
+    }
+
+    private var isParking: Bool { clients.withLock { $0.values.contains(where: \.isParking) } }
 
     private var greediest: ClientDescriptors? {
         clients.withLock { clients in

@@ -40,7 +40,7 @@ struct ConversionMarker: Hashable {
         else {
             throw ImageError(
                 .badDestination,
-                "\(path) is marked as being converted, but '\(printable(value.prefix(80)))' is no mark that a conversion sets",
+                "\(path) is marked as being converted, but '\(printable(value.prefix(80)))' is not a mark of a conversion",
                 hint: removal(path)
             )
         }
