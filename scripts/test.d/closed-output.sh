@@ -5,7 +5,9 @@ set -euo pipefail
 bin=$usb9pfs_root/.build/release
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
+# Where everybody may write no database is beside a tree.
+chmod 755 "$work"
+[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
 
 # Writes to a closed pipe all the while: `waiting for a board`, and at the end why it ends.
 (

@@ -8,7 +8,9 @@ need_packages python3 attr procps
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve} p9fwd=${P9FWD:-$usb9pfs_root/.build/release/p9fwd}
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
+# Where everybody may write no database is beside a tree.
+chmod 755 "$work"
+[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
 cd "$work"
 
 user() { as_developer env HOME="$work" "$@"; }

@@ -6,7 +6,9 @@ need_packages libcap2-bin attr python3
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
+# Where everybody may write no database is beside a tree.
+chmod 755 "$work"
+[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
 cd "$work"
 
 edit() { as_developer "$p9serve" "$@"; }
