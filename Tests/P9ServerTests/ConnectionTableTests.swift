@@ -30,16 +30,21 @@ struct ConnectionTableTests {
         #expect(table.evict(at: .max) { $0.hasAttached } == nil)
     }
 
-    @Test("this machine's own clients leave an eighth to other hosts")
-    func local() throws {
+    @Test("a host that has its share gives up what it doesn't use, for its own next client")
+    func silentOfOneHost() throws {
         var table = ConnectionTable<Connection>(limit: 16)
-        var count = 0
-        while table.mayConnect(count % 2 == 0 ? nil : HostAddress([127, 0, 0, 1])) {
-            table.insert(Connection(), from: count % 2 == 0 ? nil : HostAddress([127, 0, 0, 1]), at: 0)
-            count += 1
-        }
-        #expect(count == 14)
-        #expect(table.mayConnect(try address(1)))
+        let (host, other) = try (address(1), address(2))
+        let connections = (0..<4).map { _ in Connection() }
+        for connection in connections { table.insert(connection, from: host, at: 100) }
+        let stranger = Connection()
+        table.insert(stranger, from: other, at: 0)
+        connections[0].hasAttached = true
+        #expect(!table.mayConnect(host))
+        #expect(table.evict(at: 5_050, from: host) { $0.hasAttached } == nil)
+        let evicted = try #require(table.evict(at: 5_100, from: host) { $0.hasAttached })
+        #expect(evicted !== stranger && evicted !== connections[0])
+        // It is on its way out, and counts no more.
+        #expect(table.mayConnect(host))
     }
 
     @Test("one host gets a quarter; this machine and others go on")

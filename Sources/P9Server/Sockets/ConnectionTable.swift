@@ -3,7 +3,7 @@ internal import LinuxFiles
 /// The connections of a server, and who gets a place when there are no more.
 ///
 /// A client that connects and doesn't attach gives its place up to the next one after a while. One host may have a quarter of
-/// all places; this machine's own processes seven eighths.
+/// all places; this machine's own processes all of them.
 struct ConnectionTable<Connection: AnyObject> {
     private struct Entry {
         let connection: Connection
@@ -30,9 +30,8 @@ struct ConnectionTable<Connection: AnyObject> {
 
     /// Whether a host may have one more.
     func mayConnect(_ host: HostAddress?) -> Bool {
-        let isLocal = host?.isLoopback ?? true
-        let count = entries.values.count { isLocal ? $0.host?.isLoopback ?? true : $0.host == host }
-        return count < max(1, isLocal ? limit / 8 * 7 : limit / 4)
+        guard let host, !host.isLoopback else { return true }
+        return entries.values.count { $0.host == host && !$0.isEvicted } < max(1, limit / 4)
     }
 
     mutating func insert(_ connection: Connection, from host: HostAddress?, at time: UInt64) {
@@ -41,12 +40,18 @@ struct ConnectionTable<Connection: AnyObject> {
 
     mutating func remove(_ connection: Connection) { entries[ObjectIdentifier(connection)] = nil }
 
-    /// The connection that has been silent for longest and for too long. It has its place until it is removed, but is not
-    /// chosen again.
-    /// - Parameter hasAttached: whether a connection's client uses it.
-    mutating func evict(at time: UInt64, unless hasAttached: (Connection) -> Bool) -> Connection? {
+    /// The connection that has been silent for longest and for too long; it is to be ended.
+    /// - Parameters:
+    ///   - host: only one of this host's; nil for any.
+    ///   - hasAttached: whether a connection's client uses it.
+    mutating func evict(
+        at time: UInt64,
+        from host: HostAddress? = nil,
+        unless hasAttached: (Connection) -> Bool
+    ) -> Connection? {
         let silent = entries.values.filter { entry in
-            !entry.isEvicted && entry.since + Self.patience <= time && !hasAttached(entry.connection)
+            !entry.isEvicted && entry.since + Self.patience <= time && (host == nil || entry.host == host)
+                && !hasAttached(entry.connection)
         }
         guard let oldest = silent.min(by: { $0.since < $1.since }) else { return nil }
         entries[ObjectIdentifier(oldest.connection)]?.isEvicted = true

@@ -63,7 +63,7 @@ public final class SocketServer: Sendable {
         do throws(Errno) {
             guard let socket = try listener.accept() else { return false }
             let host = System.peer(of: socket.raw)
-            guard state.updateQuietly({ $0.connections.mayConnect(host) }) else {
+            guard makePlace(for: host) else {
                 log("a connection was refused: its host has as many as one host may have")
                 return true
             }
@@ -76,6 +76,18 @@ public final class SocketServer: Sendable {
             _ = state.wait(seconds: 0.1) { $0.isStopping ? () : nil }
         }
         return true
+    }
+
+    /// - Returns: false if a host has its share and uses it.
+    private func makePlace(for host: HostAddress?) -> Bool {
+        let now = System.monotonicMilliseconds
+        let (mayConnect, silent) = state.updateQuietly { state -> (Bool, SocketConnection?) in
+            if state.connections.mayConnect(host) { return (true, nil) }
+            let silent = state.connections.evict(at: now, from: host) { $0.hasAttached }
+            return (silent != nil, silent)
+        }
+        silent?.abandon()
+        return mayConnect
     }
 
     /// Waits for room for one more connection, and ends one that doesn't use its place.
