@@ -73,7 +73,7 @@ struct Ext4Superblock {
 
     var hasSharedBlocks: Bool { readOnlyCompatible & Self.sharedBlocks != 0 }
 
-    /// Whether it was in use when the image was made, and has no journal that says what was going on.
+    /// Whether it was in use when the image was made, and lacks a journal that says what was going on.
     var isUnclean: Bool { state & Self.isClean == 0 }
 
     /// In bytes; saturated.

@@ -38,7 +38,7 @@ struct ManifestComparison {
             guard let target = entry.linkTarget else { return false }
             return try System.linkTarget(of: item.descriptor.raw) != target
         case .regular:
-            // What the board wrote has no hash any more, and its content is nobody's drift.
+            // A file that the board wrote lost its hash with that: its content does not count as drift.
             guard let hash = entry.hash else { return false }
             if item.host.size != entry.size { return true }
             if !hashesAll, item.host.modificationTime == entry.modificationTime { return false }

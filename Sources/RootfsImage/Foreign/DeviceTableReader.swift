@@ -91,7 +91,7 @@ final class DeviceTableReader: MetadataReader {
         let line = table.lines[index]
         metadata.owner.uid = line.uid ?? metadata.owner.uid
         metadata.owner.gid = line.gid ?? metadata.owner.gid
-        // As chmod(2) through a recursion: a symbolic link has no mode of its own.
+        // As a recursive chmod does: symbolic links are left out.
         if let permissions = line.permissions, metadata.kind != .symlink { metadata.permissions = permissions }
         if case .node(let kind) = line.target { metadata.kind = kind }
         guard let text = line.capability, let capability = try? FileCapabilities(parsing: text) else { return }

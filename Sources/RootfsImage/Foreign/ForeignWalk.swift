@@ -97,7 +97,7 @@ final class ForeignWalk {
         return ForeignFile(path: path, descriptor: nil, status: nil, directory: -1, metadata: metadata)
     }
 
-    /// - Returns: nil for what is no file of the tree, or has vanished.
+    /// - Returns: nil for what does not belong to the tree, or has vanished.
     private func visit(_ path: [UInt8], _ bytes: [UInt8], in directory: CInt) throws(ImageError) -> ForeignFile? {
         if let refusal = EntryPath.refusal(depth: levels.count - 1, length: path.count) {
             throw .refused(ImageError.displayed([], path, limit: 255), refusal.rawValue, hint: Self.tooDeepHint)
@@ -187,7 +187,7 @@ final class ForeignWalk {
 
     private static let tooDeepHint = "No import would take it. Move it up, or remove it."
 
-    /// A tree's database is no part of a tree.
+    /// A tree's database does not belong to the tree.
     private func noteDatabase(_ path: [UInt8]) {
         if databases.count == 0 { databases.first = printable(path) }
         databases.count += 1

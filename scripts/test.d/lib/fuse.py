@@ -38,6 +38,7 @@ class StallingFileSystem:
         self.nodes = {1: Node(1, stat.S_IFDIR | 0o755)}
         self.only, self.all = set(), False
         self.stalled = 0
+        self.is_closed = False
         self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
         options = f"fd={self.device},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
         if libc.mount(b"stalling", path.encode(), b"fuse.stalling", 0, options.encode()) != 0:
@@ -54,7 +55,10 @@ class StallingFileSystem:
             self.only.add(opcode)
 
     def close(self):
-        """Ends it: whoever waits gets ECONNABORTED."""
+        """Ends it, once: whoever waits gets ECONNABORTED."""
+        if self.is_closed:
+            return
+        self.is_closed = True
         libc.umount2(self.path.encode(), 2)  # MNT_DETACH
         try:
             os.close(self.device)

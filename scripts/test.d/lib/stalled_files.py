@@ -1,5 +1,6 @@
 """A file system that doesn't answer, under one export: stalled_files.py P9SERVE DIRECTORY UID. Prints "ok" or "not ok"."""
 
+import contextlib
 import os
 import resource
 import struct
@@ -83,29 +84,36 @@ def stuck_client(port, tree):
     return client, fids
 
 
-def scenario(name, prepare, fids=FILES):
-    """Runs the second board's work beside a stuck request of the first one, and once more without, for comparison."""
+@contextlib.contextmanager
+def stalling():
+    """A server with a file system under one export that can be stalled, and a client that has walked there."""
     tree = fuse.StallingFileSystem(stuck, uid)
     try:
         for index in range(20):
             tree.make(1, b"file-%d" % index, fuse.stat.S_IFREG | 0o644)
         server = start()
         try:
-            client, inside = stuck_client(server.port, tree)
-            before = work(server.port, "before", fids)
-            prepare(tree, client, inside)
-            check(f"{name}: the request waits", wait_for(lambda: tree.stalled > 0))
-            try:
-                after = work(server.port, "after", fids)
-                check(f"{name}: the other export goes on", after < 3 * before + 1, f"{after / before:.2f} of the time before")
-            except (OSError, p9.Gone) as error:
-                check(f"{name}: the other export goes on", False, str(error))
+            client, fids = stuck_client(server.port, tree)
+            yield tree, server, client, fids
         finally:
-            tree.close()
+            tree.close()  # before the server ends: it waits for what is stalled
             server.kill()
             server.reap()
     finally:
         tree.close()
+
+
+def scenario(name, prepare, fids=FILES):
+    """Runs the second board's work beside a stuck request of the first one, and once more without, for comparison."""
+    with stalling() as (tree, server, client, inside):
+        before = work(server.port, "before", fids)
+        prepare(tree, client, inside)
+        check(f"{name}: the request waits", wait_for(lambda: tree.stalled > 0))
+        try:
+            after = work(server.port, "after", fids)
+            check(f"{name}: the other export goes on", after < 3 * before + 1, f"{after / before:.2f} of the time before")
+        except (OSError, p9.Gone) as error:
+            check(f"{name}: the other export goes on", False, str(error))
     for left in ("before", "after"):
         subprocess.run(f"rm -rf {plain}/{left}-*", shell=True, check=True)
 
@@ -149,32 +157,20 @@ for kind, opcode, change in (
     ("chmod", fuse.SETATTR, {"mode": 0o600}),
     ("label", fuse.SETXATTR, {"uid": 5, "gid": 5}),
 ):
-    tree = fuse.StallingFileSystem(stuck, uid)
-    try:
-        for index in range(20):
-            tree.make(1, b"file-%d" % index, fuse.stat.S_IFREG | 0o644)
-        server = start()
+    with stalling() as (tree, server, client, fids):
+        other = p9.Client(server.port, timeout=10, aname="stuck")
+        held = [other.walk(f"file-{index}") for index in range(1, 20)]
+        tree.stall(opcode)
+        send_only(client, 26, client.setattr_body(fids[0], **change))
+        check(f"{kind} that waits, same export: the request waits", wait_for(lambda: tree.stalled > 0))
         try:
-            client, fids = stuck_client(server.port, tree)
-            other = p9.Client(server.port, timeout=10, aname="stuck")
-            held = [other.walk(f"file-{index}") for index in range(1, 20)]
-            tree.stall(opcode)
-            send_only(client, 26, client.setattr_body(fids[0], **change))
-            check(f"{kind} that waits, same export: the request waits", wait_for(lambda: tree.stalled > 0))
-            try:
-                for fid in held:
-                    other.getattr(fid)
-                    other.call(26, other.setattr_body(fid, **change))
-                    other.getattr(fid)
-                other.rename("file-1", "file-1-moved")
-                check(f"{kind} that waits, same export: other files go on", True)
-            except (OSError, p9.Gone) as error:
-                check(f"{kind} that waits, same export: other files go on", False, str(error))
-        finally:
-            tree.close()
-            server.kill()
-            server.reap()
-    finally:
-        tree.close()
+            for fid in held:
+                other.getattr(fid)
+                other.call(26, other.setattr_body(fid, **change))
+                other.getattr(fid)
+            other.rename("file-1", "file-1-moved")
+            check(f"{kind} that waits, same export: other files go on", True)
+        except (OSError, p9.Gone) as error:
+            check(f"{kind} that waits, same export: other files go on", False, str(error))
 
 sys.exit(1 if failed else 0)
