@@ -272,6 +272,25 @@ public final class FakeRootTree: Sendable {
     /// - Throws: `ENOENT` for a file that was removed, `ESTALE` for one that is not beneath `root` any more,
     ///   `ENAMETOOLONG` beyond 4,095 bytes of path.
     public func locate(_ descriptor: CInt, beneath root: CInt) throws(Errno) -> Place {
+        var tries = 1
+        while true {
+            do throws(Errno) {
+                return try look(for: descriptor, beneath: root)
+            } catch {
+                // A directory above it may have been renamed meanwhile: then the file is somewhere else, and not gone.
+                let mayHaveMoved = error == .ENOENT || error == .ENOTDIR || error == .ESTALE
+                guard mayHaveMoved, tries < Self.maximumTries, try System.status(of: descriptor).linkCount > 0 else {
+                    throw error
+                }
+                tries += 1
+            }
+        }
+    }
+
+    /// How often a file is looked for that renames move all the time.
+    private static let maximumTries = 64
+
+    private func look(for descriptor: CInt, beneath root: CInt) throws(Errno) -> Place {
         let path = try Self.pathHint(of: descriptor, beneath: root)
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
         let parent = slash.map { Array(path[..<$0]) } ?? [UInt8(ascii: ".")]

@@ -50,6 +50,35 @@ struct RenameTests {
         expectRefusal(.ENOENT) { try client.rename(file, to: root, "third") }
     }
 
+    @Test("Trename and .. find their file while another session renames the directory above it all the time")
+    func renameBelowRename() throws {
+        let (file, directory) = try (client.walk(root, ["a", "b", "file"]), client.walk(root, ["a", "b"]))
+        let state = Monitor((isWanted: true, isDone: false, count: 0))
+        let server = server
+        try startThread {
+            if let (other, top) = try? server.attached() {
+                var name = "a"
+                while state.update({ $0.isWanted }) {
+                    let new = name == "a" ? "x" : "a"
+                    guard (try? other.rename(top, name, to: top, new)) != nil else { break }
+                    state.update { $0.count += 1 }
+                    name = new
+                }
+            }
+            state.update { $0.isDone = true }
+        }
+        defer {
+            state.update { $0.isWanted = false }
+            state.wait { $0.isDone ? () : nil }
+        }
+        state.wait { $0.count > 0 || $0.isDone ? () : nil }
+        for index in 0..<2000 {
+            try client.rename(file, to: directory, "file-\(index)")
+            try client.clunk(client.walk(directory, ".."))
+        }
+        #expect(state.update { $0.count } > 100)
+    }
+
     @Test("a file whose name ends in \" (deleted)\" is what it is")
     func deletedSuffix() throws {
         try server.tree.write("file (deleted)", "text")

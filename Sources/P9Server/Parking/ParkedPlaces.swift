@@ -113,8 +113,12 @@ final class ParkedPlaces: Sendable {
     static let maximumDepth = 64
 
     /// How long a rename waits for another one that touches the same paths and may be stuck, in seconds. Fids parked there
-    /// may be lost afterwards.
-    private static let patience = 1.0
+    /// may be lost afterwards: a busy disk must not take as long as that. What waits needs the directories that are stuck.
+    private let patience: Double
+
+    init(patience: Double = 20) {
+        self.patience = patience
+    }
 
     // MARK: Places
 
@@ -170,7 +174,7 @@ final class ParkedPlaces: Sendable {
 
     /// Waits while a rename may be moving a place, but not for one that is stuck.
     func waitForMoves(of place: Place) {
-        _ = state.wait(seconds: Self.patience) { state -> Void? in
+        _ = state.wait(seconds: patience) { state -> Void? in
             guard let path = place.entry.path(from: state.root) else { return () }
             return state.isMoving(path) ? nil : ()
         }
@@ -189,7 +193,7 @@ final class ParkedPlaces: Sendable {
             let doneCount = state.updateQuietly { $0.doneCount }
             let (old, new) = paths()
             enum Outcome { case begun(Move), outdated }
-            let outcome = state.wait(seconds: Self.patience) { state -> Outcome? in
+            let outcome = state.wait(seconds: patience) { state -> Outcome? in
                 let isMoving = [old, new].contains { state.names(of: $0).map(state.isMoving) ?? false }
                 guard !isMoving else { return nil }
                 guard state.doneCount == doneCount || tries == Self.maximumTries else { return .outdated }
