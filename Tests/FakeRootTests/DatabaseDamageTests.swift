@@ -102,7 +102,7 @@ import Testing
     }
 
     /// Of every page several bytes: each flip is harmless, or told; a label is the right one, or none is given.
-    @Test func flippedByteIsNeverAnotherLabel() throws {
+    @Test(.disabled(if: isQuick, "it takes seconds")) func flippedByteIsNeverAnotherLabel() throws {
         let whole = try outer.read(".tree.usb9pfs.db")
         let pageSize = 4096
         var generator = SystemRandomNumberGenerator()

@@ -173,6 +173,7 @@ struct ConcurrencyTests {
 
     @Test(
         "fids parked, reopened, clunked and used by many threads are never another file",
+        .disabled(if: isQuick, "it takes seconds"),
         arguments: [.socketPair, .direct] as [Link]
     )
     func parkingUnderLoad(link: Link) throws {

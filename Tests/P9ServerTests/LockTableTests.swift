@@ -1,5 +1,6 @@
 @testable import P9Server
 import P9Wire
+import TestSupport
 import Testing
 
 @Suite("The table of locks")
@@ -21,7 +22,10 @@ struct LockTableTests {
         )
     }
 
-    @Test("one file's locks fill up; other sessions still get some there, and all they want elsewhere")
+    @Test(
+        "one file's locks fill up; other sessions still get some there, and all they want elsewhere",
+        .disabled(if: isQuick, "it takes seconds")
+    )
     func fullFile() {
         let (hog, other) = (holder(1), holder(2))
         for start in 0..<4096 as Range<UInt64> {

@@ -24,7 +24,11 @@ import Testing
         try System.removeTree(at: parent.raw, FileName(name))
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: [("d", 10_000), (String(repeating: "n", count: 250), 4000)])
+    @Test(
+        .disabled(if: isQuick, "it takes seconds"),
+        .timeLimit(.minutes(2)),
+        arguments: [("d", 10_000), (String(repeating: "n", count: 250), 4000)]
+    )
     func nestedDirectories(_ name: String, _ depth: Int) throws {
         let fixture = try ImportFixture()
         try fixture.importing(fixture.archive("add('etc', D, mode=0o750, uid=5)"))

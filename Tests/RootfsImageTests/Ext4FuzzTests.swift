@@ -40,7 +40,9 @@ import Testing
         "-t ext4 -b 4096 -O ^metadata_csum,^has_journal,large_dir",
     ]
 
-    @Test(.timeLimit(.minutes(10)), arguments: layouts) func wrongBytes(_ layout: String) throws {
+    @Test(.disabled(if: isQuick, "it takes seconds"), .timeLimit(.minutes(10)), arguments: layouts) func wrongBytes(
+        _ layout: String
+    ) throws {
         let fixture = try Ext4Fixture()
         try fixture.shell(
             """

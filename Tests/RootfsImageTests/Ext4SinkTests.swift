@@ -198,7 +198,7 @@ import Testing
     }
 
     /// Larger than what has room in a block; only with inodes of their own.
-    @Test func largeAttributes() throws {
+    @Test(.disabled(if: isQuick, "it takes seconds")) func largeAttributes() throws {
         let fixture = try Ext4Fixture()
         try tree(
             fixture,
@@ -217,7 +217,7 @@ import Testing
         }
     }
 
-    @Test func lostAndFoundOfTheTree() throws {
+    @Test(.disabled(if: isQuick, "it takes seconds")) func lostAndFoundOfTheTree() throws {
         let fixture = try Ext4Fixture()
         try tree(fixture, more: "add('lost+found', D, uid=9, mode=0o711); add('lost+found/#1', data=b'found')")
         try export(fixture)

@@ -33,7 +33,8 @@ import Testing
         0x10, 0, 4, 0, 255, 255, 255, 255, 0x20, 0, 4, 0, 255, 255, 255, 255,
     ]
 
-    @Test(arguments: layouts) func everyKindOfFile(_ layout: String) throws {
+    @Test(.disabled(if: isQuick, "it takes seconds"), arguments: layouts) func everyKindOfFile(_ layout: String) throws
+    {
         let fixture = try Ext4Fixture()
         let host = fixture.host
         try host.makeDirectory("in")

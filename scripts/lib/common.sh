@@ -27,6 +27,16 @@ as_root() {
     fi
 }
 
+# need_root "$@": runs the script that calls it anew as root, with the same arguments; for a test that mounts something.
+need_root() {
+    [ "$(id -u)" != 0 ] || return 0
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "skipped $(basename "$0" .sh): it needs root, and there is no sudo"
+        exit 0
+    fi
+    exec sudo env PATH="$PATH" ${USB9PFS_TEST_DIR:+USB9PFS_TEST_DIR="$USB9PFS_TEST_DIR"} "$0" "$@"
+}
+
 # Installs the Debian packages that are missing; says which, and does nothing when there are none.
 need_packages() {
     local missing=() package
@@ -79,15 +89,21 @@ debian_mirror() {
 build_packages=(gcc g++ binutils libc6-dev pkg-config git libusb-1.0-0-dev libarchive-dev nettle-dev zlib1g-dev
     liblzma-dev libext2fs-dev comerr-dev libsqlite3-dev)
 
+# What the tests need besides.
+# shellcheck disable=SC2034 # used by the scripts that source this file
+test_packages=("${build_packages[@]}" shellcheck python3 libarchive-tools cpio zstd squashfs-tools squashfs-tools-ng skopeo
+    umoci acl attr libcap2-bin sqlite3 e2fsprogs fdisk fakeroot genext2fs pseudo rsync bzip2 xz-utils)
+
 need_swift() {
     command -v swift >/dev/null 2>&1 || die "no swift in PATH: install a Swift 6.2 or later toolchain from https://www.swift.org/install/linux/"
 }
 
-# The uid that plays the developer: the caller's own, or 1000 when the caller is root. Nothing but the
-# installation of packages runs as root.
+# The uid that plays the developer: the caller's own; of root, who called sudo, or else 1000. Nothing but the installation
+# of packages, and tests that mount something, runs as root.
 # shellcheck disable=SC2034 # used by the scripts that source this file
 if [ "$(id -u)" = 0 ]; then
-    developer_uid=1000 developer_gid=1000
+    developer_uid=${SUDO_UID:-1000} developer_gid=${SUDO_GID:-1000}
+    [ "$developer_uid" != 0 ] || developer_uid=1000 developer_gid=1000
     umask 022 # what root makes here that uid must be able to read and run
 else
     developer_uid=$(id -u) developer_gid=$(id -g)

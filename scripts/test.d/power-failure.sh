@@ -4,13 +4,10 @@
 #
 #   scripts/test.d/power-failure.sh
 #
-# Needs root, for loop devices and mounts.
+# Needs root (sudo), for loop devices and mounts.
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
-if [ "$(id -u)" != 0 ]; then
-    echo "# power-failure: skipped, it mounts a file system and so needs root" >&2
-    exit 0
-fi
+need_root "$@"
 need_packages python3 e2fsprogs mount
 # Else a mount namespace that somebody makes meanwhile would keep the file system mounted.
 [ -n "${POWER_FAILURE_NAMESPACE:-}" ] || POWER_FAILURE_NAMESPACE=1 exec unshare --mount "$0"

@@ -3,16 +3,16 @@
 #
 #   scripts/test.d/stalled-files.sh
 #
-# The file system is one in user space that stops when it is told to; mounting it needs root. The server runs as an ordinary
+# The file system is one in user space that stops when it is told to; mounting it needs root (sudo). The server runs as an ordinary
 # user. Needs scripts/build to have run; prints "ok" or "not ok" for each test.
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
-
+need_root "$@"
 need_packages python3
 p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
 [ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
-if [ "$(id -u)" != 0 ] || [ ! -e /dev/fuse ]; then
-    echo "# skipped: mounting a file system needs root and /dev/fuse"
+if [ ! -e /dev/fuse ]; then
+    echo "skipped stalled-files: there is no /dev/fuse"
     exit 0
 fi
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")

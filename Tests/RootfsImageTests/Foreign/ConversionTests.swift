@@ -302,8 +302,8 @@ import Testing
     }
 
     /// Stopped after each number of steps, and taken up again: the end is always the same.
-    @Test(arguments: [MetadataKind.pseudo, .deviceTable]) func interruptedCopyLeavesNothing(_ kind: MetadataKind) throws
-    {
+    @Test(.disabled(if: isQuick, "it takes seconds"), arguments: [MetadataKind.pseudo, .deviceTable])
+    func interruptedCopyLeavesNothing(_ kind: MetadataKind) throws {
         let fixture = try ForeignFixture()
         try make(fixture)
         let before = try fixture.host.names()
@@ -330,7 +330,8 @@ import Testing
         #expect(try fixture.host.names().contains("copy"))
     }
 
-    @Test(arguments: [MetadataKind.rsync, .pseudo, .overrideStat]) func interruptedAnywhereIsFinished(
+    @Test(.disabled(if: isQuick, "it takes seconds"), arguments: [MetadataKind.rsync, .pseudo, .overrideStat])
+    func interruptedAnywhereIsFinished(
         _ kind: MetadataKind
     ) throws {
         let fixture = try ForeignFixture()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # boots by the initramfs of Debian's dracut with systemd in it, with this project's hooks: three forms of the command line, and a mistake
+# soak: as dracut, once more with systemd in it
 # lab: timeout=900
 # lab: initrd=scripts/lab/build-initramfs dracut-systemd
 # lab: boot=rsinit --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose

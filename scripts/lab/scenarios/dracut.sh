@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # boots by the initramfs of Debian's dracut without systemd, with this project's hooks: three forms of the command line, and mistakes
+# soak: an initramfs made by dracut in a Debian of its own, which is downloaded
 # lab: timeout=900
 # lab: initrd=scripts/lab/build-initramfs dracut
 # lab: boot=rsinit --image busybox -- usb9pfs.udc=dummy_udc.0 rootfstype=9p rootflags=trans=usbg,cache=loose

@@ -181,9 +181,11 @@ def unread_replies():
             for tag in range(64):
                 client.send(client.frame(116, struct.pack("<IQI", fid, 0, (1 << 20) - 11), tag))
             clients.append(client)
-        time.sleep(2)
-        everyday(p9.Client(server.port), "new")
-        memory = server.resident()
+        # Until nothing more is read for them.
+        memory, before = server.resident(), -1
+        while memory > before:
+            everyday(p9.Client(server.port), f"new-{memory}")
+            before, memory = memory, server.resident()
         check("60 clients that read no reply: memory", memory < 400, f"{memory} MiB")
     finally:
         server.kill()

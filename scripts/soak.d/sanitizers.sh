@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The unit tests under the address and the thread sanitizer: memory that is used wrongly, data that two threads use at once.
+#
+#   scripts/soak.d/sanitizers.sh [address|thread]...
+#
+# Prints "ok" or "not ok" for each. The builds stay in .build-address and .build-thread.
+set -euo pipefail
+. "$(dirname "$0")/../lib/common.sh"
+need_swift
+need_packages "${test_packages[@]}"
+cd "$usb9pfs_root"
+[ $# -gt 0 ] || set -- address thread
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+code=0
+for sanitizer in "$@"; do
+    if ! swift build --build-tests --sanitize "$sanitizer" --scratch-path ".build-$sanitizer" >"$log" 2>&1; then
+        echo "not ok the $sanitizer sanitizer's build"
+        grep -E 'error' -A 4 "$log" | sed 's/^/# /' || true
+        code=1
+        continue
+    fi
+    status=0
+    # A program that a test starts is another one, and ends as it does.
+    ASAN_OPTIONS=detect_leaks=0:exitcode=99 TSAN_OPTIONS=exitcode=99:halt_on_error=0 USB9PFS_QUICK=1 \
+        swift test --skip-build --sanitize "$sanitizer" --scratch-path ".build-$sanitizer" >"$log" 2>&1 || status=$?
+    reports=$(grep -cE '(WARNING|ERROR): (Thread|Address)Sanitizer' "$log") || true
+    if [ "$status" = 0 ] && [ "$reports" = 0 ]; then
+        echo "ok the $sanitizer sanitizer: $(tail -n 1 "$log" | sed 's/^[^T]*//')"
+    else
+        echo "not ok the $sanitizer sanitizer: $reports reports, exit code $status"
+        grep -E '✘|(WARNING|ERROR): (Thread|Address)Sanitizer|SUMMARY' -A 12 "$log" | head -n 200 | sed 's/^/# /' || true
+        code=1
+    fi
+done
+exit $code
