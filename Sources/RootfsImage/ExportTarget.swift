@@ -190,7 +190,8 @@ struct ExportTarget: ~Copyable {
     /// Moves it to the target: a file when its content is on the disk, a directory when its names are. What is in the
     /// directory's files is their writer's business.
     /// - Returns: what a user should know all the same, a sentence without a full stop.
-    func commit() throws(ImageError) -> String? {
+    func commit(_ wait: ExportWait) throws(ImageError) -> String? {
+        if shape == .file { try wait.writeBack(descriptor.raw, "can't write \(path) to the disk") }
         do throws(Errno) {
             switch shape {
             case .file: try System.synchronize(descriptor.raw, dataOnly: true)
