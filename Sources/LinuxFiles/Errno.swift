@@ -49,6 +49,8 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let ECONNRESET = Errno(rawValue: 104)
     public static let ESHUTDOWN = Errno(rawValue: 108)
     public static let ETIMEDOUT = Errno(rawValue: 110)
+    public static let EADDRNOTAVAIL = Errno(rawValue: 99)
+    public static let EAFNOSUPPORT = Errno(rawValue: 97)
     public static let EADDRINUSE = Errno(rawValue: 98)
     public static let ESTALE = Errno(rawValue: 116)
     public static let EDQUOT = Errno(rawValue: 122)

@@ -119,7 +119,7 @@ public struct Exporter {
     }
 
     private func openTree() throws(ImageError) -> FakeRootTree {
-        let tree = try ImageError.openTree("can't open the directory \(directory)") { (warn) throws(Errno) in
+        let tree = try ImageError.openTree("can't open the directory \(ShellWord(directory))") { (warn) throws(Errno) in
             try FakeRootTree(directory: directory, mayRaiseModes: false, warn: warn)
         }
         if let marker = try ConversionMarker.read(tree.root.raw, directory) { throw marker.failure(directory) }
@@ -130,7 +130,7 @@ public struct Exporter {
         guard let kind = options.kind ?? TargetKind(nameOf: target) else {
             throw ImageError(
                 .badDestination,
-                "the name \(target) doesn't say what to make",
+                "the name \(ShellWord(target)) doesn't say what to make",
                 hint: "Let it end in .tar, .tar.gz, .tar.xz, .tar.zst, .cpio, .squashfs, .ext4, .oci or .oci.tar,\n"
                     + "or use --to KIND: \(TargetKind.allCases.map(\.rawValue).joined(separator: ", "))."
             )
@@ -163,7 +163,7 @@ public struct Exporter {
             let made = compression == .none && !isExt4 ? "\(kind.rawValue) without compression" : kind.rawValue
             throw ImageError(
                 .badDestination,
-                "\(option) is for \(purpose); \(target) is to be \(made)",
+                "\(option) is for \(purpose); \(ShellWord(target)) is to be \(made)",
                 hint: "Leave it out, or choose what to make: --to KIND, --compress METHOD."
             )
         }

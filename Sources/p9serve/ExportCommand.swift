@@ -152,7 +152,7 @@ struct ExportCommand: ParsableCommand {
         guard !quiet, !json else { return }
         StandardError.write(
             "exported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), to "
-                + "\(target == "-" ? "standard output" : printable(target)) (\(summary.kind.rawValue), "
+                + "\(target == "-" ? "standard output" : ShellWord(target).text) (\(summary.kind.rawValue), "
                 + "\(ByteCount(summary.targetBytes).text)) in \(ByteCount.seconds(summary.seconds)) s\n"
         )
     }

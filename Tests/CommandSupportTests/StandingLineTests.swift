@@ -9,7 +9,7 @@ struct StandingLineTests {
     @Test("a warning is not written into the progress line, which comes again below it")
     func warningInProgressLine() throws {
         let pipe = try Pipe()
-        let queue = MessageQueue(try pipe.takeWriteEnd()) { "\($0) lost\n" }
+        let queue = MessageQueue(pipe.takeWriteEnd()) { "\($0) lost\n" }
         let lines = StandingLine(queue)
         lines.stand("5%")
         lines.add("", .wait)
