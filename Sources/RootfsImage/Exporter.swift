@@ -237,7 +237,9 @@ public struct Exporter {
         }
     }
 
-    private func streamSink(_ kind: TargetKind, _ output: any ByteOutput, _ wait: ExportWait) throws(ImageError) -> any EntrySink {
+    private func streamSink(_ kind: TargetKind, _ output: any ByteOutput, _ wait: ExportWait) throws(ImageError)
+        -> any EntrySink
+    {
         let compression = compression(for: kind)
         let compressed: any ByteOutput =
             compression == .none ? output : try CompressedOutput(output, compression, level: options.level, wait)

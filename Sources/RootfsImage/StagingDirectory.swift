@@ -125,7 +125,8 @@ struct StagingDirectory: ~Copyable {
         return ImageError(
             .badDestination,
             "\(path) is not empty",
-            hint: "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(ShellWord(path))\(database)",
+            hint:
+                "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(ShellWord(path))\(database)",
             cause: .ENOTEMPTY
         )
     }

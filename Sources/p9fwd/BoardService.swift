@@ -133,7 +133,8 @@ struct BoardService: Sendable {
     private static let staleMount = CommandFailure(
         .deviceGone,
         "the board was mounted before this process began, which doesn't know its files: all it gets is \"Stale file handle\"",
-        advice: "Reboot the board: it mounts its root anew then. What is not its root can be unmounted and mounted again."
+        advice:
+            "Reboot the board: it mounts its root anew then. What is not its root can be unmounted and mounted again."
     )
 
     /// One line per message, such as "-> Tread tag 3, 23 bytes": from the board, and "<-" to it, as in p9serve's trace.

@@ -12,7 +12,9 @@ struct ExitCodeTests {
         let rows = page.split(separator: "\n").compactMap { line -> (Int32, String)? in
             let cells = line.split(separator: "|", omittingEmptySubsequences: false)
             guard cells.count >= 4 else { return nil }
-            func cell(_ index: Int) -> String { String(cells[index].drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()) }
+            func cell(_ index: Int) -> String {
+                String(cells[index].drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+            }
             return Int32(cell(1)).map { ($0, cell(2)) }
         }
         let first = Dictionary(rows.map { ($0.0, $0.1) }) { first, _ in first }

@@ -27,7 +27,9 @@ struct ListenTests {
         return found
     }
 
-    @Test("tcp://localhost is listened on at every address of localhost, with one port, also where the kernel chooses it")
+    @Test(
+        "tcp://localhost is listened on at every address of localhost, with one port, also where the kernel chooses it"
+    )
     func localhostBoundOnce() throws {
         let directory = try TemporaryDirectory()
         let server = try server(directory)
