@@ -84,7 +84,7 @@ class Run:
 
     def lines(self):
         """The states of the line that stands."""
-        parts = [part.replace("\x1b[K", "") for part in self.text.split("\r") if "\x1b[K" in part]
+        parts = [part.replace("\x1b[K", "").replace("^C", "") for part in self.text.split("\r") if "\x1b[K" in part]
         return [part for part in parts if part and not part.startswith("p9serve")] or [""]
 
 
