@@ -55,6 +55,10 @@ ssize_t clinux_getdents64(int fd, void *buffer, size_t size) { return syscall(SY
 
 int clinux_syncfs(int fd) { return syncfs(fd); }
 
+int clinux_sync_file_range(int fd, int64_t offset, int64_t count, unsigned flags) {
+    return sync_file_range(fd, offset, count, flags);
+}
+
 int clinux_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int clinux_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }

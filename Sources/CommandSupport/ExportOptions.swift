@@ -28,7 +28,7 @@ public struct ExportOptions: ParsableArguments {
             guard parts.count == 2, !parts[0].isEmpty, !parts[0].contains("/"), !parts[1].isEmpty else {
                 throw CommandFailure(
                     .badInput,
-                    "--export \(text) is not NAME=DIR",
+                    "--export \(ShellWord(text)) is not NAME=DIR",
                     advice: "Example: --export home=/srv/home"
                 )
             }
@@ -66,8 +66,8 @@ public struct ExportOptions: ParsableArguments {
             guard !export.tree.isBeingConverted else { throw Errno.EBUSY }
             if export.tree.storage == .database {
                 StandardError.say(
-                    "\(directory): the file system has no user extended attributes; owners and modes are kept in "
-                        + (export.tree.databasePath ?? "a database beside it")
+                    "\(ShellWord(directory)): the file system has no user extended attributes; owners and modes are kept in "
+                        + (export.tree.databasePath.map { ShellWord($0).text } ?? "a database beside it")
                 )
             }
             return export
@@ -94,29 +94,29 @@ public struct ExportOptions: ParsableArguments {
         case .ENOENT:
             CommandFailure(
                 .notFound,
-                "there is no directory \(directory)",
-                advice: "To make one from an archive: p9serve import rootfs.tar \(directory)"
+                "there is no directory \(ShellWord(directory))",
+                advice: "To make one from an archive: p9serve import rootfs.tar \(ShellWord(directory))"
             )
         case .ENOTDIR:
             CommandFailure(
                 .badInput,
-                "\(directory) is not a directory",
-                advice: "An archive has to be imported first: p9serve import \(directory) rootfs"
+                "\(ShellWord(directory)) is not a directory",
+                advice: "An archive has to be imported first: p9serve import \(ShellWord(directory)) rootfs"
             )
         case .EACCES, .EPERM:
             CommandFailure(
                 .permission,
-                "no permission to open the directory \(directory)",
-                advice: "If it is yours: chmod u+rwx \(directory)"
+                "no permission to open the directory \(ShellWord(directory))",
+                advice: "If it is yours: chmod u+rwx \(ShellWord(directory))"
             )
         case .EBUSY:
             CommandFailure(
                 .busy,
-                "\(directory) is being converted to another kind of metadata, or that was interrupted",
-                advice: "This says what to do: p9serve check \(directory)"
+                "\(ShellWord(directory)) is being converted to another kind of metadata, or that was interrupted",
+                advice: "This says what to do: p9serve check \(ShellWord(directory))"
             )
         default:
-            CommandFailure(.failure, "can't open the directory \(directory): \(error.text)")
+            CommandFailure(.failure, "can't open the directory \(ShellWord(directory)): \(error.text)")
         }
     }
 }

@@ -18,6 +18,7 @@ public enum ProcessEnd {
 
     /// To be called where the process may end by other ways.
     static func sayAll() {
+        StandardError.removeStandingLine()
         EventStream.finish()
         StandardError.queue.finish()
     }

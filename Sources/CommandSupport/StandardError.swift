@@ -28,6 +28,20 @@ public enum StandardError {
         add(text, .nowOrNever)
     }
 
+    /// Shows a line that stands below all that is said, on a terminal, until the next one takes its place or
+    /// `removeStandingLine` is called.
+    /// - Parameter line: shorter than the terminal is wide, without an end.
+    public static func stand(_ line: String) {
+        lines.stand(line)
+    }
+
+    /// Removes the line that stands, if there is one.
+    public static func removeStandingLine() {
+        lines.removeStandingLine()
+    }
+
+    private static let lines = StandingLine(queue)
+
     static let queue = MessageQueue(STDERR_FILENO) { lost in
         line((lost == 1 ? "1 message was" : "\(lost) messages were") + " lost while standard error was blocked")
     }
@@ -37,7 +51,7 @@ public enum StandardError {
         // What was printed before is also to be seen before, even where standard output is a pipe. Only the main thread
         // prints; others would wait with it for whoever reads the pipe.
         if isMainThread { fflush(nil) }
-        queue.add(text, manner)
+        lines.add(text, manner)
     }
 
     private static let mainThread = Atomic<pthread_t>(0)

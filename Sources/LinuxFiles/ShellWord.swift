@@ -2,8 +2,15 @@
 ///
 /// Control characters and what is no ASCII are written as `$'\\ooo'`, which bash, zsh and ksh know: so no byte of a name
 /// reaches the terminal.
-public struct ShellWord: Sendable {
+public struct ShellWord: Sendable, CustomStringConvertible {
     public let text: String
+
+    /// To be put into a command line of a message.
+    public var description: String { text }
+
+    public init(_ path: some StringProtocol) {
+        self.init(path.utf8)
+    }
 
     public init(_ path: some Sequence<UInt8>) {
         var bytes = Array(path)
@@ -11,8 +18,10 @@ public struct ShellWord: Sendable {
         if bytes.first == UInt8(ascii: "-") { bytes = Array("./".utf8) + bytes }
         if !bytes.isEmpty, bytes.allSatisfy(Self.isPlain) {
             text = String(decoding: bytes, as: UTF8.self)
-        } else if bytes.allSatisfy({ (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "'") }) {
-            text = "'\(String(decoding: bytes, as: UTF8.self))'"
+        } else if bytes.allSatisfy({ (0x20...0x7e).contains($0) }) {
+            // What every shell knows: a quote ends the word, stands escaped, and the word goes on.
+            let parts = bytes.split(separator: UInt8(ascii: "'"), omittingEmptySubsequences: false)
+            text = "'" + parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "'\\''") + "'"
         } else {
             text = "$'\(bytes.map(Self.escaped).joined())'"
         }

@@ -103,6 +103,23 @@ extension System {
         _ = try retrying { clinux_syncfs(descriptor) }
     }
 
+    /// Has a part of a file's content written to the disk, without what is needed to find it there: an fsync must follow.
+    /// - Parameters:
+    ///   - part: bytes of the file.
+    ///   - waits: whether to wait until it is there.
+    /// - Throws: `ESPIPE` for what is no file, `EINVAL` and `ENOSYS` where the file system doesn't know it.
+    ///
+    /// The corresponding C function is `sync_file_range`.
+    public static func writeBack(_ descriptor: CInt, _ part: Range<UInt64>, waits: Bool) throws(Errno) {
+        // To the kernel a count of 0 is all that follows.
+        guard !part.isEmpty else { return }
+        // SYNC_FILE_RANGE_WRITE, and around it WAIT_BEFORE and WAIT_AFTER.
+        let flags: UInt32 = waits ? 1 | 2 | 4 : 2
+        _ = try retrying {
+            clinux_sync_file_range(descriptor, Int64(part.lowerBound), Int64(part.count), flags)
+        }
+    }
+
     /// Moves the position of an open directory or file.
     ///
     /// The corresponding C function is `lseek` with SEEK_SET.

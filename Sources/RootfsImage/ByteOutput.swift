@@ -21,40 +21,38 @@ final class DescriptorOutput: ByteOutput {
     /// As it may be printed.
     private let name: String
     private(set) var count: UInt64 = 0
-    private let cancellation: Cancellation?
+    private let wait: ExportWait?
 
     /// PIPE_BUF: as much as a pipe takes without waiting when there is room at all, in bytes.
     private static let pipeWrite = 4096
 
-    /// - Parameter cancellation: also ends a write to a pipe that nobody reads.
-    init(_ descriptor: CInt, name: String, cancellation: Cancellation? = nil) {
+    /// - Parameter wait: also ends a write to a pipe that nobody reads.
+    init(_ descriptor: CInt, name: String, _ wait: ExportWait) {
         self.descriptor = descriptor
         self.name = name
         let isFile = (try? System.status(of: descriptor).format) == .regular
-        self.cancellation = isFile ? nil : cancellation
+        self.wait = isFile ? nil : wait
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(ImageError) {
         var rest = bytes
         while rest.count > 0 {
-            let part = cancellation == nil ? rest : UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pipeWrite))
-            do throws(Errno) {
-                try waitForReader()
-                try System.send(descriptor, part)
-            } catch .ECANCELED {
-                throw ImageError(.cancelled, "the export was cancelled")
-            } catch {
-                throw ImageError("can't write \(name)", error)
-            }
+            let part = wait == nil ? rest : UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pipeWrite))
+            try waitForReader()
+            try ImageError.attempt("can't write \(name)") { () throws(Errno) in try System.send(descriptor, part) }
             rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
         }
         count += UInt64(bytes.count)
     }
 
-    private func waitForReader() throws(Errno) {
-        guard let cancellation else { return }
-        while try !System.waitUntilWritable(descriptor, milliseconds: Cancellation.pollInterval) {
-            guard !cancellation.isRequested else { throw .ECANCELED }
+    private func waitForReader() throws(ImageError) {
+        guard let wait else { return }
+        while true {
+            let isReady = try ImageError.attempt("can't write \(name)") { () throws(Errno) in
+                try System.waitUntilWritable(descriptor, milliseconds: ExportWait.pollInterval)
+            }
+            if isReady { return }
+            try wait.look()
         }
     }
 

@@ -71,7 +71,7 @@ struct ExportTarget: ~Copyable {
                 descriptor: descriptor
             )
         } catch {
-            throw ImageError("can't make a file in \(parentPath)", error)
+            throw ImageError("can't make a file in \(ShellWord(parentPath))", error)
         }
     }
 
@@ -81,7 +81,7 @@ struct ExportTarget: ~Copyable {
         } catch {
             throw ImageError(
                 .badDestination,
-                "can't export to \(path): its last part must be a name",
+                "can't export to \(ShellWord(path)): its last part must be a name",
                 hint: "Name a file that does not exist yet, such as ./rootfs.tar.",
                 cause: error
             )
@@ -95,7 +95,7 @@ struct ExportTarget: ~Copyable {
         else { return }
         throw ImageError(
             .badDestination,
-            "\(path) lies in the tree that is to be exported",
+            "\(ShellWord(path)) lies in the tree that is to be exported",
             hint: "Export to a place outside of it."
         )
     }
@@ -111,7 +111,7 @@ struct ExportTarget: ~Copyable {
         do throws(Errno) {
             found = try look(target, in: parent)
         } catch {
-            throw ImageError("can't look at \(path)", error)
+            throw ImageError("can't look at \(ShellWord(path))", error)
         }
         switch (shape, found) {
         case (_, .nothing): return .nothing
@@ -158,7 +158,7 @@ struct ExportTarget: ~Copyable {
     }
 
     private static func alreadyThere(_ path: String, hint: String) -> ImageError {
-        ImageError(.badDestination, "\(path) is there already", hint: hint, cause: .EEXIST)
+        ImageError(.badDestination, "\(ShellWord(path)) is there already", hint: hint, cause: .EEXIST)
     }
 
     /// Best effort: what can't be removed is in nobody's way.
@@ -183,14 +183,15 @@ struct ExportTarget: ~Copyable {
         do throws(Errno) {
             return try System.status(of: descriptor.raw).size
         } catch {
-            throw ImageError("can't look at \(path)", error)
+            throw ImageError("can't look at \(ShellWord(path))", error)
         }
     }
 
     /// Moves it to the target: a file when its content is on the disk, a directory when its names are. What is in the
     /// directory's files is their writer's business.
     /// - Returns: what a user should know all the same, a sentence without a full stop.
-    func commit() throws(ImageError) -> String? {
+    func commit(_ wait: ExportWait) throws(ImageError) -> String? {
+        if shape == .file { try wait.writeBack(descriptor.raw, "can't write \(ShellWord(path)) to the disk") }
         do throws(Errno) {
             switch shape {
             case .file: try System.synchronize(descriptor.raw, dataOnly: true)
@@ -214,7 +215,7 @@ struct ExportTarget: ~Copyable {
         } catch .EEXIST, .ENOTEMPTY, .ENOTDIR, .EISDIR {
             throw Self.alreadyThere(path, hint: "Somebody else made it during the export. Choose another name.")
         } catch {
-            throw ImageError("can't move the finished export to \(path)", error)
+            throw ImageError("can't move the finished export to \(ShellWord(path))", error)
         }
         // The export stands: nothing would be better without it.
         if shape != .scratch { try? System.synchronizeDirectory(parent.raw) }
@@ -227,8 +228,8 @@ struct ExportTarget: ~Copyable {
             try System.removeTree(at: parent.raw, name)
             return nil
         } catch {
-            let name = printable(name.bytes.withUnsafeBytes { Array($0) })
-            return "what \(path) was before can't be removed (\(error.text)): it is \(name) beside it now"
+            let name = ShellWord(name.bytes.withUnsafeBytes { Array($0) })
+            return "what \(ShellWord(path)) was before can't be removed (\(error.text)): it is \(name) beside it now"
         }
     }
 

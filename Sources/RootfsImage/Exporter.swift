@@ -72,14 +72,16 @@ public struct Exporter {
         try TreeArgument.verify(directory, isForeignAccepted: options.acceptsForeignDirectory)
         let tree = try openTree()
         let walk = walk(tree)
+        let wait = ExportWait(cancellation)
+        let observer = observe(walk, wait, observer)
         try walk.survey()
         var summary = ExportSummary()
         if target == "-" {
-            let output = DescriptorOutput(1, name: "standard output", cancellation: cancellation)
-            summary.losses = try write(walk, to: streamSink(kind, output), observer)
+            let output = DescriptorOutput(1, name: "standard output", wait)
+            summary.losses = try write(walk, to: streamSink(kind, output, wait), observer)
             summary.targetBytes = output.count
         } else {
-            try write(walk, kind, tree, mask, observer, &summary)
+            try write(walk, kind, tree, mask, wait, observer, &summary)
         }
         summary.kind = kind
         summary.entries = walk.progress.entries
@@ -104,8 +106,20 @@ public struct Exporter {
         )
     }
 
+    /// What the walk calls, and what is called while the export waits.
+    private func observe(_ walk: TreeWalk, _ wait: ExportWait, _ observer: @escaping Observer) -> Observer {
+        let tell: Observer = { [unowned wait] progress in
+            var progress = progress
+            progress.phase = wait.phase
+            progress.pendingBytes = wait.pendingBytes
+            observer(progress)
+        }
+        wait.onLook = { [unowned walk] in tell(walk.progress) }
+        return tell
+    }
+
     private func openTree() throws(ImageError) -> FakeRootTree {
-        let tree = try ImageError.openTree("can't open the directory \(directory)") { (warn) throws(Errno) in
+        let tree = try ImageError.openTree("can't open the directory \(ShellWord(directory))") { (warn) throws(Errno) in
             try FakeRootTree(directory: directory, mayRaiseModes: false, warn: warn)
         }
         if let marker = try ConversionMarker.read(tree.root.raw, directory) { throw marker.failure(directory) }
@@ -116,7 +130,7 @@ public struct Exporter {
         guard let kind = options.kind ?? TargetKind(nameOf: target) else {
             throw ImageError(
                 .badDestination,
-                "the name \(target) doesn't say what to make",
+                "the name \(ShellWord(target)) doesn't say what to make",
                 hint: "Let it end in .tar, .tar.gz, .tar.xz, .tar.zst, .cpio, .squashfs, .ext4, .oci or .oci.tar,\n"
                     + "or use --to KIND: \(TargetKind.allCases.map(\.rawValue).joined(separator: ", "))."
             )
@@ -149,7 +163,7 @@ public struct Exporter {
             let made = compression == .none && !isExt4 ? "\(kind.rawValue) without compression" : kind.rawValue
             throw ImageError(
                 .badDestination,
-                "\(option) is for \(purpose); \(target) is to be \(made)",
+                "\(option) is for \(purpose); \(ShellWord(target)) is to be \(made)",
                 hint: "Leave it out, or choose what to make: --to KIND, --compress METHOD."
             )
         }
@@ -179,6 +193,7 @@ public struct Exporter {
         _ kind: TargetKind,
         _ tree: FakeRootTree,
         _ mask: UInt32,
+        _ wait: ExportWait,
         _ observer: @escaping Observer,
         _ summary: inout ExportSummary
     ) throws(ImageError) {
@@ -191,40 +206,43 @@ public struct Exporter {
             outside: tree.root.raw
         )
         do throws(ImageError) {
-            let output = DescriptorOutput(made.descriptor.raw, name: target)
+            let output = DescriptorOutput(made.descriptor.raw, name: target, wait)
             switch kind {
             case .tar, .cpio:
-                summary.losses = try write(walk, to: streamSink(kind, output), observer)
+                summary.losses = try write(walk, to: streamSink(kind, output, wait), observer)
             case .squashfs:
                 let sink = try SquashfsSink(
                     made.descriptor.raw,
                     compression(for: kind),
                     level: options.level,
-                    time: options.sourceDateEpoch ?? 0
+                    time: options.sourceDateEpoch ?? 0,
+                    wait
                 )
                 summary.losses = try write(walk, to: sink, observer)
             case .ext4:
                 let sink = try Ext4Sink(made.descriptor.raw, try measure(tree), ext4Settings)
                 summary.losses = try write(walk, to: sink, observer)
             case .oci:
-                let sink = try OCISink(made.descriptor.raw, ociSettings(platform))
+                let sink = try OCISink(made.descriptor.raw, ociSettings(platform), wait)
                 summary.losses = try write(walk, to: sink, observer)
                 summary.targetBytes = sink.size
             case .ociArchive:
-                summary.losses = try writeArchive(walk, tree, ociSettings(platform), to: output, observer)
+                summary.losses = try writeArchive(walk, tree, ociSettings(platform), to: output, wait, observer)
             }
             if kind != .oci { summary.targetBytes = try made.size() }
-            if let notice = try made.commit() { summary.notices.append(notice) }
+            if let notice = try made.commit(wait) { summary.notices.append(notice) }
         } catch {
             made.discard()
             throw error
         }
     }
 
-    private func streamSink(_ kind: TargetKind, _ output: any ByteOutput) throws(ImageError) -> any EntrySink {
+    private func streamSink(_ kind: TargetKind, _ output: any ByteOutput, _ wait: ExportWait) throws(ImageError)
+        -> any EntrySink
+    {
         let compression = compression(for: kind)
         let compressed: any ByteOutput =
-            compression == .none ? output : try CompressedOutput(output, compression, level: options.level)
+            compression == .none ? output : try CompressedOutput(output, compression, level: options.level, wait)
         return kind == .cpio ? CpioSink(compressed) : TarSink(compressed)
     }
 
@@ -309,6 +327,7 @@ public struct Exporter {
         _ tree: FakeRootTree,
         _ settings: OCISink.Settings,
         to output: DescriptorOutput,
+        _ wait: ExportWait,
         _ observer: @escaping Observer
     ) throws(ImageError) -> ExportLosses {
         let scratch = try ExportTarget.make(
@@ -319,7 +338,7 @@ public struct Exporter {
             outside: tree.root.raw
         )
         defer { scratch.discard() }
-        let losses = try write(walk, to: OCISink(scratch.descriptor.raw, settings), observer)
+        let losses = try write(walk, to: OCISink(scratch.descriptor.raw, settings, wait), observer)
         try OCIArchive(scratch.descriptor.raw, cancellation).write(to: output)
         return losses
     }

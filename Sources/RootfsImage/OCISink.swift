@@ -27,11 +27,13 @@ final class OCISink: EntrySink {
     private let layerOutput: HashingOutput
     private let tarOutput: HashingOutput
     private let tar: TarSink
+    private let wait: ExportWait
     /// Bytes of all files.
     private(set) var size: UInt64 = 0
 
     /// - Parameter layout: an empty directory.
-    init(_ layout: CInt, _ settings: Settings) throws(ImageError) {
+    init(_ layout: CInt, _ settings: Settings, _ wait: ExportWait) throws(ImageError) {
+        self.wait = wait
         self.settings = settings
         self.layout = layout
         do throws(Errno) {
@@ -42,10 +44,10 @@ final class OCISink: EntrySink {
         } catch {
             throw ImageError("can't make the image layout", error)
         }
-        layerOutput = HashingOutput(DescriptorOutput(layer.raw, name: "the image's layer"))
+        layerOutput = HashingOutput(DescriptorOutput(layer.raw, name: "the image's layer", wait))
         tarOutput = HashingOutput(
             settings.compression == .none
-                ? layerOutput : try CompressedOutput(layerOutput, settings.compression, level: settings.level)
+                ? layerOutput : try CompressedOutput(layerOutput, settings.compression, level: settings.level, wait)
         )
         tar = TarSink(tarOutput, keepsHoles: false)
     }
@@ -63,6 +65,7 @@ final class OCISink: EntrySink {
     func finish() throws(ImageError) {
         try tar.finish()
         let digest = layerOutput.digest()
+        try wait.writeBack(layer.raw, "can't write the image's layer to the disk")
         do throws(Errno) {
             try System.synchronize(layer.raw, dataOnly: true)
             try Self.rename("layer", to: digest, in: blobs.raw)

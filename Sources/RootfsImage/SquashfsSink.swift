@@ -10,6 +10,7 @@ final class SquashfsSink: EntrySink {
     private let file: CInt
     private var input: OwnedDescriptor?
     private let tar: TarSink
+    private let wait: ExportWait
     private var ownLosses = ExportLosses()
 
     private static let programName = "tar2sqfs"
@@ -22,9 +23,11 @@ final class SquashfsSink: EntrySink {
         _ file: CInt,
         _ compression: Compression?,
         level: Int?,
-        time: Int64
+        time: Int64,
+        _ wait: ExportWait
     ) throws(ImageError) {
         self.file = file
+        self.wait = wait
         let compression = compression ?? .zstd
         guard [.gzip, .xz, .zstd].contains(compression) else {
             throw ImageError(
@@ -51,7 +54,7 @@ final class SquashfsSink: EntrySink {
             )
             self.program = program
             let pipe = try program.takeInput()
-            tar = TarSink(DescriptorOutput(pipe.raw, name: Self.programName))
+            tar = TarSink(DescriptorOutput(pipe.raw, name: Self.programName, wait))
             input = .some(pipe)
         } catch .ENOENT {
             throw ImageError(
@@ -99,7 +102,19 @@ final class SquashfsSink: EntrySink {
             throw explained(error)
         }
         input = nil
-        guard let ending = try? program.wait(), ending.isSuccess else { throw failure() }
+        wait.phase = .finishing
+        guard try ending().isSuccess else { throw failure() }
+    }
+
+    /// How the program has ended; waits for it. When the export shall end, the program does as soon as nobody has it any more.
+    private func ending() throws(ImageError) -> ChildProcess.Ending {
+        while true {
+            let ending = try ImageError.attempt("can't wait for \(Self.programName)") { () throws(Errno) in
+                try program.wait(seconds: ExportWait.interval)
+            }
+            if let ending { return ending }
+            try wait.look()
+        }
     }
 
     /// When the program has ended before us, it says why.

@@ -60,7 +60,7 @@ struct StagingDirectory: ~Copyable {
             return try System.open(path, [.readOnly, .directory])
         } catch {
             var failure = ImageError("can't open the directory \(path)", error)
-            if error == .ENOENT { failure.hint = "Make it first:\n    mkdir -p \(path)" }
+            if error == .ENOENT { failure.hint = "Make it first:\n    mkdir -p \(ShellWord(path))" }
             throw failure
         }
     }
@@ -121,11 +121,12 @@ struct StagingDirectory: ~Copyable {
                 cause: .ENOTEMPTY
             )
         }
-        let database = databaseName(path).map { " \($0)" } ?? ""
+        let database = databaseName(path).map { " \(ShellWord($0))" } ?? ""
         return ImageError(
             .badDestination,
             "\(path) is not empty",
-            hint: "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(path)\(database)",
+            hint:
+                "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(ShellWord(path))\(database)",
             cause: .ENOTEMPTY
         )
     }

@@ -22,8 +22,8 @@ public enum TreeArgument {
         throw ImageError(
             .badDestination,
             "\(directory) has another tool's metadata, \(found.kind.label) (\(found.evidence)), which would be passed over",
-            hint: "Make a tree of it:\n    p9serve import \(directory) NEW\nor turn it into one:\n"
-                + "    p9serve convert \(directory) --to override-stat\nWithout what the tool knows: --as-is."
+            hint: "Make a tree of it:\n    p9serve import \(ShellWord(directory)) NEW\nor turn it into one:\n"
+                + "    p9serve convert \(ShellWord(directory)) --to override-stat\nWithout what the tool knows: --as-is."
         )
     }
 
@@ -44,7 +44,7 @@ public enum TreeArgument {
         throw ImageError(
             .badDestination,
             "\(directory) is a part of the tree \(tree): its owners of symbolic links and lost labels are known there only",
-            hint: "Name the tree: \(tree)"
+            hint: "Name the tree: \(ShellWord(tree))"
         )
     }
 

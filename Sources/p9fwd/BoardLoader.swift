@@ -126,14 +126,14 @@ extension BootFailure {
         case .unreadable(let name, let error):
             return CommandFailure(
                 .failure,
-                "can't read \(directory.path)/\(printable(name)): \(error.text)",
+                "can't read \(ShellWord(directory.path + "/" + name)): \(error.text)",
                 advice: again
             )
         case .changed(let name):
             return CommandFailure(
                 .failure,
-                "\(directory.path)/\(printable(name)) has become shorter while it was sent",
-                advice: again + " Replace files by renaming new ones: mv boot.img.new boot.img."
+                "\(ShellWord(directory.path + "/" + name)) has become shorter while it was sent",
+                advice: again + " Replace files by renaming new ones: mv boot.img.new boot.img"
             )
         case .malformed(let malformation):
             return CommandFailure(.failure, "\(device.title) \(malformation.sentence)", advice: again)
@@ -146,7 +146,7 @@ extension BootFailure {
         let chips = directory.chips.map(\.name).joined(separator: ", ")
         return CommandFailure(
             .notFound,
-            "a \(chip.name) wants to be loaded, and there is no \(chip.bootcode) in \(directory.path)",
+            "a \(chip.name) wants to be loaded, and there is no \(chip.bootcode) in \(ShellWord(directory.path))",
             advice: "Put it there, or as \(chip.directory)/\(chip.bootcode); it comes with raspberrypi/usbboot. "
                 + "The directory is for: \(chips)."
         )
@@ -162,7 +162,7 @@ extension BootFailure {
         let names = BootChip.allCases.map(\.bootcode).joined(separator: ", ")
         return CommandFailure(
             .notFound,
-            "there is nothing in \(directory.path) to load a Raspberry Pi with: none of \(names), no \(BootDirectory.archiveName)",
+            "there is nothing in \(ShellWord(directory.path)) to load a Raspberry Pi with: none of \(names), no \(BootDirectory.archiveName)",
             advice: "Raspberry Pi 4: bootcode4.bin; 5: bootcode5.bin or bootfiles.bin; older ones: bootcode.bin.\n"
                 + "All come with raspberrypi/usbboot."
         )
@@ -170,10 +170,10 @@ extension BootFailure {
 
     fileprivate static func opening(_ path: String, _ error: Errno) -> CommandFailure {
         switch error {
-        case .ENOENT: CommandFailure(.notFound, "there is no directory \(path)")
-        case .ENOTDIR: CommandFailure(.badInput, "\(path) is not a directory")
-        case .EACCES: CommandFailure(.permission, "no permission to open the directory \(path)")
-        default: CommandFailure(.failure, "can't open the directory \(path): \(error.text)")
+        case .ENOENT: CommandFailure(.notFound, "there is no directory \(ShellWord(path))")
+        case .ENOTDIR: CommandFailure(.badInput, "\(ShellWord(path)) is not a directory")
+        case .EACCES: CommandFailure(.permission, "no permission to open the directory \(ShellWord(path))")
+        default: CommandFailure(.failure, "can't open the directory \(ShellWord(path)): \(error.text)")
         }
     }
 

@@ -38,6 +38,9 @@ struct BoardService: Sendable {
         var msize = 0
         var isFirst = true
         let loader = bootDirectory.map { BoardLoader(BootReport($0, verbose: verbose > 0)) }
+        let watch = MountWatch(responder) {
+            StandardError.tell(Self.staleMount)
+        }
         let ports = try loader.map { loader in try PortShare(selector, tell: loader.report.passedOver) }
         while let (board, waited) = try find(selector, loader, ports, timeout, stop) {
             let hasJustCome = waited || !isFirst
@@ -91,9 +94,16 @@ struct BoardService: Sendable {
             for interface in link.detachedInterfaces {
                 StandardError.say("took usb-storage off its interface \(interface): it would reset the board")
             }
-            link.notify = { StandardError.say($0.sentence) }
+            link.notify = { [unowned link] notice in
+                // Too long for a session that there is not: an earlier process had it.
+                if notice == .requestRefused(.tooLong), link.msize == 0 {
+                    watch.tellOfStaleMount()
+                } else {
+                    StandardError.say(notice.sentence)
+                }
+            }
             if verbose > 0 { link.trace = trace }
-            let end = link.run(answering: responder, until: stop)
+            let end = link.run(answering: watch, until: stop)
             // A board that was unplugged and plugged in again while idle goes on without a Tversion.
             msize = link.msize
             let statistics = link.statistics
@@ -101,14 +111,35 @@ struct BoardService: Sendable {
                 "\(statistics.requests) requests, \(statistics.bytesFromBoard) bytes from the board, "
                     + "\(statistics.bytesToBoard) bytes to it"
             )
-            if end == .stopped { return }
+            if end == .stopped {
+                if watch.isMounted { StandardError.tell(Self.leftMount(gadget)) }
+                return
+            }
             try conclude(end, gadget)
         }
     }
 
-    /// One line per message, such as "<- Tread tag 3, 23 bytes".
+    /// What is said when this process ends under a mounted board.
+    private static func leftMount(_ gadget: Gadget) -> CommandFailure {
+        CommandFailure(
+            .deviceGone,
+            "1 board has its root mounted from here, at port \(gadget.path): from now on its files are stale, and all it gets is "
+                + "errors",
+            advice: "Serve it again and reboot it. Next time shut the board down, or unmount there, before Ctrl-C."
+        )
+    }
+
+    /// What is said when a board goes on with files that an earlier process has served.
+    private static let staleMount = CommandFailure(
+        .deviceGone,
+        "the board was mounted before this process began, which doesn't know its files: all it gets is \"Stale file handle\"",
+        advice:
+            "Reboot the board: it mounts its root anew then. What is not its root can be unmounted and mounted again."
+    )
+
+    /// One line per message, such as "-> Tread tag 3, 23 bytes": from the board, and "<-" to it, as in p9serve's trace.
     private func trace(_ direction: GadgetLink.Direction, _ frame: RawSpan) {
-        StandardError.write("\(direction == .fromBoard ? "<-" : "->") \(describe(frame))\n")
+        StandardError.write("\(direction == .fromBoard ? "->" : "<-") \(describe(frame))\n")
     }
 
     /// Takes one stage of a board's loading; the next one, or the gadget, is found at the same port.
@@ -218,7 +249,7 @@ extension LinkNotice {
         case .requestRefused(.malformed):
             "the board sent a malformed message, which was refused; if the board hangs, reboot it"
         case .requestRefused(.tooLong):
-            "the board sent a message that is too long, which was refused: was it mounted before this process began?"
+            "the board sent a message that is longer than it may be, which was refused; if the board hangs, reboot it"
         case .replyReplaced(let type):
             "the server's reply to a message of type \(type) was not valid; the board got an I/O error instead"
         case .noMemory(let msize):

@@ -108,18 +108,18 @@ final class BootReport {
         guard events == nil, !server.missing.isEmpty else { return }
         let names = server.missing.prefix(20).map { printable($0) }.joined(separator: ", ")
         let more = server.missing.count > 20 ? " and \(server.missing.count - 20) more" : ""
-        say("\(device.path): asked for, but not in \(directory.path): \(names)\(more)")
+        say("\(device.path): asked for, but not in \(ShellWord(directory.path)): \(names)\(more)")
         StandardError.write(advice(server) + "\n")
     }
 
     private func advice(_ server: FileServer) -> String {
         if server.missing.contains("config.txt") {
             return
-                "Without config.txt a board starts nothing from here: put one into \(directory.path), with boot_ramdisk=1,\n"
+                "Without config.txt a board starts nothing from here: put one into \(ShellWord(directory.path)), with boot_ramdisk=1,\n"
                 + "and boot.img beside it."
         }
         if server.missing.contains("boot.img") {
-            return "config.txt says boot_ramdisk=1: put boot.img into \(directory.path)."
+            return "config.txt says boot_ramdisk=1: put boot.img into \(ShellWord(directory.path))."
         }
         return "Bootloaders ask for much that is optional. If the board does not start, put there what it needs."
     }
@@ -144,10 +144,11 @@ extension BootDirectory.Refusal {
     func reason(_ directory: String) -> String {
         switch self {
         case .outside(let name):
-            "\(printable(name)) leads out of \(directory); if it is a symbolic link: cp -rL \(directory) COPY, and serve that"
+            "\(printable(name)) leads out of \(ShellWord(directory)); if it is a symbolic link: "
+                + "cp -rL \(ShellWord(directory)) COPY, and serve that"
         case .notAFile(let name): "\(printable(name)) is no regular file"
         case .tooLarge(let name): "\(printable(name)) is larger than a board can take, 2 GiB"
-        case .unreadable(let name, let error): "can't read \(directory)/\(printable(name)): \(error.text)"
+        case .unreadable(let name, let error): "can't read \(ShellWord(directory + "/" + name)): \(error.text)"
         case .damagedArchive: "\(directory)/\(BootDirectory.archiveName) is no tar archive, or it is damaged"
         }
     }

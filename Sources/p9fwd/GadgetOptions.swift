@@ -12,7 +12,7 @@ struct GadgetOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only the board with this serial number.", valueName: "serial"))
     var serial: String?
 
-    @Flag(name: .shortAndLong, help: "Show every message.")
+    @Flag(name: .shortAndLong, help: "Show every message: -> from the board, <- to it.")
     var verbose: Int
 
     var selector: GadgetSelector { GadgetSelector(path: path?.path, serial: serial, id: id?.value) }

@@ -28,9 +28,11 @@ struct ConversionReport {
     private var text: String {
         let action = isDryRun ? "would convert" : summary.isContinued ? "finished converting" : "converted"
         var text = "\(action) \(summary.files) files from \(summary.from.label) to \(summary.to.label)"
-        text += output.map { " in \($0)" } ?? ""
+        text += output.map { " in \(ShellWord($0))" } ?? ""
         if summary.replaced > 0 { text += ", \(summary.replaced) of them by replacing them" }
-        if let file = summary.metadataFile { text += "; the metadata \(isDryRun ? "would be" : "are") in \(file)" }
+        if let file = summary.metadataFile {
+            text += "; the metadata \(isDryRun ? "would be" : "are") in \(ShellWord(file))"
+        }
         return text
     }
 

@@ -85,7 +85,7 @@ struct ConvertCommand: ParsableCommand {
         try SignalWaiter.cancelOnSignals(cancellation)
         let line = ProgressLine(isEnabled: !quiet && !json)
         let conversion = TreeConversion(directory, options, cancellation: cancellation) { pass, files in
-            line.show { ProgressLine.State(text: "\(pass), \(files) files") }
+            line.show { ProgressLine.State(text: "\(files) files", more: [pass]) }
         }
         do throws(ImageError) {
             let summary = try conversion.run()

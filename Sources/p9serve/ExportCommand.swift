@@ -152,7 +152,7 @@ struct ExportCommand: ParsableCommand {
         guard !quiet, !json else { return }
         StandardError.write(
             "exported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), to "
-                + "\(target == "-" ? "standard output" : printable(target)) (\(summary.kind.rawValue), "
+                + "\(target == "-" ? "standard output" : ShellWord(target).text) (\(summary.kind.rawValue), "
                 + "\(ByteCount(summary.targetBytes).text)) in \(ByteCount.seconds(summary.seconds)) s\n"
         )
     }
@@ -164,21 +164,39 @@ extension Compression: ExpressibleByArgument {}
 
 extension ExportProgress {
     fileprivate func state(seconds: Double) -> ProgressLine.State {
-        let rate = ByteCount(UInt64(Double(contentBytes) / max(seconds, 0.001))).text
+        let encoded = contentBytes - min(contentBytes, pendingBytes)
+        let rate = ByteCount(UInt64(Double(encoded) / max(seconds, 0.001))).text
         // A file is some work even if it is empty.
-        let done = Double(contentBytes) + Double(entries) * 4096
+        let read = Double(contentBytes) + Double(entries) * 4096
+        // What the compressor still has is not done.
+        let done = max(0, read - Double(pendingBytes))
         let total = Double(contentTotal) + Double(entriesTotal) * 4096
-        return ProgressLine.State(
-            fraction: total > 0 ? done / total : nil,
-            text: "\(entries) of \(entriesTotal) entries, \(ByteCount(contentBytes).text), \(rate)/s"
-        )
+        let fraction = total > 0 ? done / total : nil
+        switch phase {
+        case .exporting:
+            return ProgressLine.State(
+                fraction: fraction,
+                text: "\(entries) of \(entriesTotal) entries",
+                more: ["\(rate)/s", ByteCount(contentBytes).text]
+            )
+        case .finishing:
+            return ProgressLine.State(
+                fraction: fraction,
+                text: "compressing the rest",
+                more: [pendingBytes > 0 ? ByteCount(pendingBytes).text : nil].compactMap { $0 }
+            )
+        case .syncing:
+            return ProgressLine.State(text: "writing to the disk", more: ["\(entries) entries"])
+        }
     }
 
     /// The keys are an interface: version 1.
     fileprivate var members: [(key: String, value: JSONValue)] {
         [
+            ("phase", .string(phase.rawValue)),
             ("entries", .integer(entries)), ("entries_total", .integer(entriesTotal)),
             ("content_bytes", .integer(contentBytes)), ("content_bytes_total", .integer(contentTotal)),
+            ("pending_bytes", .integer(pendingBytes)),
         ]
     }
 }

@@ -152,15 +152,27 @@ extension ImportProgress {
         let total = archiveSize.map { " of \(ByteCount($0).text)" } ?? " read"
         switch phase {
         case .copying:
-            return ProgressLine.State(text: "copying into a temporary file: \(read)\(total), \(rate)/s")
+            let fraction = archiveSize.flatMap { $0 > 0 ? Double(archiveBytes) / Double($0) : nil }
+            return ProgressLine.State(
+                fraction: fraction,
+                text: "copying the source",
+                more: ["\(read)\(total)", "\(rate)/s"]
+            )
         case .syncing:
-            return ProgressLine.State(text: "writing \(entries) entries to the disk, \(ByteCount(contentBytes).text)")
+            return ProgressLine.State(
+                text: "writing to the disk",
+                more: [ByteCount(contentBytes).text, "\(entries) entries"]
+            )
         case .importing: break
         }
         var fraction: Double?
         if let archiveSize, archiveSize > 0 { fraction = Double(archiveBytes) / Double(archiveSize) }
         if let entriesTotal, entriesTotal > 0 { fraction = Double(entries) / Double(entriesTotal) }
-        return ProgressLine.State(fraction: fraction, text: "\(read)\(total), \(rate)/s, \(entries) entries")
+        return ProgressLine.State(
+            fraction: fraction,
+            text: "\(read)\(total)",
+            more: ["\(rate)/s", "\(entries) entries"]
+        )
     }
 
     /// The keys are an interface: version 1.

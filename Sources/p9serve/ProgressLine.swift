@@ -9,16 +9,18 @@ final class ProgressLine {
     struct State {
         /// 0...1; nil where the end isn't known.
         var fraction: Double?
+        /// The most important after the percentage and the time left.
         var text: String
+        /// What may be left out where the terminal is narrow; the most important is first.
+        var more: [String] = []
     }
 
     private let isEnabled: Bool
     private let isTerminal = System.isTerminal(2)
     private let start = ContinuousClock.now
     private var nextTime: ContinuousClock.Instant
-    private var isShown = false
 
-    private static let barWidth = 24
+    private static let maxBarWidth = 24
 
     init(isEnabled: Bool) {
         self.isEnabled = isEnabled
@@ -34,30 +36,48 @@ final class ProgressLine {
         let now = ContinuousClock.now
         guard now >= nextTime else { return }
         nextTime = now + (isTerminal ? .milliseconds(100) : .seconds(10))
-        let line = line(state())
-        // Back to the line's beginning; what was longer before is erased.
-        StandardError.show(isTerminal ? "\r\(line.prefix(terminalWidth - 1))\u{1b}[K" : line + "\n")
-        isShown = true
+        if isTerminal {
+            // Asked each time: the user may make the window larger or smaller.
+            StandardError.stand(line(state(), width: terminalWidth - 1))
+        } else {
+            StandardError.show(parts(state()).joined(separator: ", ") + "\n")
+        }
     }
 
     /// Removes the line, so that other text can follow.
     func clear() {
-        if isShown, isTerminal { StandardError.write("\r\u{1b}[K") }
+        if isEnabled, isTerminal { StandardError.removeStandingLine() }
     }
 
-    private func line(_ state: State) -> String {
-        guard let known = state.fraction else { return state.text }
+    /// As much as there is room for, and a bar where there is plenty.
+    private func line(_ state: State, width: Int) -> String {
+        let barWidth = state.fraction == nil ? 0 : min(max((width - 56) / 2, 0), Self.maxBarWidth)
+        let bar = barWidth < 6 ? "" : bar(state.fraction ?? 0, barWidth)
+        let room = width - bar.count
+        var line = ""
+        for part in parts(state) {
+            let longer = line.isEmpty ? part : "\(line), \(part)"
+            guard longer.count <= room else { break }
+            line = longer
+        }
+        return bar + (line.isEmpty ? String(state.text.prefix(room)) : line)
+    }
+
+    /// The most important is first.
+    private func parts(_ state: State) -> [String] {
+        guard let known = state.fraction else { return [state.text] + state.more }
         let fraction = min(max(known, 0), 1)
-        let percent = "\(Int(fraction * 100))%, "
-        var line = (isTerminal ? bar(fraction) : "") + percent + state.text
+        var parts = ["\(Int(fraction * 100))%"]
         // Early guesses are no use.
-        if fraction > 0.02, seconds > 1 { line += ", \(Self.duration(seconds / fraction - seconds)) left" }
-        return line
+        if fraction > 0.02, fraction < 1, seconds > 1 {
+            parts.append("\(Self.duration(seconds / fraction - seconds)) left")
+        }
+        return parts + [state.text] + state.more
     }
 
-    private func bar(_ fraction: Double) -> String {
-        let done = Int(fraction * Double(Self.barWidth))
-        return "[" + String(repeating: "#", count: done) + String(repeating: " ", count: Self.barWidth - done) + "] "
+    private func bar(_ fraction: Double, _ width: Int) -> String {
+        let done = Int(min(max(fraction, 0), 1) * Double(width))
+        return "[" + String(repeating: "#", count: done) + String(repeating: " ", count: width - done) + "] "
     }
 
     /// "8 s", "3 min 20 s", "1 h 5 min".
@@ -71,7 +91,7 @@ final class ProgressLine {
     /// In characters. The corresponding C function is `ioctl` with TIOCGWINSZ.
     private var terminalWidth: Int {
         var size = winsize()
-        guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
-        return Int(size.ws_col)
+        guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return max(Int(size.ws_col), 2)
     }
 }

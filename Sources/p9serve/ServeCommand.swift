@@ -28,7 +28,7 @@ struct ServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where to listen: tcp://HOST:PORT, unix:/PATH, or fd:N[,M] for inherited descriptors; may be repeated.",
+            "Where to listen: tcp://HOST:PORT (all addresses of the host), unix:/PATH, or fd:N[,M] for inherited descriptors; may be repeated.",
             valueName: "address"
         )
     )
@@ -36,7 +36,7 @@ struct ServeCommand: ParsableCommand {
 
     @OptionGroup var exports: ExportOptions
 
-    @Flag(name: .shortAndLong, help: "Print every message.")
+    @Flag(name: .shortAndLong, help: "Print every message: -> from a client, <- to it.")
     var verbose = false
 
     func run() throws {
@@ -60,8 +60,7 @@ struct ServeCommand: ParsableCommand {
         let server = SocketServer(configuration) { StandardError.say($0) }
         for address in addresses {
             do throws(Errno) {
-                let bound = try server.listen(on: address)
-                StandardError.write("listening on \(bound)\n")
+                for bound in try server.listen(on: address) { StandardError.write("listening on \(bound)\n") }
             } catch {
                 throw Self.failure(address, error)
             }

@@ -70,8 +70,8 @@ public final class TestServer: Sendable {
         sockets = SocketServer(configuration) { line in logged.lines.withLock { $0.append(line) } }
         switch link {
         case .direct, .socketPair: address = nil
-        case .tcp: address = try sockets.listen(on: .tcp(host: "127.0.0.1", port: 0))
-        case .unix: address = try sockets.listen(on: .unix(path: base.file("socket")))
+        case .tcp: address = try sockets.listen(on: .tcp(host: "127.0.0.1", port: 0))[0]
+        case .unix: address = try sockets.listen(on: .unix(path: base.file("socket")))[0]
         }
     }
 

@@ -16,6 +16,11 @@ die() {
     exit 1
 }
 
+bad_arguments() {
+    printf "%s: error: %s; try '%s --help'\n" "${0##*/}" "$*" "${0##*/}" >&2
+    exit 2
+}
+
 # Runs a command as root: directly, or through sudo.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -37,14 +42,18 @@ need_root() {
     exec sudo env PATH="$PATH" ${USB9PFS_TEST_DIR:+USB9PFS_TEST_DIR="$USB9PFS_TEST_DIR"} "$0" "$@"
 }
 
-# Installs the Debian packages that are missing; says which, and does nothing when there are none.
+# Installs the Debian packages that are missing; says which, and does nothing when there are none. Elsewhere it says what to
+# install, if something is missing.
 need_packages() {
     local missing=() package
+    if ! has_apt; then
+        need_foreign_packages "$@"
+        return
+    fi
     for package in "$@"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    command -v apt-get >/dev/null 2>&1 || die "these Debian packages are missing, and there is no apt-get: ${missing[*]}"
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null 2>&1; then
         die "Debian packages are missing, and there is no sudo. As root: apt-get install ${missing[*]}"
     fi
@@ -53,6 +62,40 @@ need_packages() {
         flock 8 # one at a time: several scripts may run
         install_packages "${missing[@]}" 8>&-
     ) 8>"$usb9pfs_cache/packages.lock" || exit
+}
+
+has_apt() { command -v apt-get >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1; }
+
+# need_foreign_packages DEBIAN-PACKAGE...: for systems without apt, whose names are in scripts/lib/packages.
+need_foreign_packages() {
+    local debian fedora arch sign package missing=() names=() install='' system
+    # shellcheck disable=SC1090 # a test has its own
+    system=$(. "${USB9PFS_OS_RELEASE:-/etc/os-release}" 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}") || system=''
+    case " $system " in
+        *" fedora "* | *" rhel "*) install='dnf install' ;;
+        *" arch "*) install='pacman -S --needed' ;;
+    esac
+    for package in "$@"; do
+        debian='' fedora=$package arch=$package sign=$package
+        while read -r debian fedora arch sign; do
+            [ "$debian" != "$package" ] || break
+        done < <(grep -v '^#' "$usb9pfs_root/scripts/lib/packages")
+        [ "$debian" = "$package" ] || { fedora=$package arch=$package sign=$package; }
+        case $sign in
+            :*) ! pkg-config --exists "${sign#:}" 2>/dev/null || continue ;;
+            *) ! command -v "$sign" >/dev/null 2>&1 || continue ;;
+        esac
+        missing+=("$package")
+        case $install in
+            dnf*) names+=("$fedora") ;;
+            pacman*) names+=("$arch") ;;
+        esac
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    [ -n "$install" ] || die "what these Debian packages have is missing, and there is no apt-get: ${missing[*]}"
+    mapfile -t names < <(printf '%s\n' "${names[@]}" | sort -u)
+    printf '%s: error: something is missing. Install it:\n    sudo %s %s\n' "${0##*/}" "$install" "${names[*]}" >&2
+    exit 1
 }
 
 install_packages() {

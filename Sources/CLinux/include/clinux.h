@@ -31,6 +31,7 @@ int clinux_statx(int dirfd, const char *path, int flags, struct clinux_stat *out
 int clinux_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned flags);
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
 int clinux_syncfs(int fd);
+int clinux_sync_file_range(int fd, int64_t offset, int64_t count, unsigned flags);
 int clinux_eventfd(void);
 int clinux_pipe2(int fds[2], int flags);
 int clinux_accept4(int fd, int flags);

@@ -50,7 +50,7 @@ extension MetadataStore {
             .lost,
             "\(what): \(losses.joined(separator: " and ")) \(lost.rows > 0 ? "are" : "is") lost",
             hint:
-                "\(place == nil ? moving(location) : "")Restore it from a backup. To go on without what was in it: p9serve check --repair \(root)",
+                "\(place == nil ? moving(location) : "")Restore it from a backup. To go on without what was in it: p9serve check --repair \(ShellWord(root))",
             errno: .EIO
         )
     }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// Where a server takes connections.
 public enum ListenAddress: Sendable, Equatable {
-    /// `tcp://HOST:PORT`; an IPv6 address stands in brackets; port 0 lets the kernel choose.
+    /// `tcp://HOST:PORT`: all addresses of the host; an IPv6 address stands in brackets; port 0 lets the kernel choose.
     case tcp(host: String, port: UInt16)
     /// `unix:/PATH`
     case unix(path: String)
@@ -62,7 +62,7 @@ final class Listener: Sendable {
     /// The name of a Unix socket that is ours to remove.
     private let path: Mutex<String?>
 
-    private init(_ descriptor: consuming OwnedDescriptor, _ address: ListenAddress, path: String? = nil) throws(Errno) {
+    init(_ descriptor: consuming OwnedDescriptor, _ address: ListenAddress, path: String? = nil) throws(Errno) {
         self.descriptor = descriptor
         self.address = address
         self.path = Mutex(path)
@@ -101,38 +101,7 @@ final class Listener: Sendable {
         try self.init(OwnedDescriptor(owning: descriptor), address)
     }
 
-    private static let backlog: CInt = 64
-
-    /// - Throws: `ENXIO` for a host name that can't be resolved, and what `bind` gives, such as `EADDRINUSE`, `EACCES`.
-    convenience init(host: String, port: UInt16) throws(Errno) {
-        var hints = addrinfo()
-        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &list) == 0, let first = list else { throw .ENXIO }
-        defer { freeaddrinfo(list) }
-        let raw = socket(first.pointee.ai_family, first.pointee.ai_socktype | CInt(SOCK_CLOEXEC.rawValue), 0)
-        guard raw != -1 else { throw .last }
-        let descriptor = OwnedDescriptor(owning: raw)
-        var yes: CInt = 1
-        _ = setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<CInt>.size))
-        guard bind(raw, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0, listen(raw, Self.backlog) == 0 else {
-            throw .last
-        }
-        try self.init(descriptor, .tcp(host: host, port: Self.boundPort(of: raw) ?? port))
-    }
-
-    private static func boundPort(of socket: CInt) -> UInt16? {
-        var storage = sockaddr_storage()
-        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutableBytes(of: &storage) { bytes -> UInt16? in
-            guard let base = bytes.baseAddress,
-                getsockname(socket, base.assumingMemoryBound(to: sockaddr.self), &size) == 0
-            else { return nil }
-            // sin_port and sin6_port are at the same place.
-            return UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self))
-        }
-    }
+    static let backlog: CInt = 64
 
     /// Listens on a path that only this user may connect to; takes over the socket of a server that is gone.
     /// - Throws: `EADDRINUSE` if a server listens there, `EEXIST` if there is something else; `ENAMETOOLONG` beyond 107

@@ -24,28 +24,34 @@ public final class SocketServer: Sendable {
     }
 
     /// Begins to serve an address.
-    /// - Returns: the address, with the port that the kernel chose for port 0.
+    /// - Returns: the addresses, as a host name may have several; with the port that the kernel chose for port 0.
     /// - Throws: `EBADF` for a descriptor that isn't open, `ESHUTDOWN` after `stop`, and what `bind` gives: `EADDRINUSE`,
     ///   `EACCES`, ...
-    public func listen(on address: ListenAddress) throws(Errno) -> ListenAddress {
+    public func listen(on address: ListenAddress) throws(Errno) -> [ListenAddress] {
         switch address {
         case .tcp(let host, let port):
-            return try accept(from: Listener(host: host, port: port))
+            let listeners = try Listener.all(host: host, port: port)
+            for listener in listeners { try accept(from: listener) }
+            return listeners.map(\.address)
         case .unix(let path):
-            return try accept(from: Listener(path: path))
+            let listener = try Listener(path: path)
+            try accept(from: listener)
+            return [listener.address]
         case .descriptors(let input, let output):
             guard System.isOpen(input), System.isOpen(output) else { throw .EBADF }
             if input == output, System.socketState(input) == .listening {
-                return try accept(from: Listener(inherited: input))
+                let listener = try Listener(inherited: input)
+                try accept(from: listener)
+                return [listener.address]
             }
             let source = SharedDescriptor(OwnedDescriptor(owning: input))
             let sink = input == output ? source : SharedDescriptor(OwnedDescriptor(owning: output))
             try serve(SocketConnection(input: source, output: sink, configuration, watch, log: log))
-            return address
+            return [address]
         }
     }
 
-    private func accept(from listener: Listener) throws(Errno) -> ListenAddress {
+    private func accept(from listener: Listener) throws(Errno) {
         let isTaken = state.update { state in
             if !state.isStopping { state.listeners.append(listener) }
             return !state.isStopping
@@ -54,7 +60,6 @@ public final class SocketServer: Sendable {
         try startThread { [self] in
             while takeConnection(from: listener) {}
         }
-        return listener.address
     }
 
     /// - Returns: false if the listener is closed.

@@ -62,7 +62,7 @@ struct ConversionMarker: Hashable {
 
     /// The error for whoever wants to read a tree in between.
     func failure(_ path: String) -> ImageError {
-        let finish = "Finish it:\n    p9serve convert \(path) --to \(to.rawValue)\n"
+        let finish = "Finish it:\n    p9serve convert \(ShellWord(path)) --to \(to.rawValue)\n"
         return ImageError(
             .badDestination,
             "\(path) is being converted from \(from.label) to \(to.label), or that was interrupted",
@@ -89,7 +89,7 @@ struct ConversionMarker: Hashable {
             .badDestination,
             "\(path) can't be converted from \(from.label) to \(to.label): \(reason)",
             hint: "Nothing was removed. Take away from this file what is wrong (getfattr -d -m - shows both), then:\n"
-                + "    p9serve convert \(path) --to \(to.rawValue)"
+                + "    p9serve convert \(ShellWord(path)) --to \(to.rawValue)"
                 + (phase == .describe
                     ? "\nOr go back; the old metadata are still whole:\n    \(Self.removalCommand(path))" : "")
         )
@@ -103,5 +103,5 @@ struct ConversionMarker: Hashable {
         """
     }
 
-    private static func removalCommand(_ path: String) -> String { "setfattr -x \(name) \(path)" }
+    private static func removalCommand(_ path: String) -> String { "setfattr -x \(name) \(ShellWord(path))" }
 }

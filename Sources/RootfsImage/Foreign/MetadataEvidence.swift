@@ -72,7 +72,7 @@ struct MetadataEvidence {
         throw ImageError(
             .badDestination,
             "another user of this machine can have put \(file) beside \(path), or can write to it",
-            hint: "If it counts: --from \(kind.rawValue) --metadata \(file)\n"
+            hint: "If it counts: --from \(kind.rawValue) --metadata \(ShellWord(file))\n"
                 + "If not, say what does: --from override-stat or --from dir."
         )
     }
@@ -105,7 +105,7 @@ struct MetadataEvidence {
         throw ImageError(
             .badDestination,
             "\(file.evidence) lies in the tree \(tree) as \(path) does: a board may have put it there",
-            hint: "If it counts: --from \(file.kind.rawValue) --metadata \(file.evidence)\n"
+            hint: "If it counts: --from \(file.kind.rawValue) --metadata \(ShellWord(file.evidence))\n"
                 + "If not, say what does: --from override-stat or --from dir."
         )
     }

@@ -86,7 +86,7 @@ final class PseudoReader: MetadataReader {
         throw ImageError(
             .badArchive,
             "a pseudo server (process \(process)) is running, and what it knows is not in \(path) yet",
-            hint: "End it first:\n    PSEUDO_LOCALSTATEDIR=\(directory) pseudo -S"
+            hint: "End it first:\n    PSEUDO_LOCALSTATEDIR=\(ShellWord(directory)) pseudo -S"
         )
     }
 

@@ -182,7 +182,7 @@ public struct TreeConversion {
             file.description,
             "it belongs to another user of this machine (uid \(file.status.uid)), \(reason)",
             hint: "Nothing was changed. Remove it, or make a copy, in which all files are yours:\n"
-                + "    p9serve convert \(directory) --to \(options.to.rawValue) --output NEW"
+                + "    p9serve convert \(ShellWord(directory)) --to \(options.to.rawValue) --output NEW"
         )
     }
 

@@ -26,7 +26,7 @@ extension CommandFailure {
                     action.hasPrefix("can't change") || action.hasPrefix("can't make")
                         ? "Only the owner of the host's files can change what the board sees. Nobody changes a device by a label\n"
                             + "that everybody on the host could have written: p9serve check says what to do about it."
-                        : "If it is yours: chmod u+rwX \(printable(path))"
+                        : "If it is yours: chmod u+rwX \(ShellWord(path))"
                 )
             case .EEXIST: (.badInput, nil)
             case .EOPNOTSUPP:

@@ -69,7 +69,7 @@ final class TreePaths {
                 throw CommandFailure(
                     .badInput,
                     "\(path) does not lie in \(explicitRoot)",
-                    advice: "Paths are the host's, such as \(explicitRoot)/etc/passwd."
+                    advice: "Paths are the host's, such as \(ShellWord(explicitRoot + "/etc/passwd"))"
                 )
             }
             return (explicitRoot, Self.joined(absolute[root.count...]), true)

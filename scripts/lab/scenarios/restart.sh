@@ -2,7 +2,7 @@
 # p9fwd is stopped under load ([ROUNDS], default 8) and killed while idle, under a mounted board; the board never hangs
 # lab: timeout=700
 #
-# The board's files are stale afterwards, but it gets an answer to everything and can mount again.
+# The board's files are stale afterwards, but it gets an answer to everything and can mount again; both processes say so once.
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 rounds=${1:-8}
@@ -77,6 +77,13 @@ for round in 1 2 3; do
     wait "$p9fwd" 2>/dev/null
     again "kill while idle, round $round"
 done
+# Each that was told to end, and each that came after one, has said it once. What the host's log says is all of them together.
+check_equal "at its end p9fwd says that the board is mounted from here" "$rounds" \
+    "$(grep -c "1 board has its root mounted from here, at port $(board_path 0)" /run/lab/host-0.log)"
+check_equal "p9fwd says that the board was mounted before" $((rounds + 3)) \
+    "$(grep -c 'the board was mounted before this process began' /run/lab/host-0.log)"
 check "unmount" umount /run/board
 kill "$p9fwd"
+wait "$p9fwd"
+check_equal "of a board that has unmounted nothing is said" "$rounds" "$(grep -c 'mounted from here' /run/lab/host-0.log)"
 dmesg_clean
