@@ -125,8 +125,8 @@ extension TreeExtraction {
             let name = try FileName(path.bytes.span.bytes)
             let found = try tree.lookup(name, in: root)
             for file in try Self.names(in: found.raw) {
-                let status = try System.status(of: tree.lookup(FileName(file.span.bytes), in: found.raw).raw)
-                if status.linkCount == 1 { summary.files -= 1 }
+                let linked = try tree.lookup(FileName(file.span.bytes), in: found.raw)
+                if try System.status(of: linked.raw).linkCount == 1 { summary.files -= 1 }
             }
             try removeTree(name, in: root)
             try removed(path.bytes)
