@@ -134,6 +134,7 @@ import Testing
         // Never an empty root with a good end.
         ("layout([image([], ids=[])])", "has no layers"),
         ("layout([image([], ids=[diffs[l['digest']]])])", "names 0 layers, its configuration 1"),
+        ("layout([image(None, ids=[diffs[l['digest']]])])", "names 0 layers, its configuration 1"),
         ("layout([image([l], ids=[])])", "names 1 layers, its configuration 0"),
         ("layout([image([l, l], ids=[diffs[l['digest']]])])", "names 2 layers, its configuration 1"),
         ("layout([image([l], ids=['sha256:' + 64 * 'a'])])", "the content of blobs/sha256/"),

@@ -69,9 +69,9 @@ struct DockerLayout {
 
     private func images() throws(ImageError) -> [Image] {
         let document = try files.document("manifest.json")
-        guard let list = document.array else { throw noList(document) }
+        guard let list = document.list else { throw noList(document) }
         return try list.map { (element) throws(ImageError) in
-            guard let configuration = element["Config"]?.string, let layers = element["Layers"]?.array else {
+            guard let configuration = element["Config"]?.string, let layers = element["Layers"]?.list else {
                 throw .badImage(files.name, "manifest.json has an image without a configuration or layers")
             }
             return Image(

@@ -17,7 +17,7 @@ struct ImageManifest {
             let isSchema1 = document["schemaVersion"]?.integer == 1
             throw isSchema1 ? .schema1(image) : .badImage(image, "its manifest names no configuration")
         }
-        guard let list = document["layers"]?.array else { throw .badImage(image, "its manifest has no \"layers\"") }
+        guard let list = document["layers"]?.list else { throw .badImage(image, "its manifest has no \"layers\"") }
         guard list.count <= Self.maxLayers else {
             throw .badImage(image, "its image has more than \(Self.maxLayers) layers")
         }
@@ -52,7 +52,7 @@ struct ImageManifest {
     /// The digests of the decompressed layers, as 64 digits each.
     /// - Parameter configuration: an image's configuration.
     static func contentDigests(_ configuration: JSONDocument, image: String) throws(ImageError) -> [String] {
-        guard let list = configuration["rootfs"]?["diff_ids"]?.array else {
+        guard let list = configuration["rootfs"]?["diff_ids"]?.list else {
             throw .badImage(image, "its configuration has no \"rootfs\" with the digests of the layers (diff_ids)")
         }
         return try list.map { (element) throws(ImageError) in
@@ -94,7 +94,7 @@ extension ImageError {
         ImageError(
             .badArchive,
             "the container image in \(image) has no layers: its root filesystem is empty",
-            hint: "It was made \"FROM scratch\" and never filled. An empty directory needs no import: mkdir"
+            hint: "It was made FROM scratch, and nothing was put into it. Choose another image."
         )
     }
 }

@@ -3,7 +3,7 @@ enum ImageName {
     /// Whether a name in a layout is the one that a user asks for: the whole, or without what is Docker's default.
     static func matches(_ name: String, _ wanted: String) -> Bool {
         let forms = forms(name)
-        return forms.contains(wanted) || forms.contains(wanted + ":latest")
+        return self.forms(wanted).contains { forms.contains($0) || forms.contains($0 + ":latest") }
     }
 
     private static func forms(_ name: String) -> [String] {

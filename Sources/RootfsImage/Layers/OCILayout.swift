@@ -64,7 +64,7 @@ struct OCILayout {
     }
 
     private func descriptors(_ document: JSONDocument, _ member: String) throws(ImageError) -> [ImageDescriptor] {
-        guard let list = document[member]?.array else {
+        guard let list = document[member]?.list else {
             throw .badImage(files.name, "a document has no \"\(member)\"")
         }
         return try list.map { (element) throws(ImageError) in try ImageDescriptor(element, image: files.name) }
