@@ -6,9 +6,12 @@ import Testing
 
 /// OCI layouts and `docker save`: made by hand, and by skopeo and umoci.
 @Suite struct ContainerImageTests {
+    private func make(_ fixture: ImportFixture, _ body: String) throws -> String { try fixture.layout(body) }
+
     @Test func layersAndWhiteouts() throws {
         let fixture = try ImportFixture()
-        let layout = try fixture.layout(
+        let layout = try make(
+            fixture,
             """
             one = layer([('etc/', D, b''), ('etc/a', F, b'1'), ('etc/b', F, b'1'), ('opq/', D, b''), ('opq/old', F, b'1'),
                 ('opq/sub/', D, b''), ('opq/sub/old', F, b'1'), ('dir/x/y', F, b'1'), ('file', F, b'1'), ('.rc', F, b'1'),
@@ -51,7 +54,8 @@ import Testing
     ])
     func hostileLayers(_ entries: String, _ message: String) throws {
         let fixture = try ImportFixture()
-        let layout = try fixture.layout(
+        let layout = try make(
+            fixture,
             "layout([image([layer([('l', S, '/tmp'), ('n', F, b'')]), layer([\(entries)])])])"
         )
         let error = try fixture.refusal(layout)
@@ -61,7 +65,8 @@ import Testing
 
     @Test func choices() throws {
         let fixture = try ImportFixture()
-        let layout = try fixture.layout(
+        let layout = try make(
+            fixture,
             """
             def one(text, **more): return image([layer([('is', F, text.encode())])], **more)
             many = index([one('amd64'), one('arm64', arch='arm64', variant='v8'), one('arm v6', arch='arm', variant='v6'),
@@ -122,7 +127,8 @@ import Testing
     ])
     func damaged(_ change: String, _ message: String) throws {
         let fixture = try ImportFixture()
-        let layout = try fixture.layout(
+        let layout = try make(
+            fixture,
             "l = layer([('a', F, b'x' * 5000)]); m = image([l]); layout([m])\n" + change + "\n"
         )
         let error = try fixture.refusal(layout)
@@ -133,7 +139,8 @@ import Testing
     /// An index that leads to itself can't be made: it would need its own digest. One nested too deep can.
     @Test func nestedTooDeep() throws {
         let fixture = try ImportFixture()
-        let layout = try fixture.layout(
+        let layout = try make(
+            fixture,
             "i = image([layer([('a', F, b'')])])\nfor _ in range(10): i = index([i])\nlayout([i])"
         )
         #expect(try fixture.refusal(layout).message.contains("nested too deep"))
@@ -142,7 +149,8 @@ import Testing
     @Test(.enabled(if: isInstalled("skopeo")), arguments: ["oci-archive", "docker-archive", "dir"])
     func throughSkopeo(_ format: String) throws {
         let fixture = try ImportFixture()
-        _ = try fixture.layout(
+        _ = try make(
+            fixture,
             """
             layout([image([layer([('etc/a', F, b'1'), ('gone', F, b'1')]), layer([('.wh.gone', F, b''), ('b', F, b'2')])],
                 name='tag')])
