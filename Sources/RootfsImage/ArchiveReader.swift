@@ -80,11 +80,10 @@ final class ArchiveReader: EntrySource {
 
     private func supply(_ block: inout UnsafeRawPointer?) -> Int {
         guard let next = try? stream.next() else { return Int(ARCHIVE_FATAL) }
-        if next.isEmpty, !needsEndMark { return supplyPadding(&block) }
         block = next.baseAddress
         lastBlock = next
         bytesSupplied += UInt64(next.count)
-        return next.count
+        return next.isEmpty && !needsEndMark ? supplyPadding(&block) : next.count
     }
 
     /// Fills up the last block, once. umoci 0.4's `insert` ends a layer with its last file's last byte; that this is

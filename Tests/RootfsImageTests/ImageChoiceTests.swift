@@ -116,6 +116,15 @@ import Testing
         #expect(try imported(fixture, layout, "linux/arm64").contains("has the digest"))
     }
 
+    /// A hint is pasted into a shell.
+    @Test func namesInHintsAreWordsOfAShell() throws {
+        let fixture = try ImportFixture()
+        let layout = try fixture.layout(Self.one + "layout([one('1', name='a b;c'), one('2', name='plain:1')])")
+        let error = try imported(fixture, layout)
+        #expect(error.contains("\n    --image 'a b;c'\n    --image plain:1"), "\(error)")
+        #expect(try imported(fixture, layout, nil, "a b;c") == "1")
+    }
+
     /// Two images that no platform and no name tells apart.
     @Test func sameTwice() throws {
         let fixture = try ImportFixture()

@@ -96,7 +96,7 @@ struct DockerLayout {
         return ImageError(
             .badArchive,
             "the manifest.json in \(files.name) is a registry's, as skopeo's dir: has it, and not docker save's",
-            hint: "Convert it:\n    skopeo copy dir:\(printable(files.name.utf8)) oci:DIRECTORY"
+            hint: "Convert it:\n    skopeo copy dir:SOURCE oci:DIRECTORY"
         )
     }
 

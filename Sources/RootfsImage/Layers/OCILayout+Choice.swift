@@ -91,9 +91,10 @@ extension OCILayout {
 
 extension ImageError {
     /// The error for a choice that the user has to take.
+    /// - Parameter values: as they are; the hint has them as words of a shell.
     static func choice(_ message: String, _ option: String, _ values: [String]) -> ImageError {
         var seen: Set<String> = []
-        let lines = values.filter { seen.insert($0).inserted }.map { "    \(option) \(printable($0.utf8))" }
+        let lines = values.filter { seen.insert($0).inserted }.map { "    \(option) \(ShellWord($0.utf8).text)" }
         return ImageError(
             .badArchive,
             message,
