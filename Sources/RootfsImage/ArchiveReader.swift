@@ -28,6 +28,8 @@ final class ArchiveReader: EntrySource {
     private var bytesSupplied: UInt64 = 0
     /// The block given last, for what comes behind a cpio archive's end mark.
     private var lastBlock = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Zeros that a layer's last block lacks, given to libarchive when the stream had ended; not in `bytesSupplied`.
+    private var padding: UnsafeMutableRawBufferPointer?
     /// The entry in hand, as it may be printed; for error messages.
     private var entryName = ""
     /// What libarchive found odd about the entry in hand.
@@ -56,6 +58,7 @@ final class ArchiveReader: EntrySource {
 
     deinit {
         archive_read_free(archive)
+        padding?.deallocate()
         stream.abandon()
         _ = uselocale(previousLocale)
         if let cLocale { freelocale(cLocale) }
@@ -80,7 +83,28 @@ final class ArchiveReader: EntrySource {
         block = next.baseAddress
         lastBlock = next
         bytesSupplied += UInt64(next.count)
-        return next.count
+        return next.isEmpty && !needsEndMark ? supplyPadding(&block) : next.count
+    }
+
+    /// Fills up the last block, once. umoci 0.4's `insert` ends a layer with its last file's last byte; that this is
+    /// the archive's end, its digest says.
+    private func supplyPadding(_ block: inout UnsafeRawPointer?) -> Int {
+        let missing = Int((512 - bytesSupplied % 512) % 512)
+        guard padding == nil, missing > 0 else { return 0 }
+        let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: missing, alignment: 16)
+        zeros.initializeMemory(as: UInt8.self, repeating: 0)
+        padding = zeros
+        block = UnsafeRawPointer(zeros.baseAddress)
+        return missing
+    }
+
+    /// Throws if what libarchive has taken for an entry's header or content was not in the archive.
+    /// - Parameter count: bytes that it gives from its position on.
+    private func checkPadding(_ count: Int) throws(ImageError) {
+        guard padding != nil, UInt64(clamping: archive_filter_bytes(archive, 0)) + UInt64(count) > bytesSupplied else {
+            return
+        }
+        throw .damaged(input.name, "it ends within \(entryName)", at: input.bytesRead)
     }
 
     /// The next entry; nil after the last.
@@ -98,6 +122,7 @@ final class ArchiveReader: EntrySource {
             if code == ARCHIVE_WARN { noteWarning() }
             let entry = ArchiveEntry(raw)
             entryName = printable(entry.pathname)
+            try checkPadding(0)
             if entry.hasForeignAccessControlList, notice == nil {
                 notice =
                     "its access control list is left out: it is none of Linux, or names users without their numbers "
@@ -127,6 +152,7 @@ final class ArchiveReader: EntrySource {
             let code = archive_read_data_block(archive, &start, &count, &offset)
             if code == ARCHIVE_EOF { return }
             try check(code)
+            try checkPadding(count)
             if count > 0 { try body(UnsafeRawBufferPointer(start: start, count: count), offset) }
         }
     }

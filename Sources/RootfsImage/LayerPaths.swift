@@ -1,9 +1,12 @@
 /// Which paths the layer in hand has brought: a whiteout removes what lower layers have, and nothing of its own.
 ///
-/// Keeps 64-bit hashes, not paths, so that a large layer needs little memory: 8 bytes, or 16 after growth, a path. The
-/// hash is seeded by chance in every process, so no archive can be made whose paths collide.
+/// Keeps 64-bit hashes, not paths, so that a large layer needs little memory: 8 bytes, or 16 after growth, a path, and
+/// as much again for a directory. The hash is seeded by chance in every process, so no archive can be made whose paths
+/// collide.
 struct LayerPaths {
     private(set) var layer: Int?
+    /// Whether the layer has brought files that others of its entries are to be linked to, and that go then.
+    var hasLinkFiles = false
     private var hashes: Set<UInt64> = []
 
     /// Forgets the paths of other layers.
@@ -13,22 +16,30 @@ struct LayerPaths {
         hashes.removeAll(keepingCapacity: true)
     }
 
-    /// Remembers a path and the directories that lead to it.
+    /// Remembers an entry's path, and the directories that lead to it.
     mutating func insert(_ path: [UInt8]) {
+        hashes.insert(Self.hash(path[...], isListed: true))
         var rest = path[...]
-        while !rest.isEmpty {
-            guard hashes.insert(Self.hash(rest)).inserted else { return }
-            rest = rest.lastIndex(of: UInt8(ascii: "/")).map { rest[..<$0] } ?? []
+        while let slash = rest.lastIndex(of: UInt8(ascii: "/")) {
+            rest = rest[..<slash]
+            guard hashes.insert(Self.hash(rest, isListed: false)).inserted else { return }
         }
     }
 
+    /// Whether the layer has an entry for the path, or one beneath it.
     func contains(_ path: [UInt8]) -> Bool {
-        hashes.contains(Self.hash(path[...]))
+        isListed(path) || hashes.contains(Self.hash(path[...], isListed: false))
     }
 
-    private static func hash(_ path: ArraySlice<UInt8>) -> UInt64 {
+    /// Whether the layer has an entry for the path itself.
+    func isListed(_ path: [UInt8]) -> Bool {
+        hashes.contains(Self.hash(path[...], isListed: true))
+    }
+
+    private static func hash(_ path: ArraySlice<UInt8>, isListed: Bool) -> UInt64 {
         var hasher = Hasher()
         path.withUnsafeBytes { hasher.combine(bytes: $0) }
-        return UInt64(bitPattern: Int64(hasher.finalize()))
+        let hash = UInt64(bitPattern: Int64(hasher.finalize()))
+        return isListed ? hash | 1 : hash & ~1
     }
 }

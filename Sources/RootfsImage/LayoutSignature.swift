@@ -30,6 +30,8 @@ enum LayoutSignature {
             return true
         }
         if text.hasPrefix("blobs/sha256") { return true }
+        // What crane and kaniko call an image's configuration.
+        if text.hasPrefix("sha256:"), Digest.isDigits(String(text.dropFirst(7))) { return true }
         // "<64 digits>/", "<64 digits>.json", "<64 digits>.tar", "<64 digits>/layer.tar"
         let digits = name.prefix { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
         return digits.count == 64 && (name.count == 64 || [0x2e, 0x2f].contains(name[64]))

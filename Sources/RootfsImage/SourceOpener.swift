@@ -136,16 +136,9 @@ final class SourceOpener {
 
     /// - Returns: nil if this is no container image.
     private func openLayers(_ files: any LayoutFiles) throws(ImageError) -> LayerSource? {
-        // A new docker save has both.
-        var isOCI = try files.exists("oci-layout")
-        if isOCI { isOCI = try files.exists("index.json") }
-        let isDocker = try files.exists("manifest.json")
-        guard options.kind == .docker ? isDocker : isOCI || isDocker && options.kind != .oci else { return nil }
-        kind = isOCI && options.kind != .docker ? .oci : .docker
-        let layers =
-            kind == .oci
-            ? try OCILayout(files, options, cancellation).layers() : try DockerLayout(files, options).layers()
-        return try LayerSource(files, layers, cancellation)
+        guard let image = try ContainerImage(files, options, cancellation) else { return nil }
+        kind = image.kind
+        return try LayerSource(files, image.layers, notices: image.notices, cancellation)
     }
 
     private func openDirectory() throws(ImageError) -> any EntrySource {

@@ -3,15 +3,35 @@ internal import LinuxFiles
 
 /// The layers of a container image: each adds to the ones below, replaces what they have, and removes it by whiteouts.
 ///
-/// Source: the OCI image specification, "Image Layer Filesystem Changeset".
+/// A whiteout concerns all that lower layers have, and nothing that its own layer brings, whichever comes first in the
+/// archive. Names that begin with ".wh..wh." are the metadata of aufs, in images of docker before 2016; as docker does it
+/// they are left out, and what is linked to a file in `.wh..wh.plnk` gets that file.
+///
+/// Source: the OCI image specification, "Image Layer Filesystem Changeset"; docker's `UnpackLayer`
+/// (github.com/moby/go-archive, diff.go).
 extension TreeExtraction {
     private static let whiteoutPrefix = Array(".wh.".utf8)
+    private static let metadataPrefix = Array(".wh..wh.".utf8)
     private static let opaqueMarker = Array(".wh..wh..opq".utf8)
+    /// Where aufs has the files with several names.
+    private static let linkDirectory = Array(".wh..wh.plnk".utf8)
 
-    /// Does what a whiteout says.
-    /// - Returns: false if the entry is none, but to be made.
-    func applyWhiteout(_ path: EntryPath, _ entry: ImageEntry) throws(Failure) -> Bool {
+    /// Does what an entry of a layer says beyond what any archive's does.
+    /// - Returns: whether that was all; if not, the entry is to be made.
+    func applyLayer(_ layer: Int, _ path: EntryPath, _ entry: ImageEntry) throws(Failure) -> Bool {
+        if layers.layer != layer {
+            try removeLinkFiles()
+            layers.begin(layer)
+        }
+        replacesOwn = layers.contains(path.bytes)
         guard !path.isRoot else { return false }
+        if isMetadata(path) {
+            // A file of the root's directory of links; all else is of use to aufs only.
+            guard path.parent == Self.linkDirectory, entry.body == .file else { return true }
+            layers.hasLinkFiles = true
+            layers.insert(path.bytes)
+            return false
+        }
         for index in 0..<path.parentCount where path.component(index).starts(with: Self.whiteoutPrefix) {
             throw .refused("a directory in its path has the name of a whiteout")
         }
@@ -19,59 +39,100 @@ extension TreeExtraction {
             layers.insert(path.bytes)
             return false
         }
-        guard entry.body == .file else { throw .refused("a whiteout must be a regular file") }
-        summary.whiteouts += 1
-        if path.last.elementsEqual(Self.opaqueMarker) {
-            try removeLowerContent(of: path)
-            return true
-        }
-        let name = Array(path.last.dropFirst(Self.whiteoutPrefix.count))
-        guard !name.allSatisfy({ $0 == UInt8(ascii: ".") }), !name.starts(with: Self.whiteoutPrefix) else {
-            throw .refused("it is no whiteout of a name")
-        }
-        let target = path.sibling(name)
-        // What this layer has brought stays, whichever came first.
-        guard !layers.contains(target), try parentExists(path) else { return true }
-        let parent = try enterParent(of: path)
-        try system { () throws(Errno) in
-            try directories.willChange()
-            do throws(Errno) {
-                try removeTree(FileName(name.span.bytes), in: parent)
-            } catch .ENOENT {
-                // Removed twice, or never there: nothing is left to do.
-            }
-        }
-        try system { () throws(Errno) in try removed(target) }
+        // The specification has regular files. Docker looks at the name alone: in aufs, whiteouts were links to one file.
+        guard entry.body != .directory else { throw .refused("a whiteout must be a file, not a directory") }
+        try applyWhiteout(path)
         return true
     }
 
-    /// Removes what lower layers have in the directory of an opaque marker.
-    private func removeLowerContent(of marker: EntryPath) throws(Failure) {
-        guard try parentExists(marker) else { return }
-        let directory = try enterParent(of: marker)
-        try system { () throws(Errno) in
+    private func isMetadata(_ path: EntryPath) -> Bool {
+        for index in 0...path.parentCount where path.component(index).starts(with: Self.metadataPrefix) {
+            return !path.component(index).elementsEqual(Self.opaqueMarker)
+        }
+        return false
+    }
+
+    private func applyWhiteout(_ path: EntryPath) throws(Failure) {
+        let name = Array(path.last.dropFirst(Self.whiteoutPrefix.count))
+        let isOpaque = path.last.elementsEqual(Self.opaqueMarker)
+        guard isOpaque || !name.allSatisfy({ $0 == UInt8(ascii: ".") }) else {
+            throw .refused("it is no whiteout of a name")
+        }
+        summary.whiteouts += 1
+        guard try parentExists(path) else { return }
+        let parent = try enterParent(of: path)
+        do throws(Errno) {
             try directories.willChange()
-            try removeLower(in: directory, marker.parent, depth: 0)
+            if isOpaque {
+                try removeLowerContent(of: parent, path.parent, depth: 0)
+            } else {
+                try removeLower(FileName(name.span.bytes), in: parent, path.sibling(name), depth: 0)
+            }
+        } catch .ENOENT {
+            // Removed twice, or never there: nothing is left to do.
+        } catch {
+            throw .system(error)
         }
     }
 
-    private func removeLower(in directory: CInt, _ path: [UInt8], depth: Int) throws(Errno) {
+    /// Removes what lower layers have under a name.
+    private func removeLower(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        _ path: [UInt8],
+        depth: Int
+    ) throws(Errno) {
+        guard layers.contains(path) else {
+            try removeTree(name, in: directory, depth: depth)
+            try removed(path)
+            return
+        }
+        let found = try tree.lookup(name, in: directory)
+        let status = try System.status(of: found.raw)
+        guard status.format == .directory else { return }
+        try removeLowerContent(of: found.raw, path, depth: depth + 1)
+        guard !layers.isListed(path) else {
+            try System.setTimes(of: found.raw, access: .keep, modification: .to(status.modificationTime))
+            return
+        }
+        // The lower layers' directory is gone, and this is the one that entries beneath it imply.
+        try tree.change(found.raw, OwnerAndMode(uid: 0, gid: 0, permissions: 0o755))
+        try removeAttributes(of: found.raw)
+        let implied = FileTime(seconds: 0, nanoseconds: 0)
+        try System.setTimes(of: found.raw, access: .keep, modification: .to(implied))
+        try recordImplied(path, found.raw)
+    }
+
+    /// Removes what lower layers have in a directory.
+    private func removeLowerContent(of directory: CInt, _ path: [UInt8], depth: Int) throws(Errno) {
         guard depth <= EntryPath.maxDepth else { throw .ELOOP }
         for bytes in try Self.names(in: directory) {
-            let child = path.isEmpty ? bytes : path + [UInt8(ascii: "/")] + bytes
             let name = try FileName(bytes.span.bytes)
             if FakeRootTree.isReservedName(name) { continue }
-            guard layers.contains(child) else {
-                try removeTree(name, in: directory)
-                try removed(child)
-                continue
-            }
-            let found = try tree.lookup(name, in: directory)
-            guard try System.status(of: found.raw).format == .directory else { continue }
-            let time = try System.status(of: found.raw).modificationTime
-            try removeLower(in: found.raw, child, depth: depth + 1)
-            try System.setTimes(of: found.raw, access: .keep, modification: .to(time))
+            let child = path.isEmpty ? bytes : path + [UInt8(ascii: "/")] + bytes
+            try removeLower(name, in: directory, child, depth: depth)
         }
+    }
+
+    /// Removes the directory of links, which no root filesystem has: what was linked to its files keeps them.
+    func removeLinkFiles() throws(Failure) {
+        guard layers.hasLinkFiles else { return }
+        layers.hasLinkFiles = false
+        guard let path = try? EntryPath(Self.linkDirectory, stripsSlash: false) else { return }
+        let root = try enterParent(of: path)
+        try system { () throws(Errno) in
+            try directories.willChange()
+            let name = try FileName(path.bytes.span.bytes)
+            let found = try tree.lookup(name, in: root)
+            for file in try Self.names(in: found.raw) {
+                let linked = try tree.lookup(FileName(file.span.bytes), in: found.raw)
+                if try System.status(of: linked.raw).linkCount == 1 { summary.files -= 1 }
+            }
+            try removeTree(name, in: root)
+            try removed(path.bytes)
+        }
+        // It was counted as one that entries imply.
+        summary.directories -= 1
     }
 
     /// Whether the directory of a whiteout is there; one that isn't has nothing to be removed.

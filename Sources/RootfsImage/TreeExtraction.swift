@@ -10,7 +10,7 @@ final class TreeExtraction {
     /// What the layer in hand has brought.
     var layers = LayerPaths()
     /// Whether the layer in hand has brought something under the entry's path before.
-    private(set) var replacesOwn = false
+    var replacesOwn = false
     /// Nil where nobody wants one.
     let manifest: ManifestWriter?
     /// For other names of files.
@@ -49,13 +49,9 @@ final class TreeExtraction {
             summary.notices.append("\(path.description): \(notice)")
         }
         do throws(Failure) {
-            if let layer = source.layer {
-                layers.begin(layer)
-                replacesOwn = layers.contains(path.bytes)
-                if try applyWhiteout(path, entry) {
-                    onProgress(summary.contentBytes)
-                    return
-                }
+            if let layer = source.layer, try applyLayer(layer, path, entry) {
+                onProgress(summary.contentBytes)
+                return
             }
             switch entry.body {
             case .file: try makeFile(path, entry, from: source, onProgress)
@@ -73,6 +69,11 @@ final class TreeExtraction {
 
     /// Sets what has to wait: the times of directories, and owner and mode of the root.
     func finish() throws(ImageError) -> ImportSummary {
+        do throws(Failure) {
+            try removeLinkFiles()
+        } catch {
+            throw ImageError(.system, "can't remove the layers' link files")
+        }
         do throws(Errno) {
             let change = OwnerAndMode(uid: rootOwner.uid, gid: rootOwner.gid, permissions: rootPermissions)
             try tree.change(tree.root.raw, change)
@@ -215,7 +216,7 @@ final class TreeExtraction {
     }
 
     /// The later entry's are all that a directory has.
-    private func removeAttributes(of directory: CInt) throws(Errno) {
+    func removeAttributes(of directory: CInt) throws(Errno) {
         for name in try tree.attributeNames(of: directory).split(separator: 0) {
             try tree.removeAttribute(Array(name).span.bytes, of: directory)
         }

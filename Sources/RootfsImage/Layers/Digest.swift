@@ -6,10 +6,13 @@ enum Digest {
     private static let prefix = "sha256:"
 
     /// The 64 digits of "sha256:...".
-    /// - Throws: `badArchive` for another algorithm, or what is no digest.
+    /// - Throws: `badArchive` for another algorithm, and for what is no digest.
     static func digits(of digest: String, _ image: String) throws(ImageError) -> String {
         let digits = digest.dropFirst(prefix.count)
         guard digest.hasPrefix(prefix), isDigits(String(digits)) else {
+            for other in ["sha512:", "sha384:", "blake3:"] where digest.hasPrefix(other) {
+                throw .badImage(image, "\(printable(digest.utf8)) is of a kind that can't be verified, SHA-256 is")
+            }
             throw .badImage(image, "\(printable(digest.utf8)) is no SHA-256 digest")
         }
         return String(digits)

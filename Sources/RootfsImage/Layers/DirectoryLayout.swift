@@ -27,4 +27,19 @@ final class DirectoryLayout: LayoutFiles {
             throw ImageError("can't open \(printable(path.utf8)) in \(name)", error)
         }
     }
+
+    func names(in path: String) throws(ImageError) -> [String] {
+        do throws(Errno) {
+            let bytes = Array((path.isEmpty ? "." : path).utf8CString)
+            let listing = try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
+                guard let base = bytes.baseAddress else { throw .ENOENT }
+                return try System.open(at: directory.raw, base, [.readOnly, .directory])
+            }
+            return try System.names(in: listing.raw).map { String(decoding: $0, as: UTF8.self) }
+        } catch .ENOENT, .ENOTDIR {
+            return []
+        } catch {
+            throw ImageError("can't list \(printable(path.utf8)) in \(name)", error)
+        }
+    }
 }

@@ -42,6 +42,9 @@ indirect enum JSONDocument: Hashable, Sendable {
         return elements
     }
 
+    /// An array's elements; none for null, as Go writes an empty list. Nil for all else.
+    var list: [JSONDocument]? { self == .null ? [] : array }
+
     var object: [String: JSONDocument]? {
         guard case .object(let members) = self else { return nil }
         return members

@@ -1,3 +1,4 @@
+internal import FakeRoot
 internal import LinuxFiles
 
 /// The files of a container image, layer after layer, each verified against its digest.
@@ -8,13 +9,23 @@ final class LayerSource: EntrySource {
     private var reader: ArchiveReader?
     private var stream: ArchiveStream?
     private var input: FileInput?
+    /// Whether an entry is in hand, whose content may not have been read.
+    private var hasEntry = false
     private(set) var layer: Int?
     private var bytesBefore: UInt64 = 0
     let bytesTotal: UInt64?
+    let closingNotices: [String]
 
-    init(_ files: any LayoutFiles, _ layers: [ImageLayer], _ cancellation: Cancellation) throws(ImageError) {
+    /// - Parameter notices: what choosing the image has told.
+    init(
+        _ files: any LayoutFiles,
+        _ layers: [ImageLayer],
+        notices: [String] = [],
+        _ cancellation: Cancellation
+    ) throws(ImageError) {
         self.files = files
         self.layers = layers
+        closingNotices = notices
         self.cancellation = cancellation
         var total: UInt64 = 0
         for layer in layers {
@@ -33,7 +44,15 @@ final class LayerSource: EntrySource {
 
     func next() throws(ImageError) -> ImageEntry? {
         while true {
-            if let entry = try reader?.next() { return entry }
+            if let reader {
+                // What nobody has read must be whole, too.
+                if hasEntry { try reader.forEachBlock { (_, _) throws(ImageError) in } }
+                hasEntry = false
+                if let entry = try reader.next() {
+                    hasEntry = true
+                    return entry
+                }
+            }
             try finishLayer()
             let next = (layer ?? -1) + 1
             guard next < layers.count else { return nil }
@@ -52,29 +71,44 @@ final class LayerSource: EntrySource {
             isHashed: layer.digest != nil,
             cancellation
         )
-        let isContentHashed = layer.digest == nil && layer.contentDigest != nil
-        let stream = try ArchiveStream(input, isHashed: isContentHashed, cancellation)
-        // The digest says whether it is whole.
-        reader = try ArchiveReader(stream, input, cancellation, needsEndMark: false)
-        self.stream = stream
         self.input = input
+        // A file without a single byte is an archive without entries, and has a digest as every other.
+        guard !part.isEmpty else { return }
+        // Said twice, it is the same hash: of an archive that is not compressed.
+        let isContentHashed = layer.contentDigest != nil && layer.contentDigest != layer.digest
+        let stream = try ArchiveStream(input, isHashed: isContentHashed, cancellation)
+        self.stream = stream
+        guard try !stream.peek().isEmpty else { return }
+        // The digests say whether it is whole.
+        reader = try ArchiveReader(stream, input, cancellation, needsEndMark: false)
     }
 
     private func finishLayer() throws(ImageError) {
-        guard let reader, let stream, let input, let layer else { return }
-        try reader.finish()
+        guard let input, let layer else { return }
+        try reader?.finish()
         let expected = layers[layer]
         let what = printable(expected.path.utf8)
-        if let digest = expected.digest {
-            try Digest.compare(input.finishHash(), digest, what, files.name)
-        } else if let digest = expected.contentDigest {
-            try Digest.compare(stream.finishHash(), digest, "the content of \(what)", files.name)
+        if let digest = expected.digest { try Digest.compare(input.finishHash(), digest, what, files.name) }
+        if let digest = expected.contentDigest {
+            try compareContent(digest, expected, "the content of \(what)")
         }
         bytesBefore += input.bytesRead
         // Before another one sets its thread's locale.
         self.reader = nil
         self.stream = nil
         self.input = nil
+    }
+
+    private func compareContent(_ digest: String, _ layer: ImageLayer, _ what: String) throws(ImageError) {
+        guard let stream else {
+            return try Digest.compare(SHA256.hash([UInt8]().span.bytes), digest, what, files.name)
+        }
+        guard digest == layer.digest else {
+            return try Digest.compare(stream.finishHash(), digest, what, files.name)
+        }
+        guard !stream.isCompressed else {
+            throw .badImage(files.name, "\(what) can't have the digest of the compressed file (diff_id)")
+        }
     }
 
     func forEachBlock(_ body: (UnsafeRawBufferPointer, Int64) throws(ImageError) -> Void) throws(ImageError) {

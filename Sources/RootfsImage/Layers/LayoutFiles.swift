@@ -9,6 +9,10 @@ protocol LayoutFiles: AnyObject {
     /// - Parameter path: relative, checked with `isSafe`.
     /// - Returns: nil if there is none.
     func open(_ path: String) throws(ImageError) -> LayoutFile?
+
+    /// The names in a directory; none if there is no such directory.
+    /// - Parameter directory: its path, empty for the top.
+    func names(in directory: String) throws(ImageError) -> [String]
 }
 
 /// A file of a container image.
@@ -38,10 +42,19 @@ extension LayoutFiles {
     }
 
     /// Reads a document.
-    /// - Parameter digest: what it must have, as 64 digits; nil if nobody says.
-    func document(_ path: String, sha256 digest: String? = nil) throws(ImageError) -> JSONDocument {
+    /// - Parameters:
+    ///   - digest: what it must have, as 64 digits; nil if nobody says.
+    ///   - size: what it must have, in bytes; nil if nobody says.
+    func document(
+        _ path: String,
+        sha256 digest: String? = nil,
+        size: UInt64? = nil
+    ) throws(ImageError) -> JSONDocument {
         let file = try need(path)
         let shown = printable(path.utf8)
+        if let size, size != file.size {
+            throw .badImage(name, "\(shown) has \(file.size) bytes and not \(size)")
+        }
         guard file.size <= maxDocumentSize else { throw .badImage(name, "\(shown) is too large for a document") }
         var bytes = [UInt8](repeating: 0, count: Int(file.size))
         let count = try ImageError.attempt("can't read \(shown) in \(name)") { () throws(Errno) in
@@ -61,6 +74,13 @@ extension LayoutFiles {
         } catch {
             throw .badImage(name, "\(shown) is no JSON document (byte \(error.offset))")
         }
+    }
+}
+
+extension LayoutFiles {
+    /// Reads a document that another one names.
+    func document(_ descriptor: ImageDescriptor) throws(ImageError) -> JSONDocument {
+        try document(descriptor.path, sha256: descriptor.digest, size: descriptor.size)
     }
 }
 

@@ -8,11 +8,14 @@ struct OCILayout {
     private static let maxManifests = 1000
     /// Of all indexes together, also those that are passed over.
     private static let maxDescriptors = 10_000
-    private static let maxLayers = 4096
+    /// Of all images together.
+    private static let maxLayers = 100_000
 
-    private let files: any LayoutFiles
-    private let options: ImportOptions
+    let files: any LayoutFiles
+    let options: ImportOptions
     private let cancellation: Cancellation
+    /// What the user may want to know of the choice; printable.
+    var notices: [String] = []
 
     init(_ files: any LayoutFiles, _ options: ImportOptions, _ cancellation: Cancellation) {
         self.files = files
@@ -20,35 +23,48 @@ struct OCILayout {
         self.cancellation = cancellation
     }
 
-    private struct Candidate {
-        var descriptor: ImageDescriptor
-        var platform: Platform?
-        /// Of the image in the layout; nil if it has none.
-        var name: String?
-    }
-
     /// What an index and those in it have told so far.
     private struct Collected {
-        var candidates: [Candidate] = []
+        var candidates: [ImageCandidate] = []
         var digests: Set<String> = []
         var descriptors = 0
+        var layers = 0
+        /// Of what is no image.
+        var otherTypes: [String] = []
+    }
+
+    /// A descriptor in index.json.
+    private struct Top {
+        var number: Int
+        var descriptor: ImageDescriptor
     }
 
     /// The layers of the one image that is asked for, the lowest first.
-    func layers() throws(ImageError) -> [ImageLayer] {
+    mutating func layers() throws(ImageError) -> [ImageLayer] {
         let layout = try files.document("oci-layout")
         guard layout["imageLayoutVersion"]?.string?.hasPrefix("1.") == true else {
             throw .badImage(files.name, "oci-layout has another version than 1")
         }
         var collected = Collected()
-        for descriptor in try named(descriptors(files.document("index.json"), "manifests")) {
-            try collect(descriptor, name: descriptor.names.first, nesting: 0, into: &collected)
+        let tops = try named(descriptors(files.document("index.json"), "manifests"))
+        for (number, descriptor) in tops.enumerated() {
+            try collect(descriptor, of: Top(number: number, descriptor: descriptor), nesting: 0, into: &collected)
         }
-        return try layers(of: choose(collected.candidates).descriptor)
+        let images = collected.candidates
+        guard !images.isEmpty else {
+            let types = Set(collected.otherTypes).sorted()
+            throw types.isEmpty ? .badImage(files.name, "there is no image in it") : .artifact(files.name, types)
+        }
+        // Of an image whose manifests docker save left out it names the layers all the same.
+        if !images.contains(where: \.isOffered), options.kind != .oci, try files.exists("manifest.json") {
+            return try DockerLayout(files, options).layers()
+        }
+        let choice = try choose(images)
+        return try layers(of: choice.descriptor)
     }
 
     private func descriptors(_ document: JSONDocument, _ member: String) throws(ImageError) -> [ImageDescriptor] {
-        guard let list = document[member]?.array else {
+        guard let list = document[member]?.list else {
             throw .badImage(files.name, "a document has no \"\(member)\"")
         }
         return try list.map { (element) throws(ImageError) in try ImageDescriptor(element, image: files.name) }
@@ -57,137 +73,125 @@ struct OCILayout {
     /// Those of the name that is asked for, or all.
     private func named(_ descriptors: [ImageDescriptor]) throws(ImageError) -> [ImageDescriptor] {
         guard let wanted = options.image else { return descriptors }
-        let found = descriptors.filter { $0.names.contains { ImageName.matches($0, wanted) } }
+        let found = descriptors.filter { descriptor in
+            "sha256:" + descriptor.digest == wanted
+                || descriptor.names.contains { ImageName.matches($0, wanted) }
+        }
         guard found.isEmpty else { return found }
         throw .choice(
             "there is no image \(printable(wanted.utf8)) in \(files.name)",
             "--image",
-            descriptors.flatMap(\.names)
+            descriptors.flatMap { $0.names.isEmpty ? ["sha256:" + $0.digest] : $0.names }
         )
     }
 
     private func collect(
         _ descriptor: ImageDescriptor,
-        name: String?,
+        of top: Top,
         nesting: Int,
         into collected: inout Collected
     ) throws(ImageError) {
         guard !cancellation.isRequested else { throw ImageError(.cancelled, "the import was cancelled") }
         collected.descriptors += 1
         guard collected.descriptors <= Self.maxDescriptors, collected.candidates.count < Self.maxManifests,
-            nesting < Self.maxNesting
+            collected.layers <= Self.maxLayers, nesting < Self.maxNesting
         else {
-            throw .badImage(files.name, "it has too many manifests, or they are nested too deep")
+            throw .badImage(files.name, "it has too many manifests or layers, or they are nested too deep")
         }
         // What an index names a second time has nothing new in it.
-        guard !descriptor.isAttestation, collected.digests.insert(descriptor.digest).inserted else { return }
-        if descriptor.isIndex {
-            for inner in try descriptors(document(descriptor), "manifests") {
-                try collect(inner, name: name, nesting: nesting + 1, into: &collected)
+        guard collected.digests.insert(descriptor.digest).inserted else { return }
+        let type = descriptor.mediaType
+        if descriptor.isAttestation {
+            collected.otherTypes.append("an attestation")
+        } else if MediaType.isIndex(type), try files.exists(descriptor.path) {
+            for inner in try descriptors(files.document(descriptor), "manifests") {
+                try collect(inner, of: top, nesting: nesting + 1, into: &collected)
             }
+        } else if type.isEmpty || MediaType.isIndex(type) || MediaType.isManifest(type) || MediaType.isSchema1(type) {
+            // Without a media type it can be nothing else than a manifest.
+            add(descriptor, of: top, to: &collected)
         } else {
-            // Without a media type it can be nothing else.
-            guard descriptor.isManifest || descriptor.mediaType.isEmpty else { return }
-            var platform = descriptor.platform
-            if platform == nil { platform = try self.platform(of: descriptor) }
-            collected.candidates.append(Candidate(descriptor: descriptor, platform: platform, name: name))
+            collected.otherTypes.append(type)
         }
     }
 
-    private func document(_ descriptor: ImageDescriptor) throws(ImageError) -> JSONDocument {
-        try files.document(descriptor.path, sha256: descriptor.digest)
+    private func add(_ descriptor: ImageDescriptor, of top: Top, to collected: inout Collected) {
+        var candidate = ImageCandidate(
+            descriptor: descriptor,
+            platform: descriptor.platform,
+            top: top.number,
+            name: top.descriptor.names.first,
+            topDigest: top.descriptor.digest,
+            state: .whole
+        )
+        do throws(ImageError) {
+            try inspect(&candidate, layers: &collected.layers)
+        } catch {
+            candidate.state = .damaged(error)
+        }
+        switch candidate.state {
+        case .artifact(let type): collected.otherTypes.append(type)
+        case _ where candidate.platform?.isUnknown == true: collected.otherTypes.append("an attestation")
+        default: collected.candidates.append(candidate)
+        }
     }
 
-    /// What an image's configuration says; nil if it isn't there, as in a layout with one platform of several.
-    private func platform(of descriptor: ImageDescriptor) throws(ImageError) -> Platform? {
-        guard try files.exists(descriptor.path), let config = try document(descriptor)["config"] else { return nil }
-        let configuration = try ImageDescriptor(config, image: files.name)
-        guard try files.exists(configuration.path), configuration.size < 4 << 20 else { return nil }
-        return try Platform(document: document(configuration))
-    }
-
-    private func choose(_ candidates: [Candidate]) throws(ImageError) -> Candidate {
-        guard !candidates.isEmpty else { throw .badImage(files.name, "there is no image in it") }
-        var found = candidates
-        if let text = options.platform {
-            let wanted = try Platform.wanted(text)
-            found = candidates.filter { $0.platform?.satisfies(wanted) == true }
-            guard !found.isEmpty else {
-                throw .choice(
-                    "there is no image for \(wanted.text) in \(files.name)",
-                    "--platform",
-                    candidates.compactMap { $0.platform?.text }
-                )
-            }
+    /// Finds out whether it is an image, whether its files are there, and for which platform it is.
+    private func inspect(_ candidate: inout ImageCandidate, layers: inout Int) throws(ImageError) {
+        let descriptor = candidate.descriptor
+        guard !MediaType.isSchema1(descriptor.mediaType) else { throw .schema1(files.name) }
+        func isThere(_ needed: ImageDescriptor) throws(ImageError) -> Bool {
+            if try files.exists(needed.path) { return true }
+            candidate.state = .incomplete(.missing(needed, files.name))
+            return false
         }
-        if found.count == 1 { return found[0] }
-        let names = found.compactMap(\.name)
-        if Set(names).count > 1, options.image == nil {
-            throw .choice("there are several images in \(files.name)", "--image", names)
+        guard try isThere(descriptor) else { return }
+        let manifest = try ImageManifest(files.document(descriptor), image: files.name)
+        layers += manifest.layers.count
+        if let type = manifest.artifact {
+            candidate.state = .artifact(type)
+            return
         }
-        let platforms = found.compactMap { $0.platform?.text }
-        throw .choice("there are images for several platforms in \(files.name)", "--platform", platforms)
+        guard try isThere(manifest.configuration) else { return }
+        if candidate.platform == nil {
+            candidate.platform = try Platform(document: files.document(manifest.configuration))
+        }
+        for layer in manifest.layers { guard try isThere(layer) else { return } }
     }
 
     private func layers(of descriptor: ImageDescriptor) throws(ImageError) -> [ImageLayer] {
-        let manifest = try document(descriptor)
-        guard let type = manifest["config"]?["mediaType"]?.string,
-            ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"].contains(
-                type
+        let manifest = try ImageManifest(files.document(descriptor), image: files.name)
+        let configuration = try files.document(manifest.configuration)
+        let digests = try ImageManifest.contentDigests(configuration, image: files.name)
+        guard digests.count == manifest.layers.count else {
+            // Docker 25.0.0 saved images whose manifest had no layers (moby#47065), and manifest.json as ever.
+            let image = manifest.configuration.digest
+            if let layers = try DockerLayout(files, options).layers(ofConfiguration: image, digests) { return layers }
+            throw .badImage(
+                files.name,
+                "its manifest names \(manifest.layers.count) layers, its configuration \(digests.count) (diff_ids)"
             )
-        else { throw .badImage(files.name, "its manifest is not an image's") }
-        let layers = try descriptors(manifest, "layers")
-        guard layers.count <= Self.maxLayers else {
-            throw .badImage(files.name, "its image has more than \(Self.maxLayers) layers")
         }
-        return try layers.map { (layer) throws(ImageError) in
-            guard Self.isTar(layer.mediaType) else {
-                let type = printable(layer.mediaType.utf8)
-                throw .badImage(files.name, "a layer has the type \(type), which can't be read")
-            }
-            return ImageLayer(path: layer.path, size: layer.size, digest: layer.digest)
-        }
-    }
-
-    /// Tar archives; what they are compressed with shows in the file.
-    private static func isTar(_ mediaType: String) -> Bool {
-        let oci = ["", "+gzip", "+zstd"].flatMap {
-            [
-                "application/vnd.oci.image.layer.v1.tar\($0)",
-                "application/vnd.oci.image.layer.nondistributable.v1.tar\($0)",
-            ]
-        }
-        let docker = ["", ".gzip", ".zstd"].flatMap {
-            [
-                "application/vnd.docker.image.rootfs.diff.tar\($0)",
-                "application/vnd.docker.image.rootfs.foreign.diff.tar\($0)",
-            ]
-        }
-        return (oci + docker).contains(mediaType)
-    }
-}
-
-extension Platform {
-    /// The platform that a user asks for.
-    static func wanted(_ text: String) throws(ImageError) -> Platform {
-        if let platform = Platform(parsing: text) { return platform }
-        throw ImageError(
-            .badArchive,
-            "\(printable(text.utf8)) is no platform",
-            hint: "Write OS/ARCHITECTURE, such as --platform linux/arm64."
-        )
+        return try manifest.imageLayers(digests, image: files.name)
     }
 }
 
 extension ImageError {
-    /// The error for a choice that the user has to take.
-    static func choice(_ message: String, _ option: String, _ values: [String]) -> ImageError {
-        var seen: Set<String> = []
-        let lines = values.filter { seen.insert($0).inserted }.map { "    \(option) \(printable($0.utf8))" }
+    /// The error for a document or layer that isn't in the layout.
+    fileprivate static func missing(_ descriptor: ImageDescriptor, _ image: String) -> ImageError {
+        let missing = "there is no \(descriptor.path) in it"
+        guard MediaType.isForeign(descriptor.mediaType) || !descriptor.urls.isEmpty else {
+            return .badImage(image, missing)
+        }
+        let hint =
+            descriptor.urls.isEmpty
+            ? "Ask who distributes it for the file, and put it there."
+            : "Load the file, and put it there:\n"
+                + descriptor.urls.map { "    \(printable($0.utf8))" }.joined(separator: "\n")
         return ImageError(
             .badArchive,
-            message,
-            hint: lines.isEmpty ? nil : "There is:\n" + lines.joined(separator: "\n")
+            "the container image in \(image) lacks a layer that is not distributed with it: \(missing)",
+            hint: hint
         )
     }
 }

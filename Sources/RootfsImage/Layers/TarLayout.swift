@@ -116,6 +116,15 @@ final class TarLayout: LayoutFiles {
         throw .badImage(name, "its links lead in a circle")
     }
 
+    func names(in directory: String) -> [String] {
+        let prefix = directory.isEmpty ? "" : directory + "/"
+        var names: Set<String> = []
+        for path in places.keys where path.hasPrefix(prefix) {
+            if let name = path.dropFirst(prefix.count).split(separator: "/").first { names.insert(String(name)) }
+        }
+        return Array(names)
+    }
+
     /// Gives libarchive the archive's blocks, from the beginning whatever was read before, and skips content.
     private final class HeaderReader {
         private let file: CInt
