@@ -47,7 +47,7 @@ final class OCISink: EntrySink {
             settings.compression == .none
                 ? layerOutput : try CompressedOutput(layerOutput, settings.compression, level: settings.level)
         )
-        tar = TarSink(tarOutput, keepsHoles: false)
+        tar = TarSink(tarOutput, keepsHoles: false, attributes: .plain)
     }
 
     var losses: ExportLosses { tar.losses }

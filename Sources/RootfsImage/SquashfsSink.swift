@@ -51,7 +51,7 @@ final class SquashfsSink: EntrySink {
             )
             self.program = program
             let pipe = try program.takeInput()
-            tar = TarSink(DescriptorOutput(pipe.raw, name: Self.programName))
+            tar = TarSink(DescriptorOutput(pipe.raw, name: Self.programName), attributes: .libarchive)
             input = .some(pipe)
         } catch .ENOENT {
             throw ImageError(

@@ -35,7 +35,7 @@ final class SquashfsSource: EntrySource {
         let pipe = try FileInput(output, name: input.name, cancellation)
         let stream = try ArchiveStream(pipe, cancellation)
         do throws(ImageError) {
-            reader = try ArchiveReader(stream, pipe, cancellation)
+            reader = try ArchiveReader(stream, pipe, cancellation, dialect: .plain)
         } catch {
             stream.abandon()
             throw Self.explain(error, child, input.name)
@@ -76,7 +76,8 @@ final class SquashfsSource: EntrySource {
 
     /// What the program said of files that a tar archive can't hold: sockets.
     var closingNotices: [String] {
-        child.errorText.split(separator: UInt8(ascii: "\n")).map { "\(Self.program): \(printable($0))" }
+        reader.closingNotices
+            + child.errorText.split(separator: UInt8(ascii: "\n")).map { "\(Self.program): \(printable($0))" }
     }
 
     var bytesRead: UInt64 { reader.bytesRead }

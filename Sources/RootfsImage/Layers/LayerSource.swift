@@ -55,7 +55,7 @@ final class LayerSource: EntrySource {
         let isContentHashed = layer.digest == nil && layer.contentDigest != nil
         let stream = try ArchiveStream(input, isHashed: isContentHashed, cancellation)
         // The digest says whether it is whole.
-        reader = try ArchiveReader(stream, input, cancellation, needsEndMark: false)
+        reader = try ArchiveReader(stream, input, cancellation, needsEndMark: false, dialect: .plain)
         self.stream = stream
         self.input = input
     }
