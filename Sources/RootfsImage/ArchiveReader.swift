@@ -42,6 +42,8 @@ final class ArchiveReader: EntrySource {
     private var headerBytes: [UInt8]?
     /// What tar's global headers have said so far.
     private var globals: [TarMember.Record] = []
+    /// Of cpio's crc format: the sum of the content's bytes that the header has, and that of those read.
+    private var contentSum: (expected: UInt32, actual: UInt32)?
     /// Names of attributes that were decoded as GNU tar does it, and the first file with one.
     private var decodedNames = (count: 0, example: "")
 
@@ -86,7 +88,7 @@ final class ArchiveReader: EntrySource {
     private func open() throws(ImageError) {
         isInEntry = false
         headerStart = 0
-        headerBytes = format == .tar ? [] : nil
+        headerBytes = []
         archive_read_support_filter_none(archive)
         switch format {
         case .tar: archive_read_support_format_tar(archive)
@@ -132,6 +134,7 @@ final class ArchiveReader: EntrySource {
             var entry = ArchiveEntry(raw)
             entryName = printable(entry.pathname)
             if format == .tar { return try amended(&entry) }
+            try checkCpioHeader()
             return try entry.imageEntry()
         }
     }
@@ -141,11 +144,14 @@ final class ArchiveReader: EntrySource {
             try check(archive_read_data_skip(archive))
             isInEntry = false
             headerStart = UInt64(clamping: archive_filter_bytes(archive, 0))
-            headerBytes = format == .tar ? [] : nil
+            headerBytes = []
         }
         var raw: OpaquePointer?
         let code = archive_read_next_header(archive, &raw)
-        if code == ARCHIVE_EOF { return nil }
+        if code == ARCHIVE_EOF {
+            if format == .cpio { try checkCpioHeader() }
+            return nil
+        }
         try check(code)
         isInEntry = true
         if code == ARCHIVE_WARN { noteWarning() }
@@ -158,17 +164,38 @@ final class ArchiveReader: EntrySource {
 
     private func noteWarning() {
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "unknown"
-        if !text.contains("can't be converted") { notice = printable(text) }
+        // The C locale is meant to convert nothing; `TarMember` has read the records itself.
+        let isKnown = text.contains("can't be converted") || text.contains("malformed pax")
+        if !isKnown { notice = printable(text) }
+    }
+
+    /// The headers in hand, up to the content.
+    private func takeHeader() -> [UInt8] {
+        let header = (headerBytes ?? []) + partOfHeader(upTo: UInt64(clamping: archive_filter_bytes(archive, 0)))
+        headerBytes = nil
+        return header
+    }
+
+    /// libarchive goes on to the next thing that looks like a header, and takes what is no number for a smaller one.
+    private func checkCpioHeader() throws(ImageError) {
+        let header = takeHeader()
+        contentSum = CpioHeader.sum(header)
+        guard !CpioHeader.isWhole(header) else { return }
+        throw .damaged(
+            input.name,
+            "what should be a header of a cpio archive is none, or has what is no number (byte \(headerStart) of the cpio stream)",
+            at: input.bytesRead
+        )
     }
 
     /// The entry as GNU tar reads its headers.
     private func amended(_ entry: inout ArchiveEntry) throws(ImageError) -> ImageEntry {
-        let header = (headerBytes ?? []) + partOfHeader(upTo: UInt64(clamping: archive_filter_bytes(archive, 0)))
-        headerBytes = nil
+        let header = takeHeader()
         let member: TarMember
         do throws(TarMember.Ambiguity) {
             member = try TarMember(header)
             globals += member.globals
+            try member.check(globals: globals)
             let (attributes, decoded) = try member.attributes(dialect)
             entry.paxAttributes = attributes
             if decoded > 0, decodedNames.count == 0 { decodedNames.example = entryName }
@@ -199,10 +226,19 @@ final class ArchiveReader: EntrySource {
             var count = 0
             var offset: Int64 = 0
             let code = archive_read_data_block(archive, &start, &count, &offset)
-            if code == ARCHIVE_EOF { return }
+            if code == ARCHIVE_EOF { break }
             try check(code)
+            if count > 0, contentSum != nil { addToSum(UnsafeRawBufferPointer(start: start, count: count)) }
             if count > 0 { try body(UnsafeRawBufferPointer(start: start, count: count), offset) }
         }
+        if let contentSum, contentSum.actual != contentSum.expected {
+            throw .damaged(input.name, "the checksum of \(entryName) is wrong", at: input.bytesRead)
+        }
+    }
+
+    private func addToSum(_ bytes: UnsafeRawBufferPointer) {
+        guard let sum = contentSum else { return }
+        contentSum = (sum.expected, bytes.reduce(sum.actual) { $0 &+ UInt32($1) })
     }
 
     /// Reads on to the end of the file, where the checksum of the compressed data stands.
@@ -265,7 +301,8 @@ final class ArchiveReader: EntrySource {
     private func check(_ code: CInt) throws(ImageError) {
         guard code != ARCHIVE_OK, code != ARCHIVE_WARN else { return }
         if let failure = stream.failure { throw failure }
-        let text = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
+        // libarchive says nothing where a header is not whole.
+        let text = archive_error_string(archive).map { String(cString: $0) } ?? "Truncated"
         if entryName.isEmpty, bytesSupplied < 1 << 20, text.contains("Unrecognized") {
             throw ImageError(.badArchive, "\(input.name) is no \(format.name) archive, compressed or not")
         }

@@ -21,6 +21,8 @@ struct TarMember {
     private(set) var longName: ArraySlice<UInt8>?
     private(set) var longLink: ArraySlice<UInt8>?
 
+    private var hasRecords = false
+
     /// - Parameter bytes: from the entry's first header block to its content.
     init(_ bytes: [UInt8]) throws(Ambiguity) {
         var position = 0
@@ -36,10 +38,22 @@ struct TarMember {
             guard size >= 0, size <= bytes.count - position else { break }
             let body = bytes[position..<position + size]
             switch flag {
-            case UInt8(ascii: "x"), UInt8(ascii: "X"): records += try Self.records(body)
+            case UInt8(ascii: "x"), UInt8(ascii: "X"):
+                guard !hasRecords else {
+                    throw Ambiguity(reason: "it has two extended headers: some programs take one of them, some both")
+                }
+                hasRecords = true
+                records = try Self.records(body)
             case UInt8(ascii: "g"): globals += try Self.records(body)
-            case UInt8(ascii: "L"): longName = body.prefix { $0 != 0 }
+            case UInt8(ascii: "L"):
+                guard longName == nil else { throw Ambiguity(reason: "it has two long names") }
+                longName = body.prefix { $0 != 0 }
             case UInt8(ascii: "K"): longLink = body.prefix { $0 != 0 }
+            case UInt8(ascii: "V"):
+                // Whatever stands before a label is the label's to GNU tar, and the next file's to others.
+                guard !hasRecords, longName == nil, longLink == nil else {
+                    throw Ambiguity(reason: "its extended header stands before an archive's label")
+                }
             default: break
             }
             position += flag == UInt8(ascii: "V") ? 0 : (size + 511) / 512 * 512
@@ -98,7 +112,7 @@ struct TarMember {
     }
 
     /// - Parameter name: to go after "its" in a message.
-    /// - Returns: nil for a field of blanks, which says nothing.
+    /// - Returns: nil for a field of blanks, which says nothing; GNU tar takes NULs for 0.
     func number(_ field: UstarBlock.Field, _ name: String) throws(Ambiguity) -> Int64? {
         try Self.number(block, field, name)
     }
@@ -111,7 +125,9 @@ struct TarMember {
         let bytes = bytes(block, field)
         let wrong = Ambiguity(reason: "the \(name) in its header is no number")
         if let first = bytes.first, first == 0x80 || first == 0xff { return try binary(bytes, wrong) }
-        var digits = bytes.drop { $0 == 0 || $0 == UInt8(ascii: " ") }
+        // Some programs begin with a NUL, some with blanks.
+        var digits = bytes.dropFirst(bytes.first == 0 ? 1 : 0).drop { $0 == UInt8(ascii: " ") }
+        if digits.first == 0 { return 0 }
         if let end = digits.firstIndex(where: { $0 == 0 || $0 == UInt8(ascii: " ") }) { digits = digits[..<end] }
         guard !digits.isEmpty else { return nil }
         guard digits.allSatisfy({ (0x30...0x37).contains($0) }) else { throw wrong }
