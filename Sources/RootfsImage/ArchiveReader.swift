@@ -89,6 +89,7 @@ final class ArchiveReader: EntrySource {
         isInEntry = false
         headerStart = 0
         headerBytes = []
+        lastBlock = UnsafeRawBufferPointer(start: nil, count: 0)
         archive_read_support_filter_none(archive)
         switch format {
         case .tar: archive_read_support_format_tar(archive)

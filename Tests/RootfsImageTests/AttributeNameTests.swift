@@ -48,7 +48,7 @@ import Testing
         try fixture.shell(
             "mkdir root/bin; printf '\\177ELF\\2\\1\\1' > root/bin/sh; head -c 60 /dev/zero >> root/bin/sh"
         )
-        var options = ExportOptions()
+        var options = Exporter.Options()
         options.platform = "linux/arm64"
         let exporter = Exporter(
             directory: fixture.host.file("root"),
