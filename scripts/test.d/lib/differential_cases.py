@@ -110,9 +110,10 @@ def tools(work, run):
         archive = made("tar", "-cS", "--format=posix", f"--sparse-version={version}", "-f", "-", "hole")
         yield Case(f"GNU tar's sparse files of version {version}", archive)
     for format in ("ustar", "pax", "gnutar", "v7", "cpio", "newc", "odc", "bin"):
-        names = short if format in ("v7", "bin") else sorted(os.listdir("."))
+        names = short if format == "v7" else sorted(os.listdir("."))
         names = [name for name in names if name not in "cbp"] if format == "v7" else names
-        names.remove("hole") if format == "bin" else None  # bsdtar 3.6 writes it too short
+        # bsdtar 3.6 ends without an error where the old form has no room.
+        names = ["empty", "f", "g", "s"] if format == "bin" else names
         result = run("bsdtar", "-c", f"--format={format}", "-f", "-", *names)
         readers = CPIO if format in ("cpio", "newc", "odc", "bin") else TAR
         yield Case(f"bsdtar's {format}", result.stdout, readers)
