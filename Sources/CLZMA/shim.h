@@ -3,7 +3,4 @@
 
 #include <lzma.h>
 
-/* A macro with a cast, which Swift can't import. */
-static const uint32_t clzma_concatenated = LZMA_CONCATENATED;
-
 #endif

@@ -24,6 +24,7 @@ extension ArchiveEntry {
     }
 
     private var extendedAttributes: [ImageEntry.Attribute] {
+        if let paxAttributes { return paxAttributes }
         guard archive_entry_xattr_reset(raw) > 0 else { return [] }
         var attributes: [ImageEntry.Attribute] = []
         var name: UnsafePointer<CChar>?

@@ -5,6 +5,8 @@ internal import LinuxFiles
 /// An entry's header, as libarchive gives it; valid until the reader goes on.
 struct ArchiveEntry {
     let raw: OpaquePointer
+    /// What the pax headers have of extended attributes; nil in formats that have no such headers.
+    var paxAttributes: [ImageEntry.Attribute]?
 
     init(_ raw: OpaquePointer) {
         self.raw = raw

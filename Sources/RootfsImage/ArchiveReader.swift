@@ -22,6 +22,7 @@ final class ArchiveReader: EntrySource {
     private let input: any ByteInput
     private let cancellation: Cancellation
     private let needsEndMark: Bool
+    private let dialect: TarMember.Dialect
     private let cLocale: locale_t?
     private let previousLocale: locale_t?
     /// Bytes of the decompressed stream given to libarchive; of the cpio archive in hand.
@@ -30,19 +31,41 @@ final class ArchiveReader: EntrySource {
     private var lastBlock = UnsafeRawBufferPointer(start: nil, count: 0)
     /// Zeros that a layer's last block lacks, given to libarchive when the stream had ended; not in `bytesSupplied`.
     private var padding: UnsafeMutableRawBufferPointer?
+    /// Whether libarchive may have content to give or to skip.
+    private var isInEntry = false
     /// The entry in hand, as it may be printed; for error messages.
     private var entryName = ""
-    /// What libarchive found odd about the entry in hand.
+    /// What is odd about the entry in hand.
     private(set) var notice: String?
+    private(set) var closingNotices: [String] = []
+    /// Where the headers in hand begin in the decompressed stream, in bytes.
+    private var headerStart: UInt64 = 0
+    /// What libarchive has used up of the headers in hand in blocks that are gone; nil while it reads content.
+    private var headerBytes: [UInt8]?
+    /// What tar's global headers have said so far.
+    private var globals: [TarMember.Record] = []
+    /// Of cpio's crc format: the sum of the content's bytes that the header has, and that of those read.
+    private var contentSum: (expected: UInt32, actual: UInt32)?
+    /// Names of attributes that were decoded as GNU tar does it, and the first file with one.
+    private var decodedNames = (count: 0, example: "")
 
-    /// - Parameter needsEndMark: whether a tar archive that is not compressed must end as it should: then nothing but
-    ///   that says whether it is whole.
+    /// libarchive itself takes a mebibyte of each kind.
+    private static let maxHeaderSize = 8 << 20
+    /// What makes a cpio archive out of compressed and uncompressed ones in turn costs a thread and a mebibyte each.
+    private static let maxNesting = 16
+    private var nesting = 0
+
+    /// - Parameters:
+    ///   - needsEndMark: whether a tar archive that is not compressed must end as it should: then nothing but that says
+    ///     whether it is whole.
+    ///   - dialect: how tar's names of extended attributes are read.
     init(
         _ stream: ArchiveStream,
         _ input: any ByteInput,
         _ cancellation: Cancellation,
         _ format: Format = .tar,
-        needsEndMark: Bool = true
+        needsEndMark: Bool = true,
+        dialect: TarMember.Dialect = .gnu
     ) throws(ImageError) {
         guard let archive = archive_read_new() else { throw ImageError(.system, "no memory to read the archive") }
         self.archive = archive
@@ -50,6 +73,7 @@ final class ArchiveReader: EntrySource {
         self.stream = stream
         self.input = input
         self.needsEndMark = needsEndMark
+        self.dialect = dialect
         self.cancellation = cancellation
         cLocale = newlocale(CInt(1) << LC_CTYPE, "C", nil)
         previousLocale = uselocale(cLocale)
@@ -65,6 +89,10 @@ final class ArchiveReader: EntrySource {
     }
 
     private func open() throws(ImageError) {
+        isInEntry = false
+        headerStart = 0
+        headerBytes = []
+        lastBlock = UnsafeRawBufferPointer(start: nil, count: 0)
         archive_read_support_filter_none(archive)
         switch format {
         case .tar: archive_read_support_format_tar(archive)
@@ -79,6 +107,10 @@ final class ArchiveReader: EntrySource {
     }
 
     private func supply(_ block: inout UnsafeRawPointer?) -> Int {
+        if let headerBytes {
+            self.headerBytes = headerBytes + partOfHeader(upTo: bytesSupplied)
+            guard headerBytes.count <= Self.maxHeaderSize else { return Int(ARCHIVE_FATAL) }
+        }
         guard let next = try? stream.next() else { return Int(ARCHIVE_FATAL) }
         block = next.baseAddress
         lastBlock = next
@@ -107,29 +139,49 @@ final class ArchiveReader: EntrySource {
         throw .damaged(input.name, "it ends within \(entryName)", at: input.bytesRead)
     }
 
+    /// What the block given last has of the headers in hand.
+    /// - Parameter end: where they end in the stream.
+    private func partOfHeader(upTo end: UInt64) -> ArraySlice<UInt8> {
+        let start = bytesSupplied - UInt64(lastBlock.count)
+        let from = max(headerStart, start)
+        guard from < end, end <= bytesSupplied else { return [] }
+        return Array(lastBlock[Int(from - start)..<Int(end - start)])[...]
+    }
+
     /// The next entry; nil after the last.
     func next() throws(ImageError) -> ImageEntry? {
         while true {
-            var raw: OpaquePointer?
             notice = nil
-            let code = archive_read_next_header(archive, &raw)
-            if code == ARCHIVE_EOF {
+            guard let raw = try nextHeader() else {
                 guard format == .cpio, try openNextSegment() else { return nil }
                 continue
             }
-            try check(code)
-            guard let raw else { return nil }
-            if code == ARCHIVE_WARN { noteWarning() }
-            let entry = ArchiveEntry(raw)
+            var entry = ArchiveEntry(raw)
             entryName = printable(entry.pathname)
             try checkPadding(0)
-            if entry.hasForeignAccessControlList, notice == nil {
-                notice =
-                    "its access control list is left out: it is none of Linux, or names users without their numbers "
-                    + "(tar --numeric-owner keeps those)"
-            }
+            if format == .tar { return try amended(&entry) }
+            try checkCpioHeader()
             return try entry.imageEntry()
         }
+    }
+
+    private func nextHeader() throws(ImageError) -> OpaquePointer? {
+        if isInEntry {
+            try check(archive_read_data_skip(archive))
+            isInEntry = false
+            headerStart = UInt64(clamping: archive_filter_bytes(archive, 0))
+            headerBytes = []
+        }
+        var raw: OpaquePointer?
+        let code = archive_read_next_header(archive, &raw)
+        if code == ARCHIVE_EOF {
+            if format == .cpio { try checkCpioHeader() }
+            return nil
+        }
+        try check(code)
+        isInEntry = true
+        if code == ARCHIVE_WARN { noteWarning() }
+        return raw
     }
 
     var bytesRead: UInt64 { input.bytesRead }
@@ -138,7 +190,57 @@ final class ArchiveReader: EntrySource {
 
     private func noteWarning() {
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "unknown"
-        if !text.contains("can't be converted") { notice = printable(text) }
+        // The C locale is meant to convert nothing; `TarMember` has read the records itself.
+        let isKnown = text.contains("can't be converted") || text.contains("malformed pax")
+        if !isKnown { notice = printable(text) }
+    }
+
+    /// The headers in hand, up to the content.
+    private func takeHeader() -> [UInt8] {
+        let header = (headerBytes ?? []) + partOfHeader(upTo: UInt64(clamping: archive_filter_bytes(archive, 0)))
+        headerBytes = nil
+        return header
+    }
+
+    /// libarchive goes on to the next thing that looks like a header, and takes what is no number for a smaller one.
+    private func checkCpioHeader() throws(ImageError) {
+        let header = takeHeader()
+        contentSum = CpioHeader.sum(header)
+        guard !CpioHeader.isWhole(header) else { return }
+        throw .damaged(
+            input.name,
+            "what should be a header of a cpio archive is none, or has what is no number (byte \(headerStart) of the cpio stream)",
+            at: input.bytesRead
+        )
+    }
+
+    /// The entry as GNU tar reads its headers.
+    private func amended(_ entry: inout ArchiveEntry) throws(ImageError) -> ImageEntry {
+        let header = takeHeader()
+        let member: TarMember
+        do throws(TarMember.Ambiguity) {
+            member = try TarMember(header)
+            globals += member.globals
+            try member.check(globals: globals)
+            let (attributes, decoded) = try member.attributes(dialect)
+            entry.paxAttributes = attributes
+            if decoded > 0, decodedNames.count == 0 { decodedNames.example = entryName }
+            decodedNames.count += decoded
+        } catch {
+            throw .refused(entryName, error.reason)
+        }
+        if entry.hasForeignAccessControlList, notice == nil {
+            notice =
+                "its access control list is left out: it is none of Linux, or names users without their numbers "
+                + "(tar --numeric-owner keeps those)"
+        }
+        var result = try entry.imageEntry()
+        do throws(TarMember.Ambiguity) {
+            if let odd = try member.amend(&result, globals: globals) { notice = notice ?? odd }
+        } catch {
+            throw .refused(entryName, error.reason)
+        }
+        return result
     }
 
     /// Calls `body` with every piece of the entry's content and its offset in bytes; what lies between is a hole.
@@ -150,24 +252,47 @@ final class ArchiveReader: EntrySource {
             var count = 0
             var offset: Int64 = 0
             let code = archive_read_data_block(archive, &start, &count, &offset)
-            if code == ARCHIVE_EOF { return }
+            if code == ARCHIVE_EOF { break }
             try check(code)
             try checkPadding(count)
+            if count > 0, contentSum != nil { addToSum(UnsafeRawBufferPointer(start: start, count: count)) }
             if count > 0 { try body(UnsafeRawBufferPointer(start: start, count: count), offset) }
         }
+        if let contentSum, contentSum.actual != contentSum.expected {
+            throw .damaged(input.name, "the checksum of \(entryName) is wrong", at: input.bytesRead)
+        }
+    }
+
+    private func addToSum(_ bytes: UnsafeRawBufferPointer) {
+        guard let sum = contentSum else { return }
+        contentSum = (sum.expected, bytes.reduce(sum.actual) { $0 &+ UInt32($1) })
     }
 
     /// Reads on to the end of the file, where the checksum of the compressed data stands.
     ///
     /// - Throws: `badArchive` also if an uncompressed tar archive has no end mark, where one is needed.
     func finish() throws(ImageError) {
-        let endMark = UInt64(clamping: archive_read_header_position(archive))
+        let endMark = headerStart
+        let isCompressed = stream.isCompressed
+        let consumed = UInt64(clamping: archive_filter_bytes(archive, 0))
+        var rest = UnsafeRawBufferPointer(
+            rebasing: lastBlock.suffix(Int(clamping: bytesSupplied - min(consumed, bytesSupplied)))
+        )
+        var position = bytesSupplied - UInt64(rest.count)
+        var head: [UInt8] = []
+        var ignoredStart: UInt64?
         while true {
-            let block = try stream.next()
-            if block.isEmpty { break }
-            bytesSupplied += UInt64(block.count)
+            if ignoredStart == nil, let start = rest.firstIndex(where: { $0 != 0 }) {
+                // A header begins with its block; what is no header, with its first byte.
+                ignoredStart = position + UInt64(start)
+                head = Array(rest[start...].prefix(4096))
+            }
+            position += UInt64(rest.count)
+            rest = try stream.next()
+            if rest.isEmpty { break }
+            bytesSupplied += UInt64(rest.count)
         }
-        guard format == .cpio || !needsEndMark || stream.isCompressed || bytesSupplied >= endMark + 512 else {
+        guard format == .cpio || !needsEndMark || isCompressed || bytesSupplied >= endMark + 512 else {
             throw ImageError(
                 .badArchive,
                 "\(input.name) ends at byte \(input.bytesRead) without the mark for its end: it was cut short",
@@ -175,19 +300,57 @@ final class ArchiveReader: EntrySource {
                     + "    head -c 1024 /dev/zero >> ARCHIVE"
             )
         }
+        if format == .tar, let ignoredStart {
+            closingNotices.append(ignored(head, from: ignoredStart, to: position, endMark: endMark))
+        }
+        if decodedNames.count > 0 {
+            let names =
+                decodedNames.count == 1 ? "1 attribute's name has" : "\(decodedNames.count) attributes' names have"
+            closingNotices.append(
+                "\(names) been decoded as GNU tar does, %25 to % and %3D to = (the first at \(decodedNames.example))"
+            )
+        }
+    }
+
+    /// Says what lies behind a tar archive's end mark: GNU tar and Python's tarfile leave it out silently.
+    private func ignored(_ head: [UInt8], from start: UInt64, to end: UInt64, endMark: UInt64) -> String {
+        let what = head.span.withUnsafeBytes { SourceSignature.describe($0) }
+        let count =
+            "\(end - start) byte\(end - start == 1 ? "" : "s") behind the archive's end mark (at byte \(endMark)) "
+        guard head.span.withUnsafeBytes({ SourceSignature($0) }) == .tar else {
+            return count + "were left out, as tar does: \(what)"
+        }
+        return count
+            + "were left out, as tar does: they are another tar archive. Make one of the two with tar -A, or import "
+            + "it by itself: tail -c +\(start + 1)"
     }
 
     private func check(_ code: CInt) throws(ImageError) {
         guard code != ARCHIVE_OK, code != ARCHIVE_WARN else { return }
         if let failure = stream.failure { throw failure }
-        let text = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
+        // libarchive says nothing where a header is not whole.
+        let text = archive_error_string(archive).map { String(cString: $0) } ?? "Truncated"
         if entryName.isEmpty, bytesSupplied < 1 << 20, text.contains("Unrecognized") {
             throw ImageError(.badArchive, "\(input.name) is no \(format.name) archive, compressed or not")
         }
-        let position = archive_read_header_position(archive)
-        let place = entryName.isEmpty ? "" : ", in or after \(entryName)"
-        let what = "\(printable(text)) (byte \(position) of the \(format.name) stream\(place))"
-        throw .damaged(input.name, what, at: input.bytesRead)
+        let place = entryName.isEmpty ? "at its beginning" : isInEntry ? "in \(entryName)" : "behind \(entryName)"
+        if let headerBytes, headerBytes.count > Self.maxHeaderSize {
+            throw .refused("an entry \(place)", "its headers have more than \(Self.maxHeaderSize >> 20) MiB")
+        }
+        if text.hasPrefix("Truncated") {
+            throw ImageError(
+                .badArchive,
+                "\(input.name) ends at byte \(input.bytesRead), \(place): it was cut short",
+                hint: "Copy or download it again, and compare its size and checksum with those where it came from."
+            )
+        }
+        let isHeader = text.hasPrefix("Damaged tar archive") || text.hasPrefix("Unrecognized archive format")
+        let what = isHeader ? "what follows is no header, or its checksum is wrong" : printable(text)
+        throw .damaged(
+            input.name,
+            "\(what) (byte \(headerStart) of the \(format.name) stream, \(place))",
+            at: input.bytesRead
+        )
     }
 
     // MARK: What comes behind a cpio archive
@@ -202,31 +365,52 @@ final class ArchiveReader: EntrySource {
             throw ImageError(.system, "can't find the end of the cpio archive in \(input.name)")
         }
         var rest = UnsafeRawBufferPointer(rebasing: lastBlock.suffix(Int(bytesSupplied - consumed)))
+        var padding = 0
         while true {
             if let start = rest.firstIndex(where: { $0 != 0 }) {
+                padding += start
                 rest = UnsafeRawBufferPointer(rebasing: rest[start...])
                 break
             }
+            padding += rest.count
             rest = try stream.next()
             if rest.isEmpty { return false }
         }
-        try open(segment: rest)
+        try open(segment: rest, padding: padding)
         return true
     }
 
-    private func open(segment rest: UnsafeRawBufferPointer) throws(ImageError) {
+    private func open(segment rest: UnsafeRawBufferPointer, padding: Int) throws(ImageError) {
+        let position = stream.position.map { $0 - UInt64(rest.count) }
+        // What was compressed holds cpio archives only, and more compressed data begins apart from it.
         if rest.first == UInt8(ascii: "0") || stream.isCompressed {
             stream.giveBack(rest)
         } else {
+            nesting += 1
+            guard nesting <= Self.maxNesting else {
+                throw ImageError(
+                    .badArchive,
+                    "\(input.name) changes more than \(Self.maxNesting) times from uncompressed to compressed cpio archives",
+                    hint: "Unpack it with the tools that made it, and import what they give."
+                )
+            }
             let outer = stream
             // The old stream is the new one's input from here on.
             stream = try ArchiveStream(StreamInput(outer, input, rest: rest), cancellation)
         }
-        guard try SourceSignature(stream.peek()) == .cpio else {
-            throw ImageError.damaged(
+        let next = try stream.peek()
+        guard SourceSignature(next) == .cpio else {
+            throw ImageError.trailing(
                 input.name,
-                "behind the cpio archive's end mark is something else than another one",
-                at: input.bytesRead
+                next,
+                after: "the cpio archive's end mark",
+                padding: padding,
+                at: position
+            )
+        }
+        if rest.first == UInt8(ascii: "0"), let position, position % 4 != 0 {
+            closingNotices.append(
+                "the cpio archive at byte \(position) was taken, but no kernel looks for one there: align it to 4 bytes"
             )
         }
         archive_read_free(archive)

@@ -5,12 +5,6 @@ internal import LinuxFiles
 ///
 /// GNU tar runs the decompressor as a process beside itself; with a thread we are as fast, in a few fixed buffers.
 final class ArchiveStream: @unchecked Sendable {  // each field is one thread's, or behind the monitor
-    private enum Decoder {
-        case gzip(GzipDecoder)
-        case xz(XZDecoder)
-        case filter(FilterDecoder)
-    }
-
     private struct State {
         /// Blocks filled and taken back so far; the difference is at most `blockCount`.
         var filled = 0
@@ -19,8 +13,8 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         var counts = [Int](repeating: 0, count: ArchiveStream.blockCount)
         var end: End?
         var isAbandoned = false
-        /// Known when the first block is filled.
-        var isCompressed = false
+        /// Where in the input each block's bytes end; nil for those that were compressed.
+        var positions = [UInt64?](repeating: nil, count: ArchiveStream.blockCount)
     }
 
     private enum End: Sendable {
@@ -43,6 +37,10 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
     /// Given back, to be given once more.
     private var unread: UnsafeRawBufferPointer?
     private(set) var failure: ImageError?
+    /// Whether the bytes given last were compressed; known once there was a block.
+    private(set) var isCompressed = false
+    /// Where in the input the bytes given last end; nil for those that were compressed.
+    private(set) var position: UInt64?
 
     /// Starts to read.
     /// - Parameter isHashed: whether `finishHash` will be asked for.
@@ -80,9 +78,6 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         unread = rest
     }
 
-    /// Whether the input is compressed; known once there was a block.
-    var isCompressed: Bool { monitor.update { $0.isCompressed } }
-
     /// The next block, valid until the next call; empty at the end.
     func next() throws(ImageError) -> UnsafeRawBufferPointer {
         if let unread {
@@ -106,14 +101,17 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
         monitor.update { $0.returned = index }
         let interval = Double(Cancellation.pollInterval) / 1000
         while !cancellation.isRequested {
-            let found: (count: Int, end: End?)? = monitor.wait(seconds: interval) { state in
-                if state.filled > index { return (state.counts[index % Self.blockCount], nil) }
-                return state.end.map { (0, $0) }
+            let found: (count: Int, position: UInt64?, end: End?)? = monitor.wait(seconds: interval) { state in
+                let place = index % Self.blockCount
+                if state.filled > index { return (state.counts[place], state.positions[place], nil) }
+                return state.end.map { (0, nil, $0) }
             }
             guard let found else { continue }
             switch found.end {
             case nil:
                 taken += 1
+                isCompressed = found.position == nil
+                position = found.position
                 return UnsafeRawBufferPointer(rebasing: block(index)[..<found.count])
             case .whole?: return UnsafeRawBufferPointer(start: nil, count: 0)
             case .failed(let error)?: throw error
@@ -140,7 +138,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
     }
 
     private func decode() throws(ImageError) {
-        let decoder = try openDecoder()
+        let decoder = try SegmentDecoder(input)
         var index = 0
         while true {
             let current = index
@@ -149,36 +147,16 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
                 return current - state.returned < Self.blockCount ? true : nil
             }
             guard isWanted else { return }
-            let count =
-                switch decoder {
-                case .gzip(let decoder): try decoder.read(into: block(index))
-                case .xz(let decoder): try decoder.read(into: block(index))
-                case .filter(let decoder): try decoder.read(into: block(index))
-                }
+            let count = try decoder.read(into: block(index))
             if count == 0 { return }
             hash?.update(UnsafeRawBufferPointer(rebasing: block(index)[..<count]))
+            let position = decoder.isCompressed ? nil : decoder.position
             monitor.update { state in
                 state.counts[current % Self.blockCount] = count
+                state.positions[current % Self.blockCount] = position
                 state.filled = current + 1
             }
             index += 1
         }
-    }
-
-    private func openDecoder() throws(ImageError) -> Decoder {
-        let first = try input.next()
-        guard !first.isEmpty else { throw ImageError(.badArchive, "\(input.name) is empty: it has no bytes at all") }
-        if GzipDecoder.recognizes(first) {
-            monitor.update { $0.isCompressed = true }
-            return .gzip(try GzipDecoder(input, first: first))
-        }
-        if XZDecoder.recognizes(first) {
-            monitor.update { $0.isCompressed = true }
-            return .xz(try XZDecoder(input, first: first))
-        }
-        let decoder = try FilterDecoder(input, first: first)
-        let isCompressed = decoder.isCompressed
-        monitor.update { $0.isCompressed = isCompressed }
-        return .filter(decoder)
     }
 }

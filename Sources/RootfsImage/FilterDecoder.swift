@@ -13,7 +13,20 @@ final class FilterDecoder {
     /// What is left of the last decompressed block.
     private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
     private var isAtEnd = false
+    /// Set if the data are zstd's or lz4's.
+    private var frames: FrameScanner?
+    /// What follows the frames in the input's block in hand.
+    private var afterFrames: [UInt8]?
+    /// Bytes at the end of the last block of which nobody knows yet whether they belong to the frames.
+    private var held: [UInt8] = []
+    /// A block that such bytes stand before.
+    private var joined: UnsafeMutableRawBufferPointer?
+    private var bytesSupplied: UInt64 = 0
+    /// The block given last, and the end of the one before: libarchive may have looked ahead over the border.
+    private var lastBlock = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var tail: [UInt8] = []
 
+    /// - Parameter first: the first block of `input`, which was read to recognize the format.
     init(_ input: any ByteInput, first: UnsafeRawBufferPointer) throws(ImageError) {
         guard let archive = archive_read_new() else {
             throw ImageError(.system, "no memory to decompress the archive")
@@ -21,6 +34,7 @@ final class FilterDecoder {
         self.archive = archive
         self.input = input
         self.first = first
+        frames = FrameScanner(CompressedFormat(first))
         archive_read_support_filter_bzip2(archive)
         archive_read_support_filter_compress(archive)
         archive_read_support_filter_lz4(archive)
@@ -40,25 +54,84 @@ final class FilterDecoder {
 
     deinit {
         archive_read_free(archive)
+        joined?.deallocate()
     }
 
     /// Whether there is anything to decompress.
-    var isCompressed: Bool { archive_filter_code(archive, 0) != ARCHIVE_FILTER_NONE }
+    var isCompressed: Bool { format != nil }
+
+    /// What libarchive takes it for; nil if it is not compressed.
+    var format: CompressedFormat? {
+        switch archive_filter_code(archive, 0) {
+        case ARCHIVE_FILTER_BZIP2: .bzip2
+        case ARCHIVE_FILTER_COMPRESS: .compress
+        case ARCHIVE_FILTER_LZ4: .lz4
+        case ARCHIVE_FILTER_LZIP: .lzip
+        case ARCHIVE_FILTER_LZMA: .lzma
+        case ARCHIVE_FILTER_ZSTD: .zstd
+        default: nil
+        }
+    }
 
     /// Gives libarchive the next compressed block.
     private func supply(_ block: inout UnsafeRawPointer?) -> Int {
+        if afterFrames != nil { return 0 }
+        guard var next = try? takeBlock() else { return Int(ARCHIVE_FATAL) }
+        var count = frames == nil ? next.count : countOfFrames(next)
+        while count == 0, !held.isEmpty {
+            let size = next.count
+            guard let more = try? takeBlock() else { return Int(ARCHIVE_FATAL) }
+            next = more
+            count = more.count == size ? size : countOfFrames(more)
+        }
+        block = next.baseAddress
+        tail = Array(lastBlock.suffix(Self.tailSize))
+        lastBlock = next
+        bytesSupplied += UInt64(count)
+        return count
+    }
+
+    /// How many bytes of a block belong to the frames; keeps the others.
+    private func countOfFrames(_ block: UnsafeRawBufferPointer) -> Int {
+        let count = frames?.advance(block, isLast: block.count < 4) ?? block.count
+        let rest = Array(block[count...])
+        if frames?.isAtEnd == true { afterFrames = rest } else { held = rest }
+        return count
+    }
+
+    private func takeBlock() throws(ImageError) -> UnsafeRawBufferPointer {
         if let first {
             self.first = nil
-            block = first.baseAddress
-            return first.count
+            return first
         }
-        guard let next = try? input.next() else { return Int(ARCHIVE_FATAL) }
-        block = next.baseAddress
-        return next.count
+        let next = try input.next()
+        guard !held.isEmpty else { return next }
+        joined?.deallocate()
+        let whole = UnsafeMutableRawBufferPointer.allocate(byteCount: held.count + next.count, alignment: 16)
+        whole.copyBytes(from: held)
+        UnsafeMutableRawBufferPointer(rebasing: whole[held.count...]).copyBytes(from: next)
+        held = []
+        joined = whole
+        return UnsafeRawBufferPointer(whole)
+    }
+
+    /// Bytes taken from the input and not given yet; only of what is not compressed.
+    var unread: Int { rest.count }
+
+    /// More than any decompressor looks ahead.
+    private static let tailSize = 4096
+
+    /// What follows the compressed data in the blocks taken from the input so far; only after `read` has given less
+    /// than asked for.
+    var leftover: [UInt8] {
+        if let afterFrames { return afterFrames }
+        let consumed = UInt64(clamping: archive_filter_bytes(archive, -1))
+        let count = Int(clamping: bytesSupplied - min(consumed, bytesSupplied))
+        return Array((tail + lastBlock).suffix(count))
     }
 
     /// Fills the buffer with decompressed bytes.
-    /// - Returns: bytes filled; less than asked for only at the end, and then 0.
+    /// - Returns: bytes filled; less than asked for only at the data's end, and then 0.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
         var filled = 0
         while filled < buffer.count {

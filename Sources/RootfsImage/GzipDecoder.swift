@@ -1,6 +1,6 @@
 internal import CZlib
 
-/// Decompresses gzip (RFC 1952), one member after the other, and verifies each one's checksum and length.
+/// Decompresses one member of gzip data (RFC 1952), and verifies its checksum and length.
 ///
 /// libarchive's own gzip filter does not look at either (seen with 3.6), so a flipped
 /// bit could become a wrong byte in a file.
@@ -9,8 +9,7 @@ final class GzipDecoder {
     private var rest: UnsafeRawBufferPointer
     /// On the heap: zlib refuses a stream that has moved.
     private let stream: UnsafeMutablePointer<z_stream>
-    private enum Position { case inMember, betweenMembers, end }
-    private var position = Position.inMember
+    private var isAtEnd = false
 
     /// - Parameter first: the first block of `input`, which was read to recognize the format.
     init(_ input: any ByteInput, first: UnsafeRawBufferPointer) throws(ImageError) {
@@ -29,23 +28,17 @@ final class GzipDecoder {
         stream.deallocate()
     }
 
-    static func recognizes(_ first: UnsafeRawBufferPointer) -> Bool {
-        first.count >= 2 && first[0] == 0x1f && first[1] == 0x8b
-    }
+    /// What follows the member in the input's block in hand; only after `read` has given less than asked for.
+    var leftover: UnsafeRawBufferPointer { rest }
 
     /// Fills the buffer with decompressed bytes.
-    /// - Returns: bytes filled; less than asked for only at the end, and then 0.
+    /// - Returns: bytes filled; less than asked for only at the member's end, and then 0.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
         var filled = 0
-        while filled < buffer.count, position != .end {
+        while filled < buffer.count, !isAtEnd {
             if rest.isEmpty { rest = try input.next() }
-            switch position {
-            case .inMember:
-                guard !rest.isEmpty else { throw damaged("gzip data ends too early") }
-                filled += try inflate(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
-            case .betweenMembers: try beginMember()
-            case .end: break
-            }
+            guard !rest.isEmpty else { throw damaged("gzip data ends too early") }
+            filled += try inflate(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
         }
         return filled
     }
@@ -59,28 +52,11 @@ final class GzipDecoder {
         rest = UnsafeRawBufferPointer(rebasing: rest.suffix(Int(stream.pointee.avail_in)))
         switch code {
         case Z_OK, Z_BUF_ERROR: break
-        case Z_STREAM_END: position = .betweenMembers
+        case Z_STREAM_END: isAtEnd = true
         case Z_MEM_ERROR: throw ImageError(.system, "no memory to decompress the archive")
         default: throw damaged(stream.pointee.msg.map { String(cString: $0) } ?? "wrong gzip data")
         }
         return buffer.count - Int(stream.pointee.avail_out)
-    }
-
-    /// After a member comes another, or the end, or zeros that pad a block device or tape.
-    private func beginMember() throws(ImageError) {
-        guard let byte = rest.first else {
-            position = .end
-            return
-        }
-        if byte == 0x1f {
-            inflateReset(stream)
-            position = .inMember
-        } else if let other = rest.firstIndex(where: { $0 != 0 }) {
-            rest = UnsafeRawBufferPointer(rebasing: rest[other...])
-            throw damaged("there is something else after the end of the gzip data")
-        } else {
-            rest = UnsafeRawBufferPointer(rebasing: rest[rest.endIndex...])
-        }
     }
 
     private func damaged(_ what: String) -> ImageError {

@@ -49,7 +49,7 @@ final class OCISink: EntrySink {
             settings.compression == .none
                 ? layerOutput : try CompressedOutput(layerOutput, settings.compression, level: settings.level, wait)
         )
-        tar = TarSink(tarOutput, keepsHoles: false)
+        tar = TarSink(tarOutput, keepsHoles: false, attributes: .plain)
     }
 
     var losses: ExportLosses { tar.losses }

@@ -39,12 +39,32 @@ struct PaxRecords: Hashable {
         return records
     }
 
-    /// An extended attribute, as GNU tar and libarchive write it.
-    mutating func add(attribute name: [UInt8], _ value: [UInt8]) {
-        add(Array("SCHILY.xattr.".utf8) + Self.escaped(name), value)
+    /// How the name of an extended attribute is written, which may have what a record's key can't.
+    enum AttributeForm {
+        /// As `SCHILY.xattr`, with GNU tar's "%3D" for "=". That reads "%3D" and "%25" only, so every other "%" stays,
+        /// for those that decode nothing.
+        case gnu
+        /// As `SCHILY.xattr` with the name as it is, as Go's archive/tar writes and reads it: no name has a "=".
+        case plain
+        /// As `LIBARCHIVE.xattr` where it matters, which `tar2sqfs` decodes: the name URL-encoded, the value base64.
+        case libarchive
     }
 
-    /// GNU tar's way with "=" in a name. It reads "%3D" and "%25" only, so every other "%" stays, for those that don't.
+    /// - Returns: whether the form has a place for such a name.
+    mutating func add(attribute name: [UInt8], _ value: [UInt8], _ form: AttributeForm) -> Bool {
+        let hasEquals = name.contains(UInt8(ascii: "="))
+        switch form {
+        case .gnu: add(Array("SCHILY.xattr.".utf8) + Self.escaped(name), value)
+        case .plain:
+            guard !hasEquals else { return false }
+            add(Array("SCHILY.xattr.".utf8) + name, value)
+        case .libarchive where hasEquals:
+            add(Array("LIBARCHIVE.xattr.".utf8) + Self.urlEncoded(name), Self.base64(value))
+        case .libarchive: add(Array("SCHILY.xattr.".utf8) + name, value)
+        }
+        return true
+    }
+
     private static func escaped(_ name: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         for (index, byte) in name.enumerated() {
@@ -55,6 +75,28 @@ struct PaxRecords: Hashable {
                 result += "%25".utf8
             default: result.append(byte)
             }
+        }
+        return result
+    }
+
+    private static func urlEncoded(_ name: [UInt8]) -> [UInt8] {
+        name.flatMap { byte -> [UInt8] in
+            switch byte {
+            case UInt8(ascii: "="): Array("%3D".utf8)
+            case UInt8(ascii: "%"): Array("%25".utf8)
+            default: [byte]
+            }
+        }
+    }
+
+    private static func base64(_ bytes: [UInt8]) -> [UInt8] {
+        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var result: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
+            for index in 0...group.count { result.append(digits[bits >> (18 - 6 * index) & 63]) }
+            result += [UInt8](repeating: UInt8(ascii: "="), count: 3 - group.count)
         }
         return result
     }

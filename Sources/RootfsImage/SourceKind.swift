@@ -58,4 +58,24 @@ public enum SourceKind: String, CaseIterable, Sendable {
         default: true
         }
     }
+
+    /// Everything that can be imported, for help and messages.
+    public static var list: String {
+        let files = allCases.filter { !$0.isForeignDirectory }.map(\.plural)
+        let directories = allCases.filter(\.isForeignDirectory).filter { $0 != .directory }.map(\.rawValue)
+        return files.joined(separator: ", ") + ", as they are or compressed with \(CompressedFormat.list); "
+            + "directories, plain or with the metadata of: \(directories.joined(separator: ", "))"
+    }
+
+    private var plural: String {
+        switch self {
+        case .tar: "tar archives"
+        case .cpio: "cpio archives (an initramfs)"
+        case .oci: "OCI images"
+        case .docker: "images of docker save"
+        case .squashfs: "squashfs images"
+        case .ext4: "ext2, ext3 and ext4 images, and disk images with one"
+        default: description
+        }
+    }
 }

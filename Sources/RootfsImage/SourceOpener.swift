@@ -195,8 +195,7 @@ final class SourceOpener {
             signature == .unknown
                 ? "\(name) is in no format that can be imported"
                 : "\(name) is \(looksLike(signature)), which can't be imported",
-            hint: "These can be: tar and cpio archives, OCI and Docker images, squashfs and ext4 images, plain or "
-                + "compressed\nwith gzip, xz, zstd or bzip2; directories with another tool's metadata."
+            hint: "These can be: \(SourceKind.list)."
         )
     }
 

@@ -1,3 +1,5 @@
+internal import LinuxFiles
+
 /// What the first bytes of a file, decompressed or not, tell of its format.
 enum SourceSignature: Hashable {
     case tar
@@ -78,16 +80,47 @@ enum SourceSignature: Hashable {
         return isGPT || has([0x55, 0xaa], at: 510, in: bytes) ? .disk : nil
     }
 
+    /// What bytes that don't belong there are, to go after "there is".
+    static func describe(_ bytes: UnsafeRawBufferPointer) -> String {
+        if let format = CompressedFormat(bytes) { return "\(format.rawValue)-compressed data" }
+        let signature = SourceSignature(bytes)
+        if case .other(let text) = signature { return text }
+        if let kind = signature.kind { return kind.description }
+        let head = bytes.prefix(16)
+        if head.allSatisfy({ (0x20..<0x7f).contains($0) || (9...13).contains($0) }) {
+            let line = head.prefix { $0 >= 0x20 }
+            return "text that begins with \"\(printable(Array(line)))\""
+        }
+        let digits = head.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        return "unknown data that begin with the bytes \(digits.joined(separator: " "))"
+    }
+
     private static func other(_ bytes: UnsafeRawBufferPointer) -> SourceSignature? {
         let known: [(StaticString, String)] = [
             ("PK\u{3}\u{4}", "a ZIP archive"), ("7z", "a 7-Zip archive"),
             ("!<arch>\n", "a Debian package or ar archive"),
             ("\u{7f}ELF", "a program"), ("QFI", "a QEMU disk image (qcow2)"), ("XFSB", "an XFS image"),
             ("UBI#", "a UBI image"), ("sqsh", "an old squashfs image"), ("Rar!", "a RAR archive"),
-            ("<!DOCTYPE", "a web page"), ("<!doctype", "a web page"), ("<html", "a web page"),
-            ("ANDROID!", "an Android boot image"), ("-rom1fs-", "a romfs image"),
+            ("<!DOCTYPE", "a web page"), ("<!doctype", "a web page"), ("<html", "a web page"), ("<HTML", "a web page"),
+            ("<?xml", "an XML text"), ("HTTP/1.", "the reply of a web server"),
+            ("ANDROID!", "an Android boot image"), ("AVB0", "Android's verified-boot data"),
+            ("verity\u{0}\u{0}", "dm-verity's hashes"), ("-rom1fs-", "a romfs image"),
+            ("-----BEGIN PGP SIGNED", "a text signed with PGP"), ("-----BEGIN PGP SIGNATURE", "a PGP signature"),
+            ("-----BEGIN PGP MESSAGE", "data encrypted with PGP"), ("-----BEGIN SSH SIGNATURE", "an SSH signature"),
+            ("-----BEGIN ", "a key, certificate or signature (PEM)"),
+            ("untrusted comment:", "a signature of signify or minisign"),
+            ("~Module signature appended~", "a signature"),
+            ("age-encryption.org", "data encrypted with age"), ("LUKS", "an encrypted disk (LUKS)"),
         ]
         for (magic, text) in known where has(magic, at: 0, in: bytes) { return .other(text) }
+        if has([0x89, 0x4c, 0x5a, 0x4f, 0x00], at: 0, in: bytes) { return .other("lzop-compressed data") }
+        if has([0x27, 0x05, 0x19, 0x56], at: 0, in: bytes) { return .other("a U-Boot image") }
+        if has([0xd0, 0x0d, 0xfe, 0xed], at: 0, in: bytes) { return .other("a device tree or FIT image") }
+        // A signature packet, of the old form with two bytes of length or of the new form, version 4.
+        if has([0x89], at: 0, in: bytes), bytes.count > 3, bytes[1] < 8, bytes[3] == 4 {
+            return .other("a PGP signature")
+        }
+        if has([0xc2], at: 0, in: bytes), bytes.count > 3, bytes[2...3].contains(4) { return .other("a PGP signature") }
         if has([0xe2, 0xe1, 0xf5, 0xe0], at: 1024, in: bytes) { return .other("an EROFS image") }
         if has([0x31, 0x18, 0x10, 0x06], at: 0, in: bytes) { return .other("a UBIFS image") }
         if has([0xed, 0xab, 0xee, 0xdb], at: 0, in: bytes) { return .other("an RPM package") }

@@ -54,7 +54,7 @@ final class SquashfsSink: EntrySink {
             )
             self.program = program
             let pipe = try program.takeInput()
-            tar = TarSink(DescriptorOutput(pipe.raw, name: Self.programName, wait))
+            tar = TarSink(DescriptorOutput(pipe.raw, name: Self.programName, wait), attributes: .libarchive)
             input = .some(pipe)
         } catch .ENOENT {
             throw ImageError(

@@ -35,11 +35,24 @@ final class SquashfsSource: EntrySource {
         let pipe = try FileInput(output, name: input.name, cancellation)
         let stream = try ArchiveStream(pipe, cancellation)
         do throws(ImageError) {
-            reader = try ArchiveReader(stream, pipe, cancellation)
+            reader = try ArchiveReader(stream, pipe, cancellation, dialect: .plain)
         } catch {
             stream.abandon()
             throw Self.explain(error, child, input.name)
         }
+    }
+
+    /// What to say of an attribute of the entry in hand whose name may be another one.
+    private var unclearName: String?
+
+    /// The program writes "NAME=VALUE" and a "=" in a name as it is: nobody sees where the name ends.
+    private static func doubt(_ attribute: ImageEntry.Attribute) -> String? {
+        guard attribute.name.starts(with: "user.".utf8), let end = attribute.value.lastIndex(of: UInt8(ascii: "=")),
+            attribute.value[..<end].allSatisfy({ (0x21..<0x7f).contains($0) })
+        else { return nil }
+        return
+            "the name of its attribute \(printable(attribute.name)) may go on up to another \"=\", which \(program) doesn't "
+            + "tell apart: compare it with unsquashfs -xattrs"
     }
 
     deinit {
@@ -48,7 +61,9 @@ final class SquashfsSource: EntrySource {
 
     func next() throws(ImageError) -> ImageEntry? {
         do throws(ImageError) {
-            return try reader.next()
+            let entry = try reader.next()
+            unclearName = entry?.attributes.lazy.compactMap { Self.doubt($0) }.first
+            return entry
         } catch {
             throw Self.explain(error, child, image)
         }
@@ -62,7 +77,7 @@ final class SquashfsSource: EntrySource {
         }
     }
 
-    var notice: String? { reader.notice }
+    var notice: String? { reader.notice ?? unclearName }
 
     func finish() throws(ImageError) {
         do throws(ImageError) {
@@ -76,7 +91,8 @@ final class SquashfsSource: EntrySource {
 
     /// What the program said of files that a tar archive can't hold: sockets.
     var closingNotices: [String] {
-        child.errorText.split(separator: UInt8(ascii: "\n")).map { "\(Self.program): \(printable($0))" }
+        reader.closingNotices
+            + child.errorText.split(separator: UInt8(ascii: "\n")).map { "\(Self.program): \(printable($0))" }
     }
 
     var bytesRead: UInt64 { reader.bytesRead }

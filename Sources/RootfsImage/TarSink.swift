@@ -9,12 +9,14 @@ final class TarSink: EntrySink {
     private let output: BufferedOutput
     /// Whether sparse files are written as such; if not, with all their zeros.
     private let keepsHoles: Bool
+    private let attributeForm: PaxRecords.AttributeForm
     private(set) var losses = ExportLosses()
     /// Sockets with several names: the others are no hard links to anything.
     private var skipped: Set<[UInt8]> = []
 
-    init(_ output: any ByteOutput, keepsHoles: Bool = true) {
+    init(_ output: any ByteOutput, keepsHoles: Bool = true, attributes: PaxRecords.AttributeForm = .gnu) {
         self.output = BufferedOutput(output)
+        attributeForm = attributes
         self.keepsHoles = keepsHoles
     }
 
@@ -111,7 +113,8 @@ final class TarSink: EntrySink {
     private func add(_ attribute: ImageEntry.Attribute, to header: inout TarHeader, _ entry: ImageEntry) {
         let isAccess = attribute.name == AccessControlList.accessName
         guard isAccess || attribute.name == AccessControlList.defaultName else {
-            header.records.add(attribute: attribute.name, attribute.value)
+            let isKept = header.records.add(attribute: attribute.name, attribute.value, attributeForm)
+            if !isKept { losses.note(\.attributes, entry) }
             return
         }
         guard let list = AccessControlList(attribute: attribute.value) else {

@@ -1,6 +1,6 @@
 internal import CLZMA
 
-/// Decompresses xz, one stream after the other, with no more than a fixed amount of memory.
+/// Decompresses one stream of xz data with no more than a fixed amount of memory.
 ///
 /// Any block of an .xz file may ask for a dictionary of its own, up to 4 GiB, and libarchive 3.6 gives it. Only the
 /// decoder itself sees them all before it takes the memory.
@@ -24,7 +24,7 @@ final class XZDecoder {
         rest = first
         stream = .allocate(capacity: 1)
         stream.initialize(to: lzma_stream())
-        guard lzma_stream_decoder(stream, Self.memoryLimit, clzma_concatenated) == LZMA_OK else {
+        guard lzma_stream_decoder(stream, Self.memoryLimit, 0) == LZMA_OK else {
             throw ImageError(.system, "no memory to decompress the archive")
         }
     }
@@ -34,12 +34,11 @@ final class XZDecoder {
         stream.deallocate()
     }
 
-    static func recognizes(_ first: UnsafeRawBufferPointer) -> Bool {
-        first.starts(with: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])
-    }
+    /// What follows the stream in the input's block in hand; only after `read` has given less than asked for.
+    var leftover: UnsafeRawBufferPointer { rest }
 
     /// Fills the buffer with decompressed bytes.
-    /// - Returns: bytes filled; less than asked for only at the end, and then 0.
+    /// - Returns: bytes filled; less than asked for only at the stream's end, and then 0.
     /// - Throws: `badArchive` for damaged data, and for what needs more memory than the limit.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
         stream.pointee.next_out = buffer.assumingMemoryBound(to: UInt8.self).baseAddress

@@ -13,9 +13,7 @@ struct ImportCommand: ParsableCommand {
             the disk, and not at all if it fails or is interrupted. With --no-sync it does not wait for the disk: a power \
             failure soon after may leave files empty.
 
-            What the source is shows in its content: tar and cpio archives, container images (OCI layouts, docker \
-            save), squashfs images, ext2/3/4 images and disk images with one, all of these also compressed with gzip, \
-            xz, zstd or bzip2; and directories with the metadata of pseudo, fakeroot, rsync, QEMU and others.
+            What the source is shows in its content. These can be imported: \(SourceKind.list).
 
             Examples:
               p9serve import rootfs.tar.xz rootfs

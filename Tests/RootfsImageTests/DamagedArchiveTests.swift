@@ -93,7 +93,8 @@ import Testing
         let fixture = try ImportFixture()
         let whole = try compressed(fixture, "gzip")
         try fixture.host.write("a.tar.x", whole + Array("garbage".utf8))
-        #expect(try fixture.refusal(fixture.host.file("a.tar.x")).message.contains("after the end"))
+        let message = try fixture.refusal(fixture.host.file("a.tar.x")).message
+        #expect(message.hasSuffix("behind its gzip data: text that begins with \"garbage\", at byte \(whole.count)"))
     }
 
     @Test func destinations() throws {

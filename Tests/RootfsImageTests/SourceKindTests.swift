@@ -108,11 +108,8 @@ import Testing
         try fixture.importing(fixture.host.file("image"))
         #expect(try fixture.host.names("root") == ["data", "early", "init"])
         #expect(try fixture.host.read("root/data") == fixture.host.read("expected"))
-        // libarchive ends a bzip2 stream where it ends, whatever follows.
-        if program != "bzip2" {
-            try fixture.shell("cp image image.more; head -c 1000 /dev/urandom >> image.more; rm -r root")
-            #expect(try fixture.refusal(fixture.host.file("image.more")).code == .badArchive)
-        }
+        try fixture.shell("cp image image.more; head -c 1000 /dev/urandom >> image.more; rm -r root")
+        #expect(try fixture.refusal(fixture.host.file("image.more")).code == .badArchive)
         try fixture.shell("head -c 100000 image > cut; rm -rf root")
         #expect(try fixture.refusal(fixture.host.file("cut")).code == .badArchive)
     }

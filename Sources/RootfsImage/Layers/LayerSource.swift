@@ -80,7 +80,7 @@ final class LayerSource: EntrySource {
         self.stream = stream
         guard try !stream.peek().isEmpty else { return }
         // The digests say whether it is whole.
-        reader = try ArchiveReader(stream, input, cancellation, needsEndMark: false)
+        reader = try ArchiveReader(stream, input, cancellation, needsEndMark: false, dialect: .plain)
     }
 
     private func finishLayer() throws(ImageError) {
