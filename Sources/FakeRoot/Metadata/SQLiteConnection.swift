@@ -158,8 +158,6 @@ struct SQLiteConnection: ~Copyable {
             let cause = Errno(rawValue: connection.map { sqlite3_system_errno($0) } ?? 0)
             switch cause {
             case .ENOSPC, .EDQUOT:
-                // SQLite's own words would be "unable to open database file".
-                let message = "the metadata database \(file.path): \(cause.text)"
                 return MetadataError(.system, message, hint: "Make room on the disk.", errno: cause)
             case .EMFILE, .ENFILE, .ENOMEM, .EROFS: return MetadataError(.system, message, errno: cause)
             default:
