@@ -23,41 +23,88 @@ struct AttributeSurvey {
     private final class Level {
         let directory: OwnedDescriptor
         let path: [UInt8]
-        var rest: ArraySlice<[UInt8]>
+        var rest: ArraySlice<Entry>
+
+        struct Entry {
+            let name: [UInt8]
+            /// As in `readdir(3)`.
+            let type: UInt8
+        }
 
         /// - Parameter directory: O_PATH is enough.
         init(_ directory: CInt, _ path: [UInt8]) throws(Errno) {
             self.directory = try System.open(at: directory, ".", [.readOnly, .directory])
             self.path = path
-            let names = try System.names(in: self.directory.raw)
-            rest = names.sorted { $0.lexicographicallyPrecedes($1) }[...]
+            rest = try Self.firstEntries(self.directory.raw).sorted { $0.name.lexicographicallyPrecedes($1.name) }[...]
+        }
+
+        /// Some hundred of them: a directory may hold millions.
+        private static func firstEntries(_ directory: CInt) throws(Errno) -> [Entry] {
+            try withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 8) { (buffer) throws(Errno) in
+                let used = try System.readDirectory(directory, into: buffer)
+                var entries: [Entry] = []
+                // struct linux_dirent64: d_ino[8] d_off[8] d_reclen[2] d_type[1] d_name, in the host's byte order.
+                var start = 0
+                while start < used {
+                    let length = Int(buffer.loadUnaligned(fromByteOffset: start + 16, as: UInt16.self))
+                    let name = buffer[(start + 19)..<(start + length)].prefix { $0 != 0 }
+                    entries.append(Entry(name: Array(name), type: buffer[start + 18]))
+                    start += length
+                }
+                return entries
+            }
         }
     }
 
     /// Looks at a directory's first files: a directory before what is in it, names in the order of their bytes. What can't be
     /// opened is passed over. Symbolic links are not followed.
+    ///
+    /// One system call for most files: a server looks so before it starts.
     mutating func look(at root: borrowing OwnedDescriptor, maxFiles: Int) {
         guard let host = try? System.status(of: root.raw), let top = try? Level(root.raw, []) else { return }
         look(at: root.raw, host, ".")
         var levels = [top]
         var count = 1
         while let level = levels.last, count < maxFiles, !hasLabels {
-            guard let bytes = level.rest.popFirst() else {
+            guard let entry = level.rest.popFirst() else {
                 levels.removeLast()
                 continue
             }
+            guard let name = try? FileName(entry.name.span.bytes), !FakeRootTree.isReservedName(name) else { continue }
             count += 1
-            guard let opened = Self.open(bytes, in: level.directory.raw),
-                let host = try? System.status(of: opened.raw)
+            let isMetadata =
+                entry.name[0] == UInt8(ascii: ".")
+                && Self.metadataNames.contains { entry.name.elementsEqual(Self.bytes($0)) }
+            let mayBeDirectory = entry.type == FileFormat.directory.directoryType || entry.type == 0
+            guard isMetadata || mayBeDirectory || Self.mayMatter(name, in: level.directory.raw),
+                let opened = Self.open(name, in: level.directory.raw), let host = try? System.status(of: opened.raw)
             else { continue }
-            let path = level.path.isEmpty ? bytes : level.path + [UInt8(ascii: "/")] + bytes
-            if Self.metadataNames.contains(where: { bytes.elementsEqual(Self.bytes($0)) }) {
+            let path = level.path.isEmpty ? entry.name : level.path + [UInt8(ascii: "/")] + entry.name
+            if isMetadata {
                 note(.virtfsFile, opened.raw, host, printable(path))
                 continue
             }
             look(at: opened.raw, host, printable(path))
             if host.format == .directory, let inner = try? Level(opened.raw, path) { levels.append(inner) }
         }
+    }
+
+    /// Whether a name's file has an attribute that is any tool's.
+    private static func mayMatter(_ name: borrowing FileName, in directory: CInt) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
+            do throws(Errno) {
+                let used = try System.listAttributes(of: name, in: directory, into: buffer)
+                guard used > 0 else { return false }
+                return UnsafeRawBufferPointer(rebasing: buffer[..<used]).split(separator: 0).contains(where: isTools)
+            } catch {
+                return error == .ERANGE
+            }
+        }
+    }
+
+    private static func isTools(_ attribute: some Sequence<UInt8>) -> Bool {
+        ourNames.contains { attribute.starts(with: bytes($0)) }
+            || names.contains { attribute.starts(with: bytes($0.prefix)) }
     }
 
     /// Looks for what QEMU's mapped-file mode keeps in a directory.
@@ -70,17 +117,9 @@ struct AttributeSurvey {
         }
     }
 
-    /// - Returns: nil for a name of ours, and what can't be opened.
-    private static func open(_ bytes: [UInt8], in directory: CInt) -> OwnedDescriptor? {
-        do throws(Errno) {
-            let name = try FileName(bytes.span.bytes)
-            guard !FakeRootTree.isReservedName(name) else { return nil }
-            return try name.withCString { (name) throws(Errno) in
-                try System.open(at: directory, name, [.path, .noFollow])
-            }
-        } catch {
-            return nil
-        }
+    /// - Returns: nil for what can't be opened.
+    private static func open(_ name: borrowing FileName, in directory: CInt) -> OwnedDescriptor? {
+        try? name.withCString { (name) throws(Errno) in try System.open(at: directory, name, [.path, .noFollow]) }
     }
 
     /// Looks at one file.

@@ -35,7 +35,7 @@ public struct ForeignMetadata: Hashable, Sendable {
 
     /// This many files tell whether a tool has kept attributes for a directory: enough of any, and few enough not to
     /// delay a server's start.
-    private static let maxFiles = 500
+    private static let maxFiles = 300
 
     /// Looks at what lies beside a directory, and at its first files. Nothing is found for a directory with labels of ours:
     /// those count.

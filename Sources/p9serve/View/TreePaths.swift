@@ -124,6 +124,19 @@ final class TreePaths {
         in tree: FakeRootTree,
         following: Bool
     ) throws(Errno) -> OwnedDescriptor {
+        let found = try find(path, in: tree, following: following)
+        // What lies beneath a name that doesn't exist for the board doesn't either.
+        for name in try System.currentPath(of: found.raw).split(separator: UInt8(ascii: "/")) {
+            if let name = try? FileName(Array(name).span.bytes), FakeRootTree.isReservedName(name) { throw .ENOENT }
+        }
+        return found
+    }
+
+    private static func find(
+        _ path: String,
+        in tree: FakeRootTree,
+        following: Bool
+    ) throws(Errno) -> OwnedDescriptor {
         if following {
             // By its directory all the same: that is where a lost label is noticed.
             let found = try System.open(inRoot: tree.root.raw, path, [.path])
