@@ -17,10 +17,14 @@ public struct ExportOptions: ParsableArguments {
     @Flag(help: "Refuse every change.")
     public var readOnly = false
 
+    @Flag(name: .customLong("as-is"), help: "Serve a directory with another tool's metadata, without them.")
+    public var asIs = false
+
     public init() {}
 
     /// Opens the exports; the default one is the first.
-    /// - Throws: `CommandFailure` for a directory that can't be served, or a malformed or repeated name.
+    /// - Throws: `CommandFailure` for a directory that can't be served, one with another tool's metadata, or a malformed or
+    ///   repeated name.
     public func open(default directory: String) throws -> [Export] {
         var wanted = [(name: "", directory: directory)]
         for text in named {
@@ -51,42 +55,29 @@ public struct ExportOptions: ParsableArguments {
     }
 
     private func open(_ name: String, _ directory: String, avoiding: [DirectoryID]) throws -> Export {
-        // What is said while the tree is opened; nil afterwards, when lines are to be seen at once.
-        let said = Monitor<[String]?>([])
+        let messages = OpeningMessages()
+        let export: Export
         do throws(Errno) {
-            let export = try Export(name: name, directory: directory, isReadOnly: readOnly, avoiding: avoiding) {
-                line in
-                let isNow = said.update { said in
-                    said?.append(line)
-                    return said == nil
-                }
-                if isNow { StandardError.say(line) }
+            export = try Export(name: name, directory: directory, isReadOnly: readOnly, avoiding: avoiding) {
+                messages.say($0)
             }
-            for line in Self.take(said) { StandardError.say(line) }
-            guard !export.tree.isBeingConverted else { throw Errno.EBUSY }
-            if export.tree.storage == .database {
-                StandardError.say(
-                    "\(ShellWord(directory)): the file system has no user extended attributes; owners and modes are kept in "
-                        + (export.tree.databasePath.map { ShellWord($0).text } ?? "a database beside it")
-                )
-            }
-            return export
         } catch {
-            let lines = Self.take(said)
-            for line in lines.dropLast() { StandardError.say(line) }
-            guard let last = lines.last else { throw Self.failure(directory, error) }
-            // Why the tree can't be used was said last: that is the failure, and its errno would say less.
-            let parts = last.split(separator: "\n", maxSplits: 1).map(String.init)
-            let cause = Self.failure(directory, error).cause
-            throw CommandFailure(cause, parts.first ?? last, advice: parts.count > 1 ? parts[1] : nil)
+            let failure = Self.failure(directory, error)
+            throw messages.failure(failure.cause) ?? failure
         }
-    }
-
-    private static func take(_ said: Monitor<[String]?>) -> [String] {
-        said.update { said in
-            defer { said = nil }
-            return said ?? []
+        messages.finish()
+        guard !export.tree.isBeingConverted else { throw Self.failure(directory, .EBUSY) }
+        // As it stands it would be all root's, and what a board changes would get into the way of the tool's.
+        if !asIs, export.tree.databasePath == nil, let found = ForeignMetadata.find(in: directory) {
+            throw CommandFailure(found, of: directory, in: directory)
         }
+        if export.tree.storage == .database {
+            StandardError.say(
+                "\(ShellWord(directory)): the file system has no user extended attributes; owners and modes are kept in "
+                    + (export.tree.databasePath.map { ShellWord($0).text } ?? "a database beside it")
+            )
+        }
+        return export
     }
 
     private static func failure(_ directory: String, _ error: Errno) -> CommandFailure {

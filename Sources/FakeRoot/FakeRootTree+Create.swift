@@ -181,10 +181,10 @@ extension FakeRootTree {
         try raisingToFloor(directory) { () throws(Errno) in
             try name.withCString { (name) throws(Errno) in try System.link(descriptor, at: directory, name) }
         }
-        if isExpected { describeAnew(name, in: directory, descriptor) }
+        if isExpected || mayBeExpected(descriptor) { describeAnew(name, in: directory, descriptor) }
     }
 
-    /// Moves a directory entry, over an existing one.
+    /// Moves a directory entry, over an existing one. Two names of one file both stay, as in Linux.
     public func rename(
         _ oldName: borrowing FileName,
         in oldDirectory: CInt,
@@ -195,6 +195,10 @@ extension FakeRootTree {
         guard !Self.isReservedName(newName) else { throw .EINVAL }
         let isExpected = isExpected(newName)
         if isExpected, let moved = try? lookup(oldName, in: oldDirectory) { try ensureLabel(moved.raw) }
+        let replaced = isExpected ? Self.held(newName, in: newDirectory) : nil
+        let mayBeOneFile =
+            (isExpected || self.isExpected(oldName))
+            && Self.areNamesOfOneFile(oldName, in: oldDirectory, newName, in: newDirectory)
         try forgetting(newName, in: newDirectory) { () throws(Errno) in
             try raisingToFloor(oldDirectory) { () throws(Errno) in
                 try raisingToFloor(newDirectory) { () throws(Errno) in
@@ -206,14 +210,38 @@ extension FakeRootTree {
                 }
             }
         }
-        if isExpected || self.isExpected(oldName) {
-            followMove(oldName, in: oldDirectory, to: newName, in: newDirectory)
+        if mayBeOneFile, Self.areNamesOfOneFile(oldName, in: oldDirectory, newName, in: newDirectory) { return }
+        if isExpected || self.isExpected(oldName) || hasNamelessRecords {
+            followMove(oldName, in: oldDirectory, to: newName, in: newDirectory, replacing: replaced)
         }
+    }
+
+    /// Whether two names are hard links of one file, between which rename(2) does nothing and succeeds.
+    ///
+    /// A directory, and a file with a single name, is found under two names only where the host's file system takes them
+    /// for one, as upper and lower case: that rename is made.
+    public static func areNamesOfOneFile(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        _ otherName: borrowing FileName,
+        in otherDirectory: CInt
+    ) -> Bool {
+        func status(_ name: borrowing FileName, _ directory: CInt) -> FileStatus? {
+            try? name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
+        }
+        guard let one = status(name, directory), one.format != .directory, one.linkCount > 1 else { return false }
+        return status(otherName, otherDirectory)?.isSameFile(as: one) ?? false
+    }
+
+    /// A name's file, O_PATH; nil if there is none that can be opened.
+    private static func held(_ name: borrowing FileName, in directory: CInt) -> OwnedDescriptor? {
+        try? name.withCString { (name) throws(Errno) in try System.open(at: directory, name, [.path, .noFollow]) }
     }
 
     /// Removes a directory entry.
     public func unlink(_ name: borrowing FileName, in directory: CInt, isDirectory: Bool) throws(Errno) {
         guard !Self.isReservedName(name) else { throw .ENOENT }
+        let removed = !isDirectory && isExpected(name) ? Self.held(name, in: directory) : nil
         try forgetting(name, in: directory) { () throws(Errno) in
             try raisingToFloor(directory) { () throws(Errno) in
                 try name.withCString { (name) throws(Errno) in
@@ -227,7 +255,7 @@ extension FakeRootTree {
                 }
             }
         }
-        if isExpected(name) { followRemoval(name, in: directory, isDirectory: isDirectory) }
+        if isExpected(name) { followRemoval(name, in: directory, of: removed, isDirectory: isDirectory) }
     }
 
     /// Runs what may take the last name from a file, and removes the file's rows if it has.

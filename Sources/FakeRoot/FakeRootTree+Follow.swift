@@ -53,7 +53,18 @@ extension FakeRootTree {
         }
     }
 
-    /// The row of a path is the new file's from now on.
+    /// Whether a file may have a record that a new name of it is to have as well. Cheap, and true for few files.
+    func mayBeExpected(_ descriptor: CInt) -> Bool {
+        guard metadata.holds.contains(.manifest) else { return false }
+        if hasNamelessRecords { return true }
+        // Of several names the record may be any's.
+        if let host = try? System.status(of: descriptor), host.linkCount > 2 { return true }
+        guard let path = try? System.currentPath(of: descriptor), let slash = path.lastIndex(of: UInt8(ascii: "/"))
+        else { return false }
+        return metadata.filters.contains(RowFilters.fingerprint(path[(slash + 1)...]), in: \.expected)
+    }
+
+    /// The row of a path is the new file's from now on. A file that has a record under another name has the same here.
     func describeAnew(_ name: borrowing FileName, in directory: CInt) {
         let file = try? name.withCString { (name) throws(Errno) in
             try System.open(at: directory, name, [.path, .noFollow])
@@ -73,16 +84,59 @@ extension FakeRootTree {
         }
         let capability = try? attribute(Array("security.capability".utf8).span.bytes, of: descriptor)
         withManifest { database throws(MetadataError) in
-            guard try database.entry(path) != nil else { return }
+            let known = try record(of: file, in: database)
             var entry = ManifestEntry(
                 path: path,
                 status: status.label,
-                size: status.host.size,
-                modificationTime: status.host.modificationTime
+                size: known?.size ?? status.host.size,
+                modificationTime: known?.modificationTime ?? status.host.modificationTime,
+                hash: known?.hash
             )
             entry.capability = capability
+            let hasRow = try database.entry(path) != nil
+            guard hasRow || known != nil && entry.expectsSomething else { return }
             if status.kind == .symlink { entry.linkTarget = (try? System.linkTarget(of: descriptor)) ?? [] }
             try database.setEntries([Manifest.Row(entry: entry, file: file)])
+            namelessRecords.withLock { $0[file] = nil }
+            if entry.expectsSomething { expect([path]) }
+        }
+    }
+
+    // MARK: Files with several names
+
+    /// What is recorded of a file under any of its names, or was under one that was removed.
+    private func record(
+        of file: FileHandle,
+        in database: MetadataDatabase
+    ) throws(MetadataError) -> ManifestEntry? {
+        if let row = try database.entries(of: file).first { return row.entry }
+        return namelessRecords.withLock { $0[file] }
+    }
+
+    var hasNamelessRecords: Bool { namelessRecords.withLock { !$0.isEmpty } }
+
+    private static let maxNameless = 256
+
+    /// Keeps the record of a file whose only recorded name has gone while others stay that the host has made: the board
+    /// may rename one of them to where the record was.
+    private func keepRecord(
+        at path: [UInt8],
+        of descriptor: borrowing OwnedDescriptor?,
+        in database: MetadataDatabase
+    ) throws(MetadataError) {
+        let raw: CInt
+        switch descriptor {
+        case .some(let descriptor): raw = descriptor.raw
+        case nil: return
+        }
+        guard let host = try? System.status(of: raw), host.linkCount > 0, host.format != .directory,
+            let file = try? handle(of: raw, host)
+        else { return }
+        let rows = try database.entries(of: file)
+        guard rows.count == 1, let entry = rows.first?.entry, entry.path == path, entry.expectsSomething else { return }
+        namelessRecords.withLock {
+            if $0.count >= Self.maxNameless, let some = $0.keys.first { $0[some] = nil }
+            $0[file] = entry
         }
     }
 
@@ -128,13 +182,16 @@ extension FakeRootTree {
         _ oldName: borrowing FileName,
         in oldDirectory: CInt,
         to newName: borrowing FileName,
-        in newDirectory: CInt
+        in newDirectory: CInt,
+        replacing replaced: borrowing OwnedDescriptor?
     ) {
         guard let old = try? manifestPath(of: oldName, in: oldDirectory),
             let new = try? manifestPath(of: newName, in: newDirectory), old != new
         else { return }
         var isMoved = false
-        withManifest { database throws(MetadataError) in
+        guard hasManifest, let database = metadata.database else { return }
+        _ = try? metadata.reporting { () throws(MetadataError) in
+            try keepRecord(at: new, of: replaced, in: database)
             guard try database.hasEntries(old) else { return }
             let moving = try database.pathsOfExpectations(beneath: old)
             try database.moveEntries(from: old, to: new)
@@ -144,8 +201,18 @@ extension FakeRootTree {
         if !isMoved { describeAnew(newName, in: newDirectory) }
     }
 
-    func followRemoval(_ name: borrowing FileName, in directory: CInt, isDirectory: Bool) {
-        guard let path = try? manifestPath(of: name, in: directory) else { return }
-        withManifest { database throws(MetadataError) in try database.removeEntry(path, beneath: isDirectory) }
+    /// - Parameter file: what had the name; nil for a directory.
+    func followRemoval(
+        _ name: borrowing FileName,
+        in directory: CInt,
+        of file: borrowing OwnedDescriptor?,
+        isDirectory: Bool
+    ) {
+        guard let path = try? manifestPath(of: name, in: directory), hasManifest, let database = metadata.database
+        else { return }
+        _ = try? metadata.reporting { () throws(MetadataError) in
+            try keepRecord(at: path, of: file, in: database)
+            try database.removeEntry(path, beneath: isDirectory)
+        }
     }
 }

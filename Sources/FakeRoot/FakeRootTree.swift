@@ -29,6 +29,8 @@ public final class FakeRootTree: Sendable {
     let warned = Mutex<Set<[UInt8]>>([])
     /// Files that got owner and mode back, but had not the expected content yet.
     let unfinishedCopies = Mutex<[FileHandle: Manifest.Row]>([:])
+    /// Records of files whose recorded name was removed while another name stays.
+    let namelessRecords = Mutex<[FileHandle: ManifestEntry]>([:])
     let warn: @Sendable (String) -> Void
 
     /// Serializes, for each file, the changes that read a label before they write it.

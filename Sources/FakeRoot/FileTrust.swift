@@ -19,6 +19,16 @@ public struct FileTrust: Sendable {
         isUserSpace = (try? System.fileSystemStatus(of: root).type) == Self.userSpace
     }
 
+    private init(user: UInt32) {
+        server = user
+        treeOwner = user
+        device = 0
+        isUserSpace = false
+    }
+
+    /// The process's effective user's files alone.
+    static let ofProcess = FileTrust(user: System.effectiveUser)
+
     /// Whether the host says that the file is one of theirs.
     func coversOwner(of host: FileStatus) -> Bool { host.uid == server || host.uid == treeOwner }
 

@@ -3,9 +3,6 @@ internal import LinuxFiles
 
 /// Whether the directory that a user names is a tree that can be read as one.
 public enum TreeArgument {
-    /// So many files tell whether a tool has kept metadata for a directory.
-    private static let maxFiles = 500
-
     /// Refuses a part of a tree, whose database is the whole tree's, and a directory with another tool's metadata: of both
     /// only an incomplete view could be had, silently.
     /// - Parameter isForeignAccepted: whether another tool's metadata are to be passed over.
@@ -18,13 +15,9 @@ public enum TreeArgument {
             !FakeRootTree.hasDatabase(directory: directory)
         else { return }
         try refusePart(directory, path)
-        guard !isForeignAccepted, let found = MetadataEvidence.foreign(directory, maxFiles: maxFiles) else { return }
-        throw ImageError(
-            .badDestination,
-            "\(directory) has another tool's metadata, \(found.kind.label) (\(found.evidence)), which would be passed over",
-            hint: "Make a tree of it:\n    p9serve import \(ShellWord(directory)) NEW\nor turn it into one:\n"
-                + "    p9serve convert \(ShellWord(directory)) --to override-stat\nWithout what the tool knows: --as-is."
-        )
+        guard !isForeignAccepted, let found = ForeignMetadata.find(in: directory) else { return }
+        let refusal = found.refusal(of: directory, in: directory)
+        throw ImageError(.badDestination, refusal.message, hint: refusal.hint)
     }
 
     /// The error for a directory that is between two formats; nil if it is not.

@@ -83,27 +83,37 @@ struct CheckView {
         if kinds.contains(.databaseDamaged) {
             return "Restore the database from a backup, or move it away and import again."
         }
-        guard kinds != [.labelNotBelieved] else { return Self.doubt }
-        let mend = "Mend them: p9serve check --repair \(ShellWord(directory.utf8).text)"
-        return kinds.contains(.labelNotBelieved) ? "\(mend)\n\(Self.doubt)" : mend
+        let mendable = kinds.subtracting([.labelNotBelieved, .privilegesLost])
+        // Owner and mode of such a program come back by --repair; where they have, only the user can go on.
+        let mend =
+            mendable.isEmpty ? [] : ["Mend them: p9serve check --repair \(ShellWord(directory.utf8).text)"]
+        return (mend + decisions(kinds)).joined(separator: "\n")
     }
 
-    private static let doubt =
-        "Whether a label that is not believed is right only you know, and --repair leaves it alone: see above what to do."
+    /// What --repair leaves to the user.
+    private func decisions(_ kinds: Set<CheckFinding.Kind>) -> [String] {
+        var lines: [String] = []
+        if kinds.contains(.privilegesLost) {
+            lines.append("Whether a program with another content has its privileges you decide, by the commands above.")
+        }
+        if kinds.contains(.labelNotBelieved) {
+            lines.append(
+                "Whether a label that is not believed is right only you know, and --repair leaves it alone: see above what to do."
+            )
+        }
+        return lines
+    }
 
     private var problems: Set<CheckFinding.Kind> {
         Set(report.findings.filter { $0.kind.isProblem && !$0.isRepaired }.map(\.kind))
     }
 
     /// What to do about problems that were not mended.
-    var remainder: String {
+    var remainder: String? {
         let kinds = problems
-        if kinds.contains(.databaseDamaged) || kinds == [.labelNotBelieved] { return advice }
-        let doubt = kinds.contains(.labelNotBelieved) ? "\n\(Self.doubt)" : ""
-        return """
-            A program with another content does not get its privileges back by itself. If they are right:
-                p9serve chmod u+s FILE    or    p9serve setcap CAPABILITIES FILE\(doubt)
-            """
+        if kinds.contains(.databaseDamaged) { return advice }
+        let lines = decisions(kinds)
+        return lines.isEmpty ? nil : lines.joined(separator: "\n")
     }
 
     // MARK: JSON

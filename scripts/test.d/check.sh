@@ -44,6 +44,8 @@ with tarfile.open("tree.tar", "w") as archive:
     add("bin", tarfile.DIRTYPE, mode=0o755)
     add("bin/su", content=b"program", mode=0o4755)
     add("bin/sudo", content=b"program", mode=0o4755)
+    capability = {"SCHILY.xattr.security.capability": b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0".decode("latin-1")}
+    add("bin/it's one", content=b"program", mode=0o6755, pax_headers=capability)
     add("dev", tarfile.DIRTYPE, mode=0o755)
     add("dev/null", tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o666)
     add("link", tarfile.SYMTYPE, linkname="etc", uid=5)
@@ -79,6 +81,40 @@ check "a device is one again" "$(user "$p9serve" stat tree/dev/null | grep -o 'd
 check "which is said until somebody decides" "$(findings)" "privileges_lost bin/sudo 1"
 user "$p9serve" chmod u-s tree/bin/sudo
 check "the tree is clean then" "$(findings)" "nothing 0"
+
+# What check says is to be typed as it stands, and ends in a clean tree.
+mkdir path
+ln -s "$p9serve" path/p9serve
+advised() { # with, without: the commands that check prints about every program
+    { user "$p9serve" check tree 2>/dev/null || true; } | sed -n 's/.* If it shall have them: \(.*\)   else: \(.*\)/\1\t\2/p' | cut -f "$1"
+}
+replaced() {
+    import
+    for name in sudo "it's one"; do
+        echo other | user tee program >/dev/null
+        user chmod 755 program
+        user touch -d "-1 hour" program
+        user mv program "tree/bin/$name"
+    done
+}
+for repaired in no yes; do
+    for choice in 1 2; do
+        replaced
+        [ "$repaired" = no ] || findings --repair >/dev/null
+        advised "$choice" >commands
+        check "each program has its commands" "$(wc -l <commands)" 2
+        user env PATH="$work/path:$PATH" bash -e commands || true
+        check "the advice ends in a clean tree (repaired: $repaired, choice $choice)" "$(findings)" "nothing 0"
+        want=$([ "$choice" = 1 ] && echo "4755 6755 1" || echo "0755 0755 0")
+        check "  with what was chosen" "$(for name in sudo "it's one"; do user "$p9serve" stat "tree/bin/$name" |
+            sed -n 's/^  mode *\([0-7]*\).*/\1/p'; done | tr '\n' ' ')$(user "$p9serve" stat "tree/bin/it's one" |
+            grep -c cap_net_raw || true)" "$want"
+    done
+done
+replaced
+findings --repair >/dev/null
+check "what --repair can't mend is not sent to --repair again" "$({ user "$p9serve" check tree 2>&1 || true; } |
+    grep -c -- '--repair' || true)" 0
 
 import
 user setfattr -n user.containers.override_stat -v "nonsense" tree/etc/hosts

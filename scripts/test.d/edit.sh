@@ -141,13 +141,61 @@ check "chown -h" "$(member tree/own uid)" 9
 as_developer mkdir -p foreign/etc
 as_developer touch foreign/etc/passwd
 as_developer setfattr -n user.rsync.%stat -v '100644 0,0 7:8' foreign/etc/passwd
-for command in "export foreign out.tar" "check foreign"; do
+cp -a foreign untouched
+# "serve" and "--export" end by themselves only if they refuse.
+for command in "export foreign out.tar" "check foreign" "serve foreign --listen unix:$work/socket" \
+    "serve tree --export other=foreign --listen unix:$work/socket" "ls foreign" "ls --tree foreign foreign/etc" \
+    "stat --tree foreign foreign/etc/passwd" "chown --tree foreign 5 foreign/etc/passwd" "chmod --tree foreign u+s foreign/etc/passwd" \
+    "mknod --tree foreign foreign/null c 1 3" "setcap --tree foreign cap_net_raw+ep foreign/etc/passwd"; do
     code=0
     # shellcheck disable=SC2086 # words
-    edit $command 2>error || code=$?
-    check "$command of another tool's directory" "$code $(grep -c 'rsync --fake-super' error) $(grep -c 'import foreign NEW' error)" \
-        "64 1 1"
+    as_developer timeout 20 "$p9serve" $command >out 2>error || code=$?
+    check "$command of another tool's directory" "$code $(grep -c 'rsync --fake-super' error)" "64 1"
+    [ "$command" = "ls foreign" ] || check "  with a hint" "$(grep -c 'p9serve import foreign NEW' error) $(grep -c -- '--as-is' error)" "1 1"
 done
+# Where the tree begins is not said.
+for command in "stat foreign/etc/passwd" "chown -R 5 foreign/etc" "chmod u+s foreign/etc/passwd" "mknod foreign/etc/null c 1 3" \
+    "setcap cap_net_raw+ep foreign/etc/passwd"; do
+    code=0
+    # shellcheck disable=SC2086 # words
+    edit $command >out 2>error || code=$?
+    check "$command in another tool's directory" "$code $(grep -c 'rsync --fake-super' error) $(grep -c 'import TREE NEW' error)" "64 1 1"
+done
+check "nothing of it was changed" "$(getfattr -Rdm- foreign | sed 's,foreign,,') $(find foreign | wc -l)" \
+    "$(getfattr -Rdm- untouched | sed 's,untouched,,') $(find untouched | wc -l)"
+check "stat --as-is" "$(edit stat --as-is --tree foreign foreign/etc/passwd | grep -c '^  owner   0')" 1
+as_developer mkdir -p "it's foreign/etc"
+as_developer touch "it's foreign/etc/passwd" "it's foreign.devtable"
+code=0
+edit ls --tree "it's foreign" "it's foreign" 2>error || code=$?
+check "the hint can be pasted" "$code $(grep -c "p9serve convert \$'it\\\\'s foreign' --to override-stat" error)" "64 1"
+as_developer mkdir -p yocto/rootfs yocto/other yocto/pseudo
+python3 - "$work/yocto" <<'PY'
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1] + "/pseudo/files.db")
+database.execute("CREATE TABLE files (id INTEGER PRIMARY KEY, path VARCHAR, dev INTEGER, ino INTEGER, uid INTEGER, gid INTEGER, "
+                 "mode INTEGER, rdev INTEGER, deleting INTEGER)")
+database.execute("INSERT INTO files VALUES (1, ?, 0, 0, 7, 8, 33188, 0, 0)", (sys.argv[1] + "/rootfs/etc/passwd",))
+database.execute("INSERT INTO files VALUES (2, ?, 0, 0, 7, 8, 33188, 0, 1)", (sys.argv[1] + "/other/removed",))
+database.commit()
+PY
+chmod -R a+rX yocto
+code=0
+edit ls --tree yocto/rootfs yocto/rootfs 2>error || code=$?
+check "a directory that Yocto's database knows" "$code $(grep -c 'a pseudo database' error)" "64 1"
+check "one that it does not know" "$(edit ls yocto/other && echo listed)" listed
+# Databases of trees within a tree, and what is in the making, don't exist for the board.
+as_developer mkdir -p outer/.usb9pfs-new.4194305.1
+as_developer touch outer/file outer/.usb9pfs-new.4194305.1/inner
+edit import -q real/../out3.tar outer/inner 2>/dev/null || edit import -q foreign outer/inner 2>/dev/null
+check "an import within a directory has its database there" "$(find outer -maxdepth 1 -name '.inner.usb9pfs.db' | wc -l)" 1
+check "which ls doesn't show" "$(edit ls -R outer | grep -c usb9pfs || true)" 0
+check "nor stat, nor what lies in a reserved name" "$(for name in .inner.usb9pfs.db .usb9pfs-new.4194305.1/inner .usb9pfs-new.4194305.1/.; do
+    edit stat --tree outer "outer/$name" >/dev/null 2>&1 && echo "$name"
+done)" ""
+edit export -q outer outer.tar 2>error
+check "nor export, which says so once" "$(tar -tf outer.tar | grep -c usb9pfs || true) $(grep -c 'database left out' error)" "0 1"
+check "nor check" "$(edit check --all outer 2>&1 | grep -c 'inner.usb9pfs.db' || true)" 0
 edit export -q --as-is foreign out.tar
 check "export --as-is" "$(tar -tf out.tar | grep -c passwd)" 1
 edit import -q foreign imported 2>error

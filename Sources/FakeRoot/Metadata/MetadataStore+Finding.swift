@@ -205,7 +205,9 @@ extension MetadataStore {
         // For the shared memory and the beginning of a log.
         let enough: UInt64 = 128 << 10
         guard let disk = try? System.fileSystemStatus(of: database.file.directory.descriptor.raw),
-            disk.blocksAvailable * UInt64(disk.blockSize) >= enough
+            disk.blocksAvailable * UInt64(disk.blockSize) >= enough,
+            // Some file systems have no number of inodes.
+            disk.files == 0 || disk.filesFree >= 2
         else { return }
         _ = finding.withLockIfAvailable { _ in
             guard self.database === database, let found = (try? open(database.file, isExact: true)) ?? nil,

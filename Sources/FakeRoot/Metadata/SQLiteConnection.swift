@@ -156,13 +156,14 @@ struct SQLiteConnection: ~Copyable {
         case SQLITE_CANTOPEN, SQLITE_IOERR:
             // The log's shared memory and its journal fail so on a full disk.
             let cause = Errno(rawValue: connection.map { sqlite3_system_errno($0) } ?? 0)
-            let isFull = cause == .ENOSPC || cause == .EDQUOT
-            return MetadataError(
-                .system,
-                message,
-                hint: isFull ? "Make room on the disk." : "",
-                errno: isFull ? cause : status & 0xff == SQLITE_CANTOPEN ? .EACCES : .EIO
-            )
+            switch cause {
+            case .ENOSPC, .EDQUOT:
+                return MetadataError(.system, message, hint: "Make room on the disk.", errno: cause)
+            case .EMFILE, .ENFILE, .ENOMEM, .EROFS: return MetadataError(.system, message, errno: cause)
+            default:
+                let isUnopened = status & 0xff == SQLITE_CANTOPEN
+                return MetadataError(.system, message, errno: isUnopened ? .EACCES : .EIO)
+            }
         default: return MetadataError(.system, message, errno: .EIO)
         }
     }

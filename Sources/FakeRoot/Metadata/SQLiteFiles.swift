@@ -100,15 +100,47 @@ enum SQLiteFiles {
         do throws(Errno) {
             let flags = OpenMode(rawValue: flags).union([.nonBlocking, .noControllingTerminal])
             let isFile = isOurs(path) && strchr(path + prefix.utf8.count, CInt(UInt8(ascii: "/"))) != nil
-            let opened =
-                isFile
-                ? try openOwn(path, flags, UInt32(mode))
-                : try System.open(at: System.atCurrentDirectory, path, flags, mode: UInt32(mode))
-            return opened.release()
+            guard isFile else {
+                let opened = try System.open(at: System.atCurrentDirectory, path, flags, mode: UInt32(mode))
+                return opened.release()
+            }
+            return try noting(path, flags) { () throws(Errno) in try openOwn(path, flags, UInt32(mode)).release() }
         } catch {
             errno = error.rawValue
             return -1
         }
+    }
+
+    /// Why a file could not be made, by its path.
+    private static let failures = Mutex<[[CChar]: Errno]>([:])
+
+    /// SQLite tries to read what it could not make, and tells of that failure only: a disk without room would be a file that
+    /// is missing. Here the second one fails for the reason of the first.
+    private static func noting(
+        _ path: UnsafePointer<CChar>,
+        _ flags: OpenMode,
+        _ open: () throws(Errno) -> CInt
+    ) throws(Errno) -> CInt {
+        do throws(Errno) {
+            let opened = try open()
+            failures.withLock { if !$0.isEmpty { $0[name(path)] = nil } }
+            return opened
+        } catch {
+            guard flags.contains(.create) else {
+                throw error == .ENOENT ? failures.withLock { $0[name(path)] } ?? error : error
+            }
+            failures.withLock {
+                if $0.count >= maxFailures { $0 = [:] }
+                $0[name(path)] = error
+            }
+            throw error
+        }
+    }
+
+    private static let maxFailures = 64
+
+    private static func name(_ path: UnsafePointer<CChar>) -> [CChar] {
+        Array(UnsafeBufferPointer(start: path, count: strlen(path)))
     }
 
     private static func openOwn(

@@ -150,21 +150,10 @@ extension Session {
             throw error
         }
         // Linux leaves two names of one file as they are.
-        let isDone = !places.isReplacing(move) || !Self.isSame(oldName, in: oldDirectory, newName, in: target.raw)
+        let isDone =
+            !places.isReplacing(move)
+            || !FakeRootTree.areNamesOfOneFile(oldName, in: oldDirectory, newName, in: target.raw)
         places.end(move, isDone: isDone)
-    }
-
-    private static func isSame(
-        _ name: borrowing FileName,
-        in directory: CInt,
-        _ otherName: borrowing FileName,
-        in otherDirectory: CInt
-    ) -> Bool {
-        func status(_ name: borrowing FileName, _ directory: CInt) -> FileStatus? {
-            try? name.withCString { (name) throws(Errno) in try System.status(at: directory, name) }
-        }
-        guard let one = status(name, directory), let other = status(otherName, otherDirectory) else { return false }
-        return one.isSameFile(as: other)
     }
 
     func unlink(_ request: Tunlinkat, _ reply: inout Reply) throws(Errno) {

@@ -124,7 +124,8 @@ final class TreeSurvey {
         switch label {
         case .lost(let entry): return CheckFinding(.labelLost, path, wanted(entry))
         case .lostWithPrivileges(let entry):
-            return CheckFinding(.privilegesLost, path, "\(wanted(entry)), but its content is another one now")
+            let detail = "\(wanted(entry)), but its content is another one now. \(decisions(on: entry, place().text))"
+            return CheckFinding(.privilegesLost, path, detail)
         case .malformed(let value): return CheckFinding(.labelMalformed, path, "'\(printable(value))' is no label")
         case .misplaced(let kind):
             return CheckFinding(.labelMisplaced, path, "the label is one of another kind of file: \(kind.format.word)")
@@ -143,6 +144,24 @@ final class TreeSurvey {
         case .belowFloor(let mode):
             return CheckFinding(.modeBelowFloor, path, "the host's mode is \(octal(mode)), which hinders the server")
         }
+    }
+
+    /// The commands that decide whether a program with another content has the privileges of the old one.
+    private static func decisions(on entry: ManifestEntry, _ place: String) -> String {
+        var (with, without): ([String], [String]) = ([], [])
+        let bits = [(UInt32(0o4000), "u"), (0o2000, "g")].filter { entry.status.mode & $0.0 != 0 }.map(\.1)
+        if !bits.isEmpty {
+            let letters = bits.joined()
+            with.append("p9serve chmod \(letters)+s \(place)")
+            without.append("p9serve chmod \(letters)-s \(place)")
+        }
+        if let capability = entry.capability {
+            // Those of a later kernel than ours can't be said in words.
+            let words = FileCapabilities(capability).map { ShellWord($0.text.utf8).text } ?? "CAPABILITIES"
+            with.append("p9serve setcap \(words) \(place)")
+            without.append("p9serve setcap -r \(place)")
+        }
+        return "If it shall have them: \(with.joined(separator: " && "))   else: \(without.joined(separator: " && "))"
     }
 
     private func noteLeftover(_ path: String) {

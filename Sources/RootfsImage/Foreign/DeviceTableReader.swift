@@ -13,8 +13,7 @@ final class DeviceTableReader: MetadataReader {
     private var made: [[UInt8]: Set<[UInt8]>] = [:]
     private var used: Set<Int> = []
 
-    /// Buildroot puts it into each `target/` and into no image.
-    static let marker = "THIS_IS_NOT_YOUR_ROOT_FILESYSTEM"
+    static let marker = ForeignMetadata.buildrootMarker
 
     init(_ path: String, root: CInt) throws(ImageError) {
         name = path

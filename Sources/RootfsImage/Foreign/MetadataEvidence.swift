@@ -68,31 +68,15 @@ struct MetadataEvidence {
 
     /// Refuses a metadata file that nobody has named, if another user of the host can have put it beside the directory.
     static func verify(_ file: String, _ kind: MetadataKind, of path: String) throws(ImageError) {
-        guard kind.needsMetadataFile, !isBelieved(file, kind, path) else { return }
+        guard let tool = kind.tool, kind.needsMetadataFile,
+            !ForeignMetadata.isBelieved(file, of: tool, beside: path)
+        else { return }
         throw ImageError(
             .badDestination,
             "another user of this machine can have put \(file) beside \(path), or can write to it",
             hint: "If it counts: --from \(kind.rawValue) --metadata \(ShellWord(file))\n"
                 + "If not, say what does: --from override-stat or --from dir."
         )
-    }
-
-    /// Whether a metadata file, and the links that lead to it, are the process's user's, the directory's owner's or root's.
-    private static func isBelieved(_ file: String, _ kind: MetadataKind, _ path: String) -> Bool {
-        guard let root = try? System.open(path, .path), let owner = try? System.status(of: root.raw).uid else {
-            return true  // told by who reads it
-        }
-        var links = [file]
-        if kind == .pseudo { links.append(StagingDirectory.split(file).parent) }
-        func status(_ path: String, _ flags: OpenMode) -> FileStatus? {
-            guard let opened = try? System.open(path, flags) else { return nil }
-            return try? System.status(of: opened.raw)
-        }
-        guard let target = status(file, .path) else { return true }
-        let found = links.compactMap { status($0, [.path, .noFollow]) } + [target]
-        let othersWrite: UInt32 = 0o002
-        return found.allSatisfy { [0, System.effectiveUser, owner].contains($0.uid) }
-            && (target.format != .regular || target.mode & othersWrite == 0)
     }
 
     /// Beside a directory that lies in a tree of ours, a board may have put anything.
@@ -108,16 +92,6 @@ struct MetadataEvidence {
             hint: "If it counts: --from \(file.kind.rawValue) --metadata \(ShellWord(file.evidence))\n"
                 + "If not, say what does: --from override-stat or --from dir."
         )
-    }
-
-    /// The first evidence of another tool than ours; nil also if there is a label of ours.
-    /// - Parameter maxFiles: how many files are looked at.
-    static func foreign(_ path: String, maxFiles: Int) -> (kind: MetadataKind, evidence: String)? {
-        // A directory that can't be entered is told by who reads it all.
-        let found = (try? all(path, maxFiles: maxFiles)) ?? metadataFiles(path)
-        if found.contains(where: { $0.kind == .overrideStat }) { return nil }
-        // What another user puts beside a directory keeps nobody from it.
-        return found.first { !$0.kind.needsMetadataFile || isBelieved($0.evidence, $0.kind, path) }
     }
 
     private static func all(
@@ -150,41 +124,7 @@ struct MetadataEvidence {
 
     /// Where a tool puts its file beside a directory, if there is one.
     static func metadataFile(_ directory: String, _ kind: MetadataKind) -> String? {
-        var path = directory
-        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
-        let candidates: [String] =
-            switch kind {
-            case .pseudo: ["\(path).pseudo_state/files.db", "\(path)/../pseudo/files.db"]
-            case .fakeroot: ["\(path).fakeroot"]
-            case .deviceTable where (try? System.open("\(path)/\(DeviceTableReader.marker)", .path)) != nil:
-                [
-                    "\(path).devtable",
-                    "\(path)/../build/buildroot-fs/full_devices_table.txt",
-                    "\(path)/../build/buildroot-fs/device_table.txt", "\(path)/../build/_device_table.txt",
-                ]
-            case .deviceTable: ["\(path).devtable"]
-            default: []
-            }
-        for candidate in candidates where (try? System.open(candidate, .path)) != nil {
-            guard kind == .pseudo else { return candidate }
-            // Yocto's ../pseudo is about every directory of a recipe's, perhaps not about this one.
-            if knows(candidate, path) { return candidate }
-        }
-        return nil
-    }
-
-    private static func knows(_ database: String, _ path: String) -> Bool {
-        if database.hasSuffix(".pseudo_state/files.db") { return true }
-        guard let root = try? System.open(path, [.path, .directory]), let own = try? System.currentPath(of: root.raw)
-        else {
-            return false
-        }
-        do throws(ImageError) {
-            return try PseudoReader.count(SQLiteFile(database), own) > 0
-        } catch {
-            // Whoever reads it tells what is wrong with it.
-            return true
-        }
+        kind.tool.flatMap { ForeignMetadata.file(of: $0, beside: directory) }
     }
 
     /// The kinds of which a file in the directory has attributes, and the first such file.

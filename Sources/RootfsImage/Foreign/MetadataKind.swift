@@ -1,3 +1,5 @@
+internal import FakeRoot
+
 /// The ways in which tools keep owners, modes and device nodes beside an ordinary user's files; those of `SourceKind` that
 /// are directories, under the same raw values.
 public enum MetadataKind: String, CaseIterable, Hashable, Sendable {
@@ -33,13 +35,10 @@ public enum MetadataKind: String, CaseIterable, Hashable, Sendable {
         switch self {
         case .plain: "a directory without such metadata"
         case .overrideStat: "user.containers.override_stat"
-        case .rsync: "rsync --fake-super"
-        case .virtfs: "QEMU mapped-xattr"
-        case .virtfsFile: "QEMU mapped-file"
-        case .rootlesscontainers: "user.rootlesscontainers"
-        case .pseudo: "a pseudo database"
-        case .fakeroot: "a fakeroot save file"
-        case .deviceTable: "a device table"
+        case .rsync, .virtfs, .virtfsFile, .rootlesscontainers, .pseudo, .fakeroot, .deviceTable: tool?.label ?? ""
         }
     }
+
+    /// The tool, if it is another one's.
+    var tool: ForeignMetadata.Tool? { ForeignMetadata.Tool(rawValue: rawValue) }
 }

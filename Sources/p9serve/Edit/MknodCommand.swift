@@ -55,7 +55,7 @@ struct MknodCommand: ParsableCommand {
     }
 
     func run() throws {
-        let new = try TreePaths(root: tree.tree).openParent(of: path)
+        let new = try TreePaths(tree).openParent(of: path)
         let (uid, gid) = try Ownership(owner).numbers(new.directory.names)
         do throws(Errno) {
             try new.directory.tree.createSpecial(

@@ -42,7 +42,7 @@ struct SetcapCommand: ParsableCommand {
 
     func run() throws {
         let capabilities = removes ? nil : try Self.parse(arguments[0])
-        let finder = TreePaths(root: tree.tree)
+        let finder = TreePaths(tree)
         let failures = PathFailures()
         for path in arguments.dropFirst(removes ? 0 : 1) {
             try failures.attempt {

@@ -23,7 +23,7 @@ struct TreeEdit: ParsableArguments {
         removesCapabilities: Bool = false,
         _ change: (borrowing TreeFile) throws -> OwnerAndMode?
     ) throws {
-        let finder = TreePaths(root: tree.tree)
+        let finder = TreePaths(tree)
         let failures = PathFailures()
         for path in paths {
             try failures.attempt {

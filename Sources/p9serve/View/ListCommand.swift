@@ -55,7 +55,7 @@ struct ListCommand: ParsableCommand {
     }
 
     func run() throws {
-        let finder = TreePaths(root: tree.tree)
+        let finder = TreePaths(tree)
         let output = Output(isNumeric: isNumeric, isHumanReadable: humanReadable, isJSON: json)
         let failures = PathFailures()
         for path in paths {

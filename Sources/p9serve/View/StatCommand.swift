@@ -28,7 +28,7 @@ struct StatCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let finder = TreePaths(root: tree.tree)
+        let finder = TreePaths(tree)
         let failures = PathFailures()
         var views: [BoardView] = []
         for path in paths {

@@ -2,7 +2,7 @@ import ArgumentParser
 import CommandSupport
 import LinuxFiles
 
-/// The option that says which tree is meant.
+/// The options that say which tree is meant, and whether it may be another tool's.
 struct TreeOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -12,6 +12,9 @@ struct TreeOption: ParsableArguments {
         completion: .directory
     )
     var tree: String?
+
+    @Flag(name: .customLong("as-is"), help: "Pass over another tool's metadata, which the files have.")
+    var asIs = false
 }
 
 extension CommandFailure {

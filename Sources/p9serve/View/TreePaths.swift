@@ -6,13 +6,15 @@ import RootfsImage
 /// Paths of the host, and the trees that they lie in.
 final class TreePaths {
     private let explicitRoot: String?
+    private let isForeignAccepted: Bool
     /// What is known to be no tree that is being converted; with all above it.
     private var checkedRoots: Set<String> = []
     private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
 
-    /// - Parameter root: the tree's directory; nil to find it for each path.
-    init(root: String?) {
-        explicitRoot = root
+    /// - Parameter option: with the tree's directory; without one it is found for each path.
+    init(_ option: TreeOption) {
+        explicitRoot = option.tree
+        isForeignAccepted = option.asIs
     }
 
     /// Finds a file. The path is the host's up to the tree's root; from there symbolic links lead where they lead on the
@@ -42,14 +44,36 @@ final class TreePaths {
     /// The tree of a path, the path within it, and its users' names.
     private func locate(_ path: String) throws -> (tree: FakeRootTree, path: String, names: AccountNames) {
         let (root, rest, isTree) = try split(path)
-        if let last, last.root == root { return (last.tree, rest, last.names) }
+        if let last, last.root == root {
+            if explicitRoot == nil { try refuseForeign(path, in: last.tree) }
+            return (last.tree, rest, last.names)
+        }
+        let messages = OpeningMessages()
+        let tree: FakeRootTree
         do throws(Errno) {
-            let tree = try FakeRootTree(directory: root, makesDatabase: isTree) { StandardError.say($0) }
-            let names = AccountNames(of: tree)
-            last = (root, tree, names)
-            return (tree, rest, names)
+            tree = try FakeRootTree(directory: root, makesDatabase: isTree) { messages.say($0) }
         } catch {
-            throw CommandFailure(path: root, "can't open the directory", error)
+            let failure = CommandFailure(path: root, "can't open the directory", error)
+            throw messages.failure(failure.cause) ?? failure
+        }
+        messages.finish()
+        try refuseForeign(path, in: tree)
+        let names = AccountNames(of: tree)
+        last = (root, tree, names)
+        return (tree, rest, names)
+    }
+
+    /// What another tool knows of a file would not be seen, and would be at odds with what is changed.
+    private func refuseForeign(_ path: String, in tree: FakeRootTree) throws {
+        guard !isForeignAccepted, tree.databasePath == nil else { return }
+        if let explicitRoot {
+            if let found = ForeignMetadata.find(in: explicitRoot) {
+                throw CommandFailure(found, of: explicitRoot, in: explicitRoot)
+            }
+        } else if let (found, directory) = ForeignMetadata.find(above: Self.components(try Self.absolute(path))) {
+            throw CommandFailure(found, of: path, in: directory)
+        } else if let found = ForeignMetadata.find(in: path) {
+            throw CommandFailure(found, of: path, in: nil)
         }
     }
 
@@ -96,6 +120,19 @@ final class TreePaths {
     }
 
     private static func open(
+        _ path: String,
+        in tree: FakeRootTree,
+        following: Bool
+    ) throws(Errno) -> OwnedDescriptor {
+        let found = try find(path, in: tree, following: following)
+        // What lies beneath a name that doesn't exist for the board doesn't either.
+        for name in try System.currentPath(of: found.raw).split(separator: UInt8(ascii: "/")) {
+            if let name = try? FileName(Array(name).span.bytes), FakeRootTree.isReservedName(name) { throw .ENOENT }
+        }
+        return found
+    }
+
+    private static func find(
         _ path: String,
         in tree: FakeRootTree,
         following: Bool
