@@ -154,14 +154,16 @@ struct SQLiteConnection: ~Copyable {
         case SQLITE_READONLY: return MetadataError(.system, message, errno: .EROFS)
         case SQLITE_PERM, SQLITE_AUTH: return MetadataError(.system, message, errno: .EACCES)
         case SQLITE_CANTOPEN, SQLITE_IOERR:
-            // The log's shared memory and its journal fail so on a full disk.
-            let cause = Errno(rawValue: connection.map { sqlite3_system_errno($0) } ?? 0)
+            // The log's shared memory and its journal fail so on a full disk, and where a file must not be opened.
+            var cause = connection.map { Errno(rawValue: sqlite3_system_errno($0)) } ?? Errno(rawValue: 0)
+            if let failure = SQLiteFiles.takeCreationFailure(), status & 0xff == SQLITE_CANTOPEN { cause = failure }
+            let told: Set<Errno> = [.ENOSPC, .EDQUOT, .EMFILE, .ENFILE, .EROFS, .ENOMEM]
             let isFull = cause == .ENOSPC || cause == .EDQUOT
             return MetadataError(
                 .system,
-                message,
+                told.contains(cause) ? "\(message): \(cause.text)" : message,
                 hint: isFull ? "Make room on the disk." : "",
-                errno: isFull ? cause : status & 0xff == SQLITE_CANTOPEN ? .EACCES : .EIO
+                errno: told.contains(cause) ? cause : status & 0xff == SQLITE_CANTOPEN ? .EACCES : .EIO
             )
         default: return MetadataError(.system, message, errno: .EIO)
         }

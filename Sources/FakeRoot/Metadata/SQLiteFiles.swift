@@ -97,6 +97,8 @@ enum SQLiteFiles {
             errno = EINVAL
             return -1
         }
+        let isCreating = flags & O_CREAT != 0
+        if isCreating { creationFailures.withLock { _ = $0.removeValue(forKey: pthread_self()) } }
         do throws(Errno) {
             let flags = OpenMode(rawValue: flags).union([.nonBlocking, .noControllingTerminal])
             let isFile = isOurs(path) && strchr(path + prefix.utf8.count, CInt(UInt8(ascii: "/"))) != nil
@@ -106,10 +108,18 @@ enum SQLiteFiles {
                 : try System.open(at: System.atCurrentDirectory, path, flags, mode: UInt32(mode))
             return opened.release()
         } catch {
+            if isCreating { creationFailures.withLock { $0[pthread_self()] = error } }
             errno = error.rawValue
             return -1
         }
     }
+
+    /// Why the file that each thread last wanted to make could not be made.
+    private static let creationFailures = Mutex<[pthread_t: Errno]>([:])
+
+    /// Why this thread's last file could not be made; told once. SQLite itself forgets it where the file is its log's
+    /// shared memory, and tries to open a file that isn't there.
+    static func takeCreationFailure() -> Errno? { creationFailures.withLock { $0.removeValue(forKey: pthread_self()) } }
 
     private static func openOwn(
         _ path: UnsafePointer<CChar>,
