@@ -59,7 +59,7 @@ final class DirectoryStack {
             switch try enter(name) {
             case .directory: break
             case .missing: try makeImplied(name)
-            case .symlink: throw .refused("\(printable(name)) in its path is a symbolic link")
+            case .symlink: throw .linked("\(printable(name)) in its path is a symbolic link")
             case .other: throw .refused("\(printable(name)) in its path is not a directory")
             }
         }

@@ -71,7 +71,7 @@ struct ExportTarget: ~Copyable {
         } catch .EBUSY {
             throw .beingMade(path)
         } catch {
-            throw ImageError("can't make a file in \(parentPath)", error)
+            throw .writing("can't make a file in \(parentPath)", error, in: parent.raw, isStaging: false)
         }
     }
 

@@ -6,7 +6,13 @@ extension ImageError {
     /// - Parameters:
     ///   - action: as for `init(_:_:)`.
     ///   - directory: of the file system that is written to.
-    static func writing(_ action: String, _ cause: Errno, in directory: CInt) -> ImageError {
+    ///   - isStaging: whether the directory itself goes away with the import or export, so that its parent is named.
+    static func writing(
+        _ action: String,
+        _ cause: Errno,
+        in directory: CInt,
+        isStaging: Bool = true
+    ) -> ImageError {
         var error = ImageError(action, cause)
         guard cause == .ENOSPC, let status = try? System.fileSystemStatus(of: directory), status.files > 0,
             // A file without a name takes an inode and needs a second one for its name, on tmpfs.
@@ -14,8 +20,8 @@ extension ImageError {
         else { return error }
         error.message = "\(action): the file system has no inodes left"
         let place = (try? System.currentPath(of: directory)).map { path in
-            // The import's own directory is gone when this is read.
-            ShellWord(path[...(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)]).text
+            guard isStaging, let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ShellWord(path).text }
+            return ShellWord(path[..<max(slash, 1)]).text
         }
         error.hint =
             "It can hold no more files, however small: remove some, or write to another file system. To see it:\n"

@@ -42,7 +42,7 @@ struct StagingDirectory: ~Copyable {
         } catch .EBUSY {
             throw .beingMade(path)
         } catch {
-            throw ImageError("can't make a directory in \(parentPath)", error)
+            throw .writing("can't make a directory in \(parentPath)", error, in: parent.raw, isStaging: false)
         }
     }
 

@@ -68,7 +68,7 @@ extension TreeExtraction {
             throw missing(path)
         } catch .ELOOP {
             guard followsLinks else {
-                throw .refused("it is a hard link to \(path.description), whose path leads through a symbolic link")
+                throw .linked("it is a hard link to \(path.description), whose path leads through a symbolic link")
             }
         } catch {
             throw .system(error)

@@ -7,6 +7,8 @@ extension TreeExtraction {
     enum Failure: Error {
         /// The reason, to go after the entry's path.
         case refused(String)
+        /// A symbolic link in its path, where none is followed: the reason as well.
+        case linked(String)
         case system(Errno)
         /// It is not the entry's fault.
         case stopped(ImageError)
@@ -117,6 +119,10 @@ extension TreeExtraction {
     func importError(_ failure: Failure, _ path: EntryPath) -> ImageError {
         switch failure {
         case .refused(let reason): .refused(path.description, reason)
+        case .linked(let reason):
+            options.followsLinks
+                ? .refused(path.description, reason)
+                : .refused(path.description, reason, hint: "Without --no-follow-links it is put where the link leads.")
         case .system(.EMLINK): tooManyDirectories(path)
         case .system(let error): .writing("can't make \(path.description)", error, in: tree.root.raw)
         case .stopped(let error): error
