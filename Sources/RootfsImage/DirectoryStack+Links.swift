@@ -114,7 +114,8 @@ extension DirectoryStack {
                 guard followed <= Self.maxLinks else {
                     throw .refused("its path leads through more than \(Self.maxLinks) symbolic links")
                 }
-                via = "\(printable(name)) in its path is a symbolic link to \(ImageError.displayed([], target, limit: 255))"
+                via =
+                    "\(printable(name)) in its path is a symbolic link to \(ImageError.displayed([], target, limit: 255))"
                 pending.append(.end(of: path.isEmpty ? Array(name) : path + [UInt8(ascii: "/")] + name))
                 let parts = try Self.names(in: target, via)
                 if target.first == UInt8(ascii: "/") { try leave(to: 0) }

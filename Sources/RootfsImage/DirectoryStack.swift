@@ -63,8 +63,11 @@ final class DirectoryStack {
             case .other: throw .refused("\(printable(name)) in its path is not a directory")
             }
         }
-        return current.descriptor.raw
+        return descriptor
     }
+
+    /// Of the current directory, O_PATH.
+    var descriptor: CInt { current.descriptor.raw }
 
     private var current: Level { levels.last ?? rootLevel }
 

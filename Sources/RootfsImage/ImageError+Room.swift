@@ -49,13 +49,12 @@ extension TreeExtraction {
         return .tooManyLinks(path.description, "\(target.description) has \(count) names already")
     }
 
+    /// For the current directory, in which another one could not be made.
     func tooManyDirectories(_ path: EntryPath) -> ImageError {
         var count = "too many"
         // A directory's links are its name, its "." and the ".." of the directories in it.
-        if let parent = try? enterParent(of: path), let links = try? System.status(of: parent).linkCount, links > 2 {
-            count = "\(links - 2)"
-        }
-        let parent = path.parent.isEmpty ? "the tree's root" : printable(path.parent)
+        if let links = try? System.status(of: directories.descriptor).linkCount, links > 2 { count = "\(links - 2)" }
+        let parent = directories.depth == 0 ? "the tree's root" : printable(directories.path)
         return .tooManyLinks(path.description, "\(parent) has \(count) directories in it already")
     }
 }

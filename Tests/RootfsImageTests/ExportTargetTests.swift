@@ -102,7 +102,8 @@ import Testing
     }
 
     /// Two exports to one target both went on, and the later one's work was lost at its end.
-    @Test(arguments: ["b.tar", "b.oci", "b.oci.tar"]) func secondExportToOneTargetIsToldAtOnce(_ target: String) throws {
+    @Test(arguments: ["b.tar", "b.oci", "b.oci.tar"]) func secondExportToOneTargetIsToldAtOnce(_ target: String) throws
+    {
         let fixture = try ExportFixture()
         let name = ".\(target).exporting-locked"
         try fixture.host.write(name, "busy")

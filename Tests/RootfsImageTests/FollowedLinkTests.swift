@@ -50,7 +50,10 @@ import Testing
         ("[add(f'l{i}', S, linkname=f'l{i+1}') for i in range(40)]; add('l40', D); add('l0/f')", "l40/f"),
         // The link is another one, or a directory, when the next entry comes.
         ("add('l', S, linkname='a'); add('l/x'); add('l', S, linkname='b'); add('l/f')", "b/f"),
-        ("add('l', S, linkname='m'); add('m', S, linkname='a'); add('l/x'); add('m', S, linkname='b'); add('l/f')", "b/f"),
+        (
+            "add('l', S, linkname='m'); add('m', S, linkname='a'); add('l/x'); add('m', S, linkname='b'); add('l/f')",
+            "b/f"
+        ),
         // As dpkg and tar --keep-directory-symlink do it.
         ("add('d', D); add('l', S, linkname='d'); add('l', D, mode=0o700); add('l/f')", "d/f"),
         ("add('l', S, linkname='d'); add('l', D); add('l/f')", "d/f"),

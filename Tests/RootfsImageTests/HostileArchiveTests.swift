@@ -17,7 +17,10 @@ import Testing
         ("add('/../evil')", "/../evil"),
         ("add('..', D)", ".."),
         ("add('a/..', D)", "a/.."),
-        ("add('l', S, linkname='..'); add('l/evil')", "l/evil: l in its path is a symbolic link to .., which leads out of"),
+        (
+            "add('l', S, linkname='..'); add('l/evil')",
+            "l/evil: l in its path is a symbolic link to .., which leads out of"
+        ),
         (
             "add('d', D); add('d/l', S, linkname='../../etc'); add('d/l/x', D)",
             "d/l/x: l in its path is a symbolic link to ../../etc, which leads out of the tree"
@@ -31,7 +34,10 @@ import Testing
         ("add('l', S, linkname='..'); add('l/../evil')", "\"..\""),
         ("add('l', S, linkname='l'); add('l/x')", "l/x: its path leads through more than 40 symbolic links"),
         ("add('l', S, linkname='m'); add('m', S, linkname='/l'); add('l/x')", "more than 40 symbolic links"),
-        ("add('f'); add('l', S, linkname='f'); add('l/x')", "l in its path is a symbolic link to f, where f is not a directory"),
+        (
+            "add('f'); add('l', S, linkname='f'); add('l/x')",
+            "l in its path is a symbolic link to f, where f is not a directory"
+        ),
         ("add('l', S, linkname='no/../d'); add('d', D); add('l/x')", "leads through a directory that is not there"),
         ("add('l', S, linkname='a/.x.usb9pfs.db'); add('l/x')", "reserved"),
         ("add('l', S, linkname='.usb9pfs-new.1.1'); add('l/x')", "reserved"),
@@ -62,7 +68,10 @@ import Testing
         ("add('f'); add('f', C, devmajor=1, devminor=3)", "f: an earlier entry of this name is of another kind"),
         ("add('h', H, linkname='../../etc/passwd')", "h: the target of the hard link"),
         ("add('h', H, linkname='later'); add('later')", "h: it is a hard link to later"),
-        ("add('l', S, linkname='/etc'); add('h', H, linkname='l/passwd')", "h: it is a hard link to l/passwd, which is not"),
+        (
+            "add('l', S, linkname='/etc'); add('h', H, linkname='l/passwd')",
+            "h: it is a hard link to l/passwd, which is not"
+        ),
         (
             "add('l', S, linkname='../..'); add('h', H, linkname='l/etc/passwd')",
             "h: it is a hard link to l/etc/passwd: l in its path is a symbolic link to ../.., which leads out of the tree"
