@@ -115,8 +115,9 @@ import Testing
         #expect(try fixture.host.names() == before)
         extendLifetime(busy)
         _ = consume busy
-        // The other one is gone: what it left is nobody's.
-        try fixture.exporting(target)
+        // The other one is gone: what it left is nobody's, once no program that another test starts just now has a copy of
+        // the descriptor.
+        waitUntil { (try? fixture.exporting(target)) != nil }
         #expect(try fixture.host.names().filter { $0.contains("exporting") } == [])
     }
 
