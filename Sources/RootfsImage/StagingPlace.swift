@@ -116,6 +116,9 @@ struct StagingPlace: ~Copyable {
                     let file = try name.withCString { (name) throws(Errno) in
                         try System.open(at: parent, name, [.readOnly, .noFollow, .nonBlocking])
                     }
+                    // In /tmp others could stop us for ever by such a name. If they do make the same destination, the last
+                    // rename tells.
+                    guard try System.status(of: file.raw).uid == System.effectiveUser else { continue }
                     if try System.tryLock(file.raw) { found.append(Leftover(bytes, file)) } else { isBusy = true }
                 } catch {}
             }

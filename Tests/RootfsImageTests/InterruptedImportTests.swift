@@ -90,6 +90,20 @@ import Testing
         extendLifetime(parent)
     }
 
+    /// Any user can lock a file of such a name in /tmp: what is another's neither stops an import nor is removed.
+    @Test(.enabled(if: System.effectiveUser == 0)) func anotherUsersFileOfSuchANameDoesNotStopImports() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a')")
+        try fixture.host.write(".root.importing-abcdef", "")
+        try fixture.host.write(".root.importing-unused", "")
+        try fixture.shell("chown 1000 .root.importing-*")
+        let theirs = try System.open(fixture.host.file(".root.importing-abcdef"), .readOnly)
+        #expect(try System.tryLock(theirs.raw))
+        let summary = try fixture.importing(archive)
+        #expect(summary.files == 1 && summary.leftoversRemoved == 0)
+        extendLifetime(theirs)
+    }
+
     /// Names that are cut to leave room for the rest are still two.
     @Test func longNamesOfOneBeginningAreNotTakenForEachOther() throws {
         let fixture = try ImportFixture()
