@@ -4,8 +4,9 @@ internal import LinuxFiles
 /// The open directories from the tree's root to where entries are being made.
 ///
 /// Neighbours in an archive share most of their path, so a directory is seldom opened twice; and nothing is ever found
-/// by a path: each directory is opened by its name in the one before, and a symbolic link is no directory. A directory's
-/// modification time is put back when it is left, so no list of all directories is needed.
+/// by a path: each directory is opened by its name in the one before, and a symbolic link is no directory: where it
+/// leads is found by `resolve`, name by name as well. A directory's modification time is put back when it is left, so no
+/// list of all directories is needed.
 final class DirectoryStack {
     private final class Level {
         let name: [UInt8]
@@ -28,66 +29,103 @@ final class DirectoryStack {
     var onImplied: (([UInt8], CInt) throws(Errno) -> Void)?
     /// Directories that the archive does not list but that its entries lie in.
     private(set) var impliedCount = 0
+    /// Where the last path led that goes through symbolic links; nil if that may not hold any more.
+    var lastResolution: Resolution?
 
-    enum Failure: Error {
-        /// A component of the path, as it may be printed, that is no directory.
-        case notDirectory(String)
-        case symlink(String)
-        case system(Errno)
+    typealias Failure = TreeExtraction.Failure
+
+    /// What stands under a name.
+    enum Step {
+        case directory
+        case missing
+        /// With its target.
+        case symlink([UInt8])
+        case other
     }
 
     init(_ tree: FakeRootTree) throws(Errno) {
         self.tree = tree
         let root = try System.open(at: tree.root.raw, ".", [.path, .directory])
-        rootLevel = Level([], root, time: nil)
+        // As any directory that no entry tells the time of.
+        rootLevel = Level([], root, time: .unknown)
     }
 
-    /// Goes to the directory of an entry, making those that are missing as 0:0 with mode 0755.
+    /// Goes to the directory of an entry, making those that are missing as 0:0 with mode 0755 and the time `unknown`.
+    /// - Parameter path: goes through no symbolic link; one is refused.
     /// - Returns: its descriptor, O_PATH, valid until the next call.
     func enterParent(of path: EntryPath) throws(Failure) -> CInt {
-        var common = 0
-        while common < levels.count, common < path.parentCount,
-            path.component(common).elementsEqual(levels[common].name)
-        {
-            common += 1
+        let names = (0..<path.parentCount).map { path.component($0) }
+        for name in names[try leave(for: names)...] {
+            switch try enter(name) {
+            case .directory: break
+            case .missing: try makeImplied(name)
+            case .symlink: throw .linked("\(printable(name)) in its path is a symbolic link")
+            case .other: throw .refused("\(printable(name)) in its path is not a directory")
+            }
         }
-        do throws(Errno) {
-            while levels.count > common { try leave() }
-        } catch {
-            throw .system(error)
-        }
-        for index in common..<path.parentCount { try enter(path.component(index)) }
-        return current.descriptor.raw
+        return descriptor
     }
+
+    /// Of the current directory, O_PATH.
+    var descriptor: CInt { current.descriptor.raw }
 
     private var current: Level { levels.last ?? rootLevel }
 
-    private func enter(_ component: ArraySlice<UInt8>) throws(Failure) {
+    /// How many directories lie between the root and the current one, itself included.
+    var depth: Int { levels.count }
+
+    /// The path of the current directory; empty for the root.
+    var path: [UInt8] { Array(levels.map(\.name).joined(separator: [UInt8(ascii: "/")])) }
+
+    /// Leaves the directories that don't lie on a way from the root.
+    /// - Returns: how many of the way's names are left behind already.
+    func leave(for names: [ArraySlice<UInt8>]) throws(Failure) -> Int {
+        var common = 0
+        while common < levels.count, common < names.count, names[common].elementsEqual(levels[common].name) {
+            common += 1
+        }
+        try leave(to: common)
+        return common
+    }
+
+    /// Goes up.
+    func leave(to depth: Int) throws(Failure) {
+        do throws(Errno) {
+            while levels.count > depth { try leave() }
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// Goes into a directory of the current one, if there is one of this name.
+    func enter(_ component: ArraySlice<UInt8>) throws(Failure) -> Step {
+        do throws(Errno) {
+            let descriptor = try tree.lookup(FileName(component.span.bytes), in: current.descriptor.raw)
+            switch try System.status(of: descriptor.raw).format {
+            case .directory:
+                levels.append(Level(Array(component), descriptor, time: nil))
+                return .directory
+            case .symlink: return .symlink(try System.linkTarget(of: descriptor.raw))
+            default: return .other
+            }
+        } catch .ENOENT {
+            return .missing
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// Makes a directory in the current one since an entry lies in it, and goes into it.
+    func makeImplied(_ component: ArraySlice<UInt8>) throws(Failure) {
         do throws(Errno) {
             let name = try FileName(component.span.bytes)
-            let descriptor: OwnedDescriptor
-            do throws(Errno) {
-                descriptor = try tree.lookup(name, in: current.descriptor.raw)
-            } catch .ENOENT {
-                try willChange()
-                try tree.createDirectory(
-                    name,
-                    in: current.descriptor.raw,
-                    owner: Owner(uid: 0, gid: 0),
-                    permissions: 0o755
-                )
-                impliedCount += 1
-                descriptor = try tree.lookup(name, in: current.descriptor.raw)
-                let path = levels.flatMap { $0.name + [UInt8(ascii: "/")] } + component
-                try onImplied?(path, descriptor.raw)
-            }
-            let format = try System.status(of: descriptor.raw).format
-            guard format == .directory else { throw format == .symlink ? .ELOOP : .ENOTDIR }
-            levels.append(Level(Array(component), descriptor, time: nil))
-        } catch .ELOOP {
-            throw .symlink(printable(component))
-        } catch .ENOTDIR {
-            throw .notDirectory(printable(component))
+            try willChange()
+            let parent = current.descriptor.raw
+            try tree.createDirectory(name, in: parent, owner: Owner(uid: 0, gid: 0), permissions: 0o755)
+            impliedCount += 1
+            let descriptor = try tree.lookup(name, in: parent)
+            levels.append(Level(Array(component), descriptor, time: .unknown))
+            try onImplied?(path, current.descriptor.raw)
         } catch {
             throw .system(error)
         }
@@ -95,11 +133,7 @@ final class DirectoryStack {
 
     /// Goes down into a directory just made in the current one.
     /// - Parameter time: what its modification time shall be in the end.
-    func enter(
-        _ component: ArraySlice<UInt8>,
-        _ descriptor: consuming OwnedDescriptor,
-        time: FileTime?
-    ) {
+    func enter(_ component: ArraySlice<UInt8>, _ descriptor: consuming OwnedDescriptor, time: FileTime) {
         levels.append(Level(Array(component), descriptor, time: time))
     }
 
@@ -108,6 +142,9 @@ final class DirectoryStack {
         guard current.time == nil else { return }
         current.time = try System.status(of: current.descriptor.raw).modificationTime
     }
+
+    /// Must be called when something was removed or replaced: a path may lead elsewhere then.
+    func didRemove() { lastResolution = nil }
 
     /// Sets what the root's modification time shall be in the end.
     func setRootTime(_ time: FileTime) {
@@ -129,4 +166,10 @@ final class DirectoryStack {
             try System.setTimes(of: rootLevel.descriptor.raw, access: .keep, modification: .to(time))
         }
     }
+}
+
+extension FileTime {
+    /// The time of what the source tells no time of, such as a directory that it only implies: 1970-01-01, and never the
+    /// moment of the import, so that two imports of one source give the same.
+    static let unknown = FileTime(seconds: 0, nanoseconds: 0)
 }

@@ -32,17 +32,7 @@ struct EntryPath {
         var ranges: [Range<Int>] = []
         bytes.reserveCapacity(raw.count)
         for part in raw.split(separator: UInt8(ascii: "/")) {
-            let name: Bool
-            do throws(Errno) {
-                name = try Self.check(part)
-            } catch .ENAMETOOLONG {
-                throw .longName
-            } catch .ENOENT {
-                throw .reservedName
-            } catch {
-                throw .dotDot
-            }
-            guard name else { continue }
+            guard try Self.isName(part) else { continue }
             if !bytes.isEmpty { bytes.append(UInt8(ascii: "/")) }
             ranges.append(bytes.count..<bytes.count + part.count)
             bytes += part
@@ -61,12 +51,20 @@ struct EntryPath {
         return depth >= maxDepth ? .tooDeep : nil
     }
 
+    /// Checks a part of a path.
     /// - Returns: false for ".", which is no name but does no harm.
-    /// - Throws: `EINVAL` for "..", `ENAMETOOLONG`, `ENOENT` for a name that FakeRoot hides.
-    private static func check(_ part: ArraySlice<UInt8>) throws(Errno) -> Bool {
+    static func isName(_ part: ArraySlice<UInt8>) throws(Refusal) -> Bool {
         let bytes = part.span.bytes
         if FileName.isDot(bytes) { return false }
-        if FakeRootTree.isReservedName(try FileName(bytes)) { throw .ENOENT }
+        do throws(Errno) {
+            guard try !FakeRootTree.isReservedName(FileName(bytes)) else { throw .ENOENT }
+        } catch .ENAMETOOLONG {
+            throw .longName
+        } catch .ENOENT {
+            throw .reservedName
+        } catch {
+            throw .dotDot
+        }
         return true
     }
 

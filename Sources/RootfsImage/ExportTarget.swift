@@ -2,8 +2,8 @@ internal import LinuxFiles
 
 /// A file or directory beside an export's target that becomes the target when all is done, or goes away.
 ///
-/// Its name is ".NAME.exporting-" and six characters by chance, so on the same file system: the move is one rename.
-/// While the export runs it is locked; an unlocked one was left by a process that was killed.
+/// It lies in the target's parent, so on the same file system: the move is one rename. `StagingPlace` tells how it is
+/// called, and how others see that it is in use.
 struct ExportTarget: ~Copyable {
     enum Shape {
         case file
@@ -13,14 +13,14 @@ struct ExportTarget: ~Copyable {
     }
 
     private let parent: OwnedDescriptor
-    private let name: FileName
+    private let place: StagingPlace
     private let target: FileName
     private let shape: Shape
     /// What stands under the target's name already.
     private let existing: Existing
     private let path: String
-    /// A file is open for reading and writing, a directory for reading; holds the lock.
-    let descriptor: OwnedDescriptor
+    /// A file is open for reading and writing, a directory for reading.
+    var descriptor: CInt { place.descriptor.raw }
 
     private enum Existing {
         case nothing
@@ -46,11 +46,11 @@ struct ExportTarget: ~Copyable {
         let parent = try StagingDirectory.openParent(parentPath)
         try checkOutside(tree, parent.raw, path)
         let existing = shape == .scratch ? .nothing : try inspect(target, in: parent.raw, shape, path, mayReplace)
-        let prefix = Array(".".utf8) + last.utf8.prefix(200) + Array(".exporting-".utf8)
-        removeLeftovers(prefix, in: parent.raw)
         do throws(Errno) {
-            let name = try StagingDirectory.freshName(prefix)
-            let descriptor = try name.withCString { (name) throws(Errno) in
+            // What is only needed to write the target lies beside that while both are made.
+            let mayShare = shape == .scratch
+            let place = try StagingPlace.take(for: last, "exporting", in: parent.raw, mayShare: mayShare) {
+                (name) throws(Errno) in
                 switch shape {
                 case .file:
                     let flags: OpenMode = [.readWrite, .create, .exclusive, .noFollow]
@@ -60,18 +60,18 @@ struct ExportTarget: ~Copyable {
                     return try System.open(at: parent.raw, name, [.readOnly, .directory, .noFollow])
                 }
             }
-            _ = try System.tryLock(descriptor.raw)
             return ExportTarget(
                 parent: parent,
-                name: name,
+                place: place,
                 target: target,
                 shape: shape,
                 existing: existing,
-                path: path,
-                descriptor: descriptor
+                path: path
             )
+        } catch .EBUSY {
+            throw .beingMade(path)
         } catch {
-            throw ImageError("can't make a file in \(ShellWord(parentPath))", error)
+            throw .writing("can't make a file in \(ShellWord(parentPath))", error, in: parent.raw, isStaging: false)
         }
     }
 
@@ -161,27 +161,10 @@ struct ExportTarget: ~Copyable {
         ImageError(.badDestination, "\(ShellWord(path)) is there already", hint: hint, cause: .EEXIST)
     }
 
-    /// Best effort: what can't be removed is in nobody's way.
-    private static func removeLeftovers(_ prefix: [UInt8], in parent: CInt) {
-        guard let names = try? System.names(in: parent) else { return }
-        for bytes in names
-        where bytes.starts(with: prefix) && bytes.count == prefix.count + StagingDirectory.suffixLength {
-            do throws(Errno) {
-                let name = try FileName(bytes.span.bytes)
-                let leftover = try name.withCString { (name) throws(Errno) in
-                    try System.open(at: parent, name, [.readOnly, .noFollow, .nonBlocking])
-                }
-                guard try System.tryLock(leftover.raw) else { continue }
-                try System.removeTree(at: parent, name)
-                extendLifetime(leftover)
-            } catch {}
-        }
-    }
-
     /// Bytes in a file.
     func size() throws(ImageError) -> UInt64 {
         do throws(Errno) {
-            return try System.status(of: descriptor.raw).size
+            return try System.status(of: descriptor).size
         } catch {
             throw ImageError("can't look at \(ShellWord(path))", error)
         }
@@ -191,13 +174,13 @@ struct ExportTarget: ~Copyable {
     /// directory's files is their writer's business.
     /// - Returns: what a user should know all the same, a sentence without a full stop.
     func commit(_ wait: ExportWait) throws(ImageError) -> String? {
-        if shape == .file { try wait.writeBack(descriptor.raw, "can't write \(ShellWord(path)) to the disk") }
+        if shape == .file { try wait.writeBack(descriptor, "can't write \(ShellWord(path)) to the disk") }
         do throws(Errno) {
             switch shape {
-            case .file: try System.synchronize(descriptor.raw, dataOnly: true)
-            case .directory, .scratch: try System.synchronizeDirectory(descriptor.raw)
+            case .file: try System.synchronize(descriptor, dataOnly: true)
+            case .directory, .scratch: try System.synchronizeDirectory(descriptor)
             }
-            try name.withCString { (name) throws(Errno) in
+            try place.name.withCString { (name) throws(Errno) in
                 try target.withCString { (target) throws(Errno) in
                     if existing == .layout {
                         try System.exchange(at: parent.raw, name, target)
@@ -225,16 +208,16 @@ struct ExportTarget: ~Copyable {
     /// The old layout, under the name that the new one had; the next export tries again.
     private func removeOldLayout() -> String? {
         do throws(Errno) {
-            try System.removeTree(at: parent.raw, name)
+            try System.removeTree(at: parent.raw, place.name)
             return nil
         } catch {
-            let name = ShellWord(name.bytes.withUnsafeBytes { Array($0) })
+            let name = ShellWord(place.name.bytes.withUnsafeBytes { Array($0) })
             return "what \(ShellWord(path)) was before can't be removed (\(error.text)): it is \(name) beside it now"
         }
     }
 
     /// Removes it.
     func discard() {
-        try? System.removeTree(at: parent.raw, name)
+        try? System.removeTree(at: parent.raw, place.name)
     }
 }

@@ -206,13 +206,13 @@ public struct Exporter {
             outside: tree.root.raw
         )
         do throws(ImageError) {
-            let output = DescriptorOutput(made.descriptor.raw, name: target, wait)
+            let output = DescriptorOutput(made.descriptor, name: target, wait)
             switch kind {
             case .tar, .cpio:
                 summary.losses = try write(walk, to: streamSink(kind, output, wait), observer)
             case .squashfs:
                 let sink = try SquashfsSink(
-                    made.descriptor.raw,
+                    made.descriptor,
                     compression(for: kind),
                     level: options.level,
                     time: options.sourceDateEpoch ?? 0,
@@ -220,10 +220,10 @@ public struct Exporter {
                 )
                 summary.losses = try write(walk, to: sink, observer)
             case .ext4:
-                let sink = try Ext4Sink(made.descriptor.raw, try measure(tree), ext4Settings)
+                let sink = try Ext4Sink(made.descriptor, try measure(tree), ext4Settings)
                 summary.losses = try write(walk, to: sink, observer)
             case .oci:
-                let sink = try OCISink(made.descriptor.raw, ociSettings(platform), wait)
+                let sink = try OCISink(made.descriptor, ociSettings(platform), wait)
                 summary.losses = try write(walk, to: sink, observer)
                 summary.targetBytes = sink.size
             case .ociArchive:
@@ -338,8 +338,8 @@ public struct Exporter {
             outside: tree.root.raw
         )
         defer { scratch.discard() }
-        let losses = try write(walk, to: OCISink(scratch.descriptor.raw, settings, wait), observer)
-        try OCIArchive(scratch.descriptor.raw, cancellation).write(to: output)
+        let losses = try write(walk, to: OCISink(scratch.descriptor, settings, wait), observer)
+        try OCIArchive(scratch.descriptor, cancellation).write(to: output)
         return losses
     }
 }

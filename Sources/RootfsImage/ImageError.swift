@@ -12,6 +12,8 @@ public struct ImageError: Error, Hashable, Sendable {
         case permission
         /// The destination is there already and holds something, or can't be a destination at all.
         case badDestination
+        /// Another process is making the destination.
+        case busy
         /// The destination's file system can't hold extended attributes.
         case unsupportedFileSystem
         case noSpace

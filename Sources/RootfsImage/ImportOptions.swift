@@ -16,6 +16,9 @@ public struct ImportOptions: Hashable, Sendable {
     public var maxEntries: Int?
     /// Whether a "/" at the beginning of a name is stripped, and such an entry not refused.
     public var stripsAbsoluteNames = false
+    /// Whether an entry goes where symbolic links in its path lead, if they come from the source and stay within the tree;
+    /// else it is refused. Of tar and cpio archives and container images only: nothing else has such entries.
+    public var followsLinks = true
     /// Whether all is on the disk before the import says that it is done.
     public var isSynchronized = true
 

@@ -13,6 +13,8 @@ public struct ImportSummary: Hashable, Sendable {
     public var specials = 0
     /// Entries that took the place of an earlier one of the same name.
     public var replaced = 0
+    /// Entries that were put where symbolic links in their path lead.
+    public var entriesThroughLinks = 0
     /// Whiteouts of a container image's layers.
     public var whiteouts = 0
     /// Bytes of file content written; holes of sparse files don't count.

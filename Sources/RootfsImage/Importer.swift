@@ -10,8 +10,12 @@ internal import LinuxFiles
 /// - An entry replaces an earlier one of the same name and kind, as in an archive that `tar -r` or `tar -u` has added
 ///   to. A directory that comes again gets the later owner, mode and time and keeps its content. One of another kind is
 ///   refused, except in the layers of a container image, where it replaces what lower layers have.
-/// - Refused are "..", a path through what is no directory (a symbolic link above all), hard links to what is not in the
-///   source before them, and what Linux doesn't have: such types, device numbers, owners, names over 255 bytes.
+/// - An entry whose path leads through symbolic links of the source goes where they lead (`DirectoryStack.resolve`). Where
+///   an archive has a directory under the name of a link to a directory, the link stays.
+/// - What the source tells no time of, such as a directory that it only implies, has the time 1970-01-01.
+/// - Refused are "..", a path through a link that leads out of the tree or through another file, hard links to what is
+///   not in the source before them, and what Linux doesn't have: such types, device numbers, owners, names over 255
+///   bytes.
 ///
 /// The process' umask is cleared, as `FakeRootTree` says.
 public struct Importer {
@@ -54,7 +58,7 @@ public struct Importer {
             if options.isSynchronized {
                 progress.phase = .syncing
                 observer(progress)
-                try synchronize(staging.directory.raw, database)
+                try synchronize(staging.directory, database)
             }
             try staging.commit(isSynchronized: options.isSynchronized)
             // Best effort: the database is found by the directory's identity, whatever it is called.
@@ -90,13 +94,13 @@ public struct Importer {
         _ progress: inout ImportProgress,
         _ observer: Observer
     ) throws(ImageError) -> (summary: ImportSummary, tree: FakeRootTree) {
-        try opener.refuseNesting(staging.directory.raw)
-        let source = try opener.open(temporary: staging.directory.raw) { bytes, total in
+        try opener.refuseNesting(staging.directory)
+        let source = try opener.open(temporary: staging.directory) { bytes, total in
             progress.phase = .copying
             (progress.archiveBytes, progress.archiveSize) = (bytes, total)
             observer(progress)
         }
-        let extraction = try prepare(staging.directory.raw)
+        let extraction = try prepare(staging.directory, opener.kind)
         let tree = extraction.tree
         database = tree.databasePath
         progress = ImportProgress()
@@ -125,16 +129,22 @@ public struct Importer {
         return (summary, tree)
     }
 
-    private func prepare(_ directory: CInt) throws(ImageError) -> TreeExtraction {
+    private func prepare(_ directory: CInt, _ kind: SourceKind) throws(ImageError) -> TreeExtraction {
         let tree = try ImageError.attempt("can't open the new directory") { () throws(Errno) in
             let root = try System.open(at: directory, ".", [.path, .directory])
             return try FakeRootTree(owning: root)
         }
         do throws(Errno) {
-            return try TreeExtraction(tree, options, hasManifest: true)
+            let followsLinks = options.followsLinks && [.tar, .cpio, .oci, .docker].contains(kind)
+            return try TreeExtraction(tree, options, hasManifest: true, followsLinks: followsLinks)
         } catch {
-            let reason = tree.databaseProblem.map { ": \($0.message)" } ?? ""
-            throw ImageError("can't make the metadata database of \(destination)\(reason)", error)
+            let action = "can't make the metadata database of \(destination)"
+            var failure = ImageError.writing(action, error, in: directory)
+            // The database's own words say more, but not of inodes.
+            if let problem = tree.databaseProblem, failure.hint?.contains("df -i") != true {
+                failure.message = "\(action): \(problem.message)"
+            }
+            throw failure
         }
     }
 }

@@ -2,19 +2,19 @@ internal import LinuxFiles
 
 /// A directory beside the destination that becomes the destination when all is done, or goes away.
 ///
-/// Its name is ".NAME.importing-" and six characters by chance, so on the same file system: the move is one rename.
-/// While the import runs the directory is locked; an unlocked one was left by a process that was killed.
+/// It lies in the destination's parent, so on the same file system: the move is one rename. `StagingPlace` tells how it
+/// is called, and how others see that it is in use.
 struct StagingDirectory: ~Copyable {
     private let parent: OwnedDescriptor
-    private let name: FileName
+    private let place: StagingPlace
     private let destination: FileName
     /// Whether the destination is an empty directory already.
     private let replacesDirectory: Bool
     private let path: String
-    /// Open for reading; holds the lock.
-    let directory: OwnedDescriptor
+    /// A descriptor of it that is open for reading.
+    var directory: CInt { place.descriptor.raw }
     /// Directories of killed imports that were removed.
-    let leftoversRemoved: Int
+    var leftoversRemoved: Int { place.leftoversRemoved }
 
     /// Makes one for a destination, which must not exist or be an empty directory.
     /// - Parameter source: the path of what is imported, which must not be told to be removed.
@@ -23,22 +23,26 @@ struct StagingDirectory: ~Copyable {
         let destination = try destinationName(last, path)
         let parent = try openParent(parentPath)
         let replacesDirectory = try inspect(destination, in: parent.raw, path, source)
-        let prefix = namePrefix(last)
-        let leftoversRemoved = removeLeftovers(prefix, in: parent.raw)
         do throws(Errno) {
-            let name = try freshName(prefix)
-            let directory = try make(name, in: parent.raw)
+            let place = try StagingPlace.take(for: last, "importing", in: parent.raw) { name in
+                // The tree goes last: by it the next import finds what is left, should this one be killed.
+                removeDatabase(of: name, in: parent.raw)
+            } make: { (name) throws(Errno) in
+                // Nobody else needs to look into a half-made tree.
+                try System.makeDirectory(at: parent.raw, name, mode: 0o700)
+                return try System.open(at: parent.raw, name, [.readOnly, .directory, .noFollow])
+            }
             return StagingDirectory(
                 parent: parent,
-                name: name,
+                place: place,
                 destination: destination,
                 replacesDirectory: replacesDirectory,
-                path: path,
-                directory: directory,
-                leftoversRemoved: leftoversRemoved
+                path: path
             )
+        } catch .EBUSY {
+            throw .beingMade(path)
         } catch {
-            throw ImageError("can't make a directory in \(parentPath)", error)
+            throw .writing("can't make a directory in \(parentPath)", error, in: parent.raw, isStaging: false)
         }
     }
 
@@ -74,11 +78,6 @@ struct StagingDirectory: ~Copyable {
         }
         let parent = slash == 0 ? bytes[...0] : bytes[..<slash]
         return (String(decoding: parent, as: UTF8.self), String(decoding: bytes[(slash + 1)...], as: UTF8.self))
-    }
-
-    /// Long names are cut, to leave room for the rest.
-    private static func namePrefix(_ last: String) -> [UInt8] {
-        Array(".".utf8) + last.utf8.prefix(200) + Array(".importing-".utf8)
     }
 
     /// - Returns: whether the destination exists, as an empty directory.
@@ -136,49 +135,11 @@ struct StagingDirectory: ~Copyable {
         return try? System.currentPath(of: opened.raw)
     }
 
-    /// Best effort: what can't be removed is in nobody's way.
-    private static func removeLeftovers(_ prefix: [UInt8], in parent: CInt) -> Int {
-        guard let names = try? System.names(in: parent) else { return 0 }
-        var removed = 0
-        for bytes in names where bytes.starts(with: prefix) && bytes.count == prefix.count + suffixLength {
-            do throws(Errno) {
-                let name = try FileName(bytes.span.bytes)
-                let directory = try name.withCString { (name) throws(Errno) in
-                    try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
-                }
-                guard try System.tryLock(directory.raw) else { continue }
-                // The tree last: by it the next import finds what is left, should this one be killed.
-                removeDatabase(of: bytes, in: parent)
-                try System.removeTree(at: parent, name)
-                removed += 1
-            } catch {}
-        }
-        return removed
-    }
-
-    static let suffixLength = 6
-
-    static func freshName(_ prefix: [UInt8]) throws(Errno) -> FileName {
-        let digits = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
-        let suffix = (0..<suffixLength).map { _ in digits[Int.random(in: 0..<digits.count)] }
-        return try FileName((prefix + suffix).span.bytes)
-    }
-
-    private static func make(_ name: borrowing FileName, in parent: CInt) throws(Errno) -> OwnedDescriptor {
-        let directory = try name.withCString { (name) throws(Errno) in
-            // Nobody else needs to look into a half-made tree.
-            try System.makeDirectory(at: parent, name, mode: 0o700)
-            return try System.open(at: parent, name, [.readOnly, .directory, .noFollow])
-        }
-        _ = try System.tryLock(directory.raw)
-        return directory
-    }
-
     /// Moves the directory to the destination.
     /// - Parameter isSynchronized: whether the new name shall be on the disk, too.
     func commit(isSynchronized: Bool) throws(ImageError) {
         do throws(Errno) {
-            try name.withCString { (name) throws(Errno) in
+            try place.name.withCString { (name) throws(Errno) in
                 try destination.withCString { (destination) throws(Errno) in
                     // Over an empty directory the rename is atomic too, and it fails if that has been filled meanwhile.
                     try System.rename(
@@ -207,7 +168,7 @@ struct StagingDirectory: ~Copyable {
     /// Removes the directory with all it holds.
     func discard() {
         // The tree last, as with leftovers.
-        Self.removeDatabase(of: name.bytes.withUnsafeBytes { Array($0) }, in: parent.raw)
-        try? System.removeTree(at: parent.raw, name)
+        Self.removeDatabase(of: place.name.bytes.withUnsafeBytes { Array($0) }, in: parent.raw)
+        try? System.removeTree(at: parent.raw, place.name)
     }
 }

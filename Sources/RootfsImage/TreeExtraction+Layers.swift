@@ -148,6 +148,8 @@ extension TreeExtraction {
         } catch .ENOENT, .ENOTDIR {
             return false
         } catch .ELOOP {
+            // What the links lead to is missing, or `place` had resolved them.
+            if followsLinks { return false }
             throw .refused("its path leads through a symbolic link")
         } catch {
             throw .system(error)

@@ -23,7 +23,7 @@ extension TreeExtraction {
                     kind: kind
                 ),
                 size: kind == .file ? entry.size : 0,
-                modificationTime: entry.modificationTime ?? host.modificationTime,
+                modificationTime: entry.modificationTime ?? .unknown,
                 hash: hash,
                 linkTarget: target,
                 capability: entry.attributes.first { $0.name == Self.capability }?.value
@@ -89,12 +89,11 @@ extension TreeExtraction {
     /// A directory that the source does not list.
     func recordImplied(_ path: [UInt8], _ directory: CInt) throws(Errno) {
         guard let manifest else { return }
-        let host = try System.status(of: directory)
         try manifest.append(
             ManifestEntry(
                 path: path,
                 status: Label(uid: 0, gid: 0, mode: 0o755, kind: .directory),
-                modificationTime: host.modificationTime
+                modificationTime: .unknown
             ),
             of: directory
         )
@@ -102,6 +101,7 @@ extension TreeExtraction {
 
     /// Forgets a path and all beneath it.
     func removed(_ path: [UInt8]) throws(Errno) {
+        directories.didRemove()
         try manifest?.remove(path)
     }
 }

@@ -7,6 +7,8 @@ extension TreeExtraction {
     enum Failure: Error {
         /// The reason, to go after the entry's path.
         case refused(String)
+        /// A symbolic link in its path, where none is followed: the reason as well.
+        case linked(String)
         case system(Errno)
         /// It is not the entry's fault.
         case stopped(ImageError)
@@ -56,6 +58,7 @@ extension TreeExtraction {
                 return try make(name, directory)
             } catch .EEXIST {
                 try makeRoom(name, in: directory, for: kind, path)
+                directories.didRemove()
                 summary.replaced += 1
                 return try make(name, directory)
             }
@@ -93,13 +96,12 @@ extension TreeExtraction {
         try tree.unlink(name, in: directory, isDirectory: false)
     }
 
-    /// The directory that stands under an entry's name already, if there is one.
-    func existingDirectory(_ path: EntryPath) throws(Failure) -> OwnedDescriptor? {
+    /// What stands under an entry's name already; nil for nothing.
+    func standing(_ path: EntryPath) throws(Failure) -> FileFormat? {
         let directory = try enterParent(of: path)
         do throws(Errno) {
             let found = try tree.lookup(FileName(path.last.span.bytes), in: directory)
-            guard try System.status(of: found.raw).format == .directory else { return nil }
-            return found
+            return try System.status(of: found.raw).format
         } catch .ENOENT {
             return nil
         } catch {
@@ -112,22 +114,17 @@ extension TreeExtraction {
         return try system { () throws(Errno) in try tree.lookup(FileName(path.last.span.bytes), in: directory) }
     }
 
-    func enterParent(of path: EntryPath) throws(Failure) -> CInt {
-        do throws(DirectoryStack.Failure) {
-            return try directories.enterParent(of: path)
-        } catch {
-            switch error {
-            case .symlink(let name): throw .refused("\(name) in its path is a symbolic link")
-            case .notDirectory(let name): throw .refused("\(name) in its path is not a directory")
-            case .system(let error): throw .system(error)
-            }
-        }
-    }
+    func enterParent(of path: EntryPath) throws(Failure) -> CInt { try directories.enterParent(of: path) }
 
     func importError(_ failure: Failure, _ path: EntryPath) -> ImageError {
         switch failure {
         case .refused(let reason): .refused(path.description, reason)
-        case .system(let error): ImageError("can't make \(path.description)", error)
+        case .linked(let reason):
+            options.followsLinks
+                ? .refused(path.description, reason)
+                : .refused(path.description, reason, hint: "Without --no-follow-links it is put where the link leads.")
+        case .system(.EMLINK): tooManyDirectories(path)
+        case .system(let error): .writing("can't make \(path.description)", error, in: tree.root.raw)
         case .stopped(let error): error
         }
     }

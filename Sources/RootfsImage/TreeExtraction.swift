@@ -6,6 +6,8 @@ final class TreeExtraction {
     let tree: FakeRootTree
     let directories: DirectoryStack
     let options: ImportOptions
+    /// Whether entries go where symbolic links in their path lead; else they are refused.
+    let followsLinks: Bool
     var summary = ImportSummary()
     /// What the layer in hand has brought.
     var layers = LayerPaths()
@@ -13,6 +15,8 @@ final class TreeExtraction {
     var replacesOwn = false
     /// Nil where nobody wants one.
     let manifest: ManifestWriter?
+    /// Symbolic links that entries' paths went through.
+    var followedLinks = FollowedLinks()
     /// For other names of files.
     var recentHashes = RecentHashes()
     /// Bytes in the files, attributes and symbolic links so far, holes included.
@@ -21,14 +25,18 @@ final class TreeExtraction {
     private var rootOwner = Owner(uid: 0, gid: 0)
     private var rootPermissions: UInt32 = 0o755
 
-    /// - Parameter hasManifest: whether the tree's database is to remember what is made.
+    /// - Parameters:
+    ///   - hasManifest: whether the tree's database is to remember what is made.
+    ///   - followsLinks: whether entries go where symbolic links in their path lead.
     init(
         _ tree: FakeRootTree,
         _ options: ImportOptions = ImportOptions(),
-        hasManifest: Bool = false
+        hasManifest: Bool = false,
+        followsLinks: Bool = false
     ) throws(Errno) {
         self.tree = tree
         self.options = options
+        self.followsLinks = followsLinks
         directories = try DirectoryStack(tree)
         manifest = hasManifest ? try tree.makeManifestWriter() : nil
         directories.onImplied = { [unowned self] path, directory throws(Errno) in
@@ -42,13 +50,14 @@ final class TreeExtraction {
         from source: any EntrySource,
         onProgress: (UInt64) -> Void
     ) throws(ImageError) {
-        let path = try checkedPath(entry)
+        var path = try checkedPath(entry)
         summary.entries += 1
         try checkLimits(entry, path)
         if let notice = source.notice, summary.notices.count < ImportSummary.maxNotices {
             summary.notices.append("\(path.description): \(notice)")
         }
         do throws(Failure) {
+            path = try place(path, isWhiteout: source.layer != nil && Self.isWhiteout(path))
             if let layer = source.layer, try applyLayer(layer, path, entry) {
                 onProgress(summary.contentBytes)
                 return
@@ -81,9 +90,11 @@ final class TreeExtraction {
             try recordRoot()
             try manifest?.commit()
         } catch {
-            throw ImageError("can't finish the tree", error)
+            throw .writing("can't finish the tree", error, in: tree.root.raw)
         }
         summary.directories += 1 + directories.impliedCount
+        summary.entriesThroughLinks = followedLinks.entries
+        summary.notices += followedLinks.notices
         return summary
     }
 
@@ -136,16 +147,14 @@ final class TreeExtraction {
         let hash = try system { () throws(Errno) in
             let hash = try content.finish(size: Int64(clamping: entry.size))
             try setAttributes(of: file.raw, from: entry)
-            if let time = entry.modificationTime {
-                try System.setTimes(of: file.raw, access: .keep, modification: .to(time))
-            }
+            try System.setTimes(of: file.raw, access: .keep, modification: .to(entry.modificationTime ?? .unknown))
             return hash
         }
         count(entry)
         try system { () throws(Errno) in try record(path, entry, file.raw, hash: hash) }
     }
 
-    private func fill(
+    func fill(
         _ content: FileContent,
         _ path: EntryPath,
         size: UInt64,
@@ -161,7 +170,7 @@ final class TreeExtraction {
                 do throws(Errno) {
                     try content.write(block, at: offset)
                 } catch {
-                    throw ImageError("can't write \(path.description)", error)
+                    throw .writing("can't write \(path.description)", error, in: tree.root.raw)
                 }
                 onProgress(summary.contentBytes + content.written)
             }
@@ -171,7 +180,7 @@ final class TreeExtraction {
         summary.contentBytes += content.written
     }
 
-    private func makeDirectory(
+    func makeDirectory(
         _ path: EntryPath,
         _ entry: ImageEntry
     ) throws(Failure) {
@@ -183,36 +192,43 @@ final class TreeExtraction {
                 try removeAttributes(of: tree.root.raw)
                 try setAttributes(of: tree.root.raw, from: entry)
             }
-            if let time = entry.modificationTime { directories.setRootTime(time) }
+            directories.setRootTime(entry.modificationTime ?? .unknown)
             return
         }
-        let directory = try directory(path, entry)
+        let standing = try standing(path)
+        if standing == .symlink, followsDirectoryLinks { return try makeDirectory(behind: path, entry) }
+        let directory = try directory(path, entry, isStanding: standing == .directory)
         try system { () throws(Errno) in
             try setAttributes(of: directory.raw, from: entry)
             try record(path, entry, directory.raw)
         }
         // What follows is mostly in it.
-        directories.enter(path.last, directory, time: entry.modificationTime)
+        directories.enter(path.last, directory, time: entry.modificationTime ?? .unknown)
     }
 
     /// The directory that stands there already, with its new owner and mode, or a new one.
-    private func directory(_ path: EntryPath, _ entry: ImageEntry) throws(Failure) -> OwnedDescriptor {
+    private func directory(
+        _ path: EntryPath,
+        _ entry: ImageEntry,
+        isStanding: Bool
+    ) throws(Failure) -> OwnedDescriptor {
         let owner = entry.owner
-        if let existing = try existingDirectory(path) {
-            do throws(Errno) {
-                let change = OwnerAndMode(uid: owner.uid, gid: owner.gid, permissions: entry.permissions)
-                try tree.change(existing.raw, change)
-                try removeAttributes(of: existing.raw)
-            } catch {
-                throw .system(error)
+        guard isStanding else {
+            try create(path, .directory) { (name, directory) throws(Errno) in
+                try tree.createDirectory(name, in: directory, owner: owner, permissions: entry.permissions)
             }
-            return existing
+            summary.directories += 1
+            return try open(path)
         }
-        try create(path, .directory) { (name, directory) throws(Errno) in
-            try tree.createDirectory(name, in: directory, owner: owner, permissions: entry.permissions)
+        let existing = try open(path)
+        do throws(Errno) {
+            let change = OwnerAndMode(uid: owner.uid, gid: owner.gid, permissions: entry.permissions)
+            try tree.change(existing.raw, change)
+            try removeAttributes(of: existing.raw)
+        } catch {
+            throw .system(error)
         }
-        summary.directories += 1
-        return try open(path)
+        return existing
     }
 
     /// The later entry's are all that a directory has.
@@ -262,80 +278,8 @@ final class TreeExtraction {
         of name: borrowing FileName,
         in directory: CInt
     ) throws(Errno) {
-        guard let time else { return }
         try name.withCString { (name) throws(Errno) in
-            try System.setTimes(at: directory, name, access: .keep, modification: .to(time))
-        }
-    }
-
-    private func makeHardLink(
-        _ path: EntryPath,
-        to target: [UInt8],
-        _ entry: ImageEntry,
-        from source: any EntrySource,
-        _ onProgress: (UInt64) -> Void
-    ) throws(Failure) {
-        let targetPath: EntryPath
-        do throws(EntryPath.Refusal) {
-            targetPath = try EntryPath(target, stripsSlash: options.stripsAbsoluteNames)
-        } catch {
-            throw .refused("the target of the hard link, \(ImageError.displayed(target)): \(error.rawValue)")
-        }
-        let file = try openTarget(targetPath)
-        let isDirectory = targetPath.isRoot || (try? System.status(of: file.raw).format) == .directory
-        guard !isDirectory else { throw .refused("it is a hard link to \(targetPath.description), a directory") }
-        guard path.bytes != targetPath.bytes else { return }
-        try create(path, nil) { (name, directory) throws(Errno) in
-            try tree.link(file.raw, as: name, in: directory)
-        }
-        summary.hardLinks += 1
-        let hash = try fillLinked(file.raw, path, entry, from: source, onProgress)
-        try system { () throws(Errno) in try recordLink(path, file.raw, hash: hash) }
-    }
-
-    /// The content, if this entry has it: cpio gives it with a file's last name, and `pax -o linkdata` once more with
-    /// each.
-    /// - Returns: its hash; nil if there was none.
-    private func fillLinked(
-        _ file: CInt,
-        _ path: EntryPath,
-        _ entry: ImageEntry,
-        from source: any EntrySource,
-        _ onProgress: (UInt64) -> Void
-    ) throws(Failure) -> [UInt8]? {
-        guard entry.size > 0 else { return nil }
-        guard case .file? = try? tree.status(of: file).kind else {
-            throw .refused("it has content, and is a hard link to what is no regular file")
-        }
-        let opened = try system { () throws(Errno) in
-            try tree.truncate(file, to: 0)
-            return try tree.open(file, .readWrite)
-        }
-        let content = FileContent(opened.raw, isHashed: true)
-        try fill(content, path, size: entry.size, from: source, onProgress)
-        return try system { () throws(Errno) in
-            let hash = try content.finish(size: Int64(clamping: entry.size))
-            if let time = entry.modificationTime {
-                try System.setTimes(of: opened.raw, access: .keep, modification: .to(time))
-            }
-            return hash
-        }
-    }
-
-    private func openTarget(_ path: EntryPath) throws(Failure) -> OwnedDescriptor {
-        let bytes = (path.isRoot ? [UInt8(ascii: ".")] : path.bytes) + [0]
-        do throws(Errno) {
-            return try bytes.span.withUnsafeBytes { (bytes) throws(Errno) in
-                guard let base = bytes.baseAddress else { throw .EINVAL }
-                let name = base.assumingMemoryBound(to: CChar.self)
-                return try System.open(beneath: tree.root.raw, name, [.path, .noFollow])
-            }
-        } catch .ENOENT, .ENOTDIR {
-            throw .refused("it is a hard link to \(path.description), which is not in the archive before it")
-        } catch .ELOOP {
-            throw .refused("it is a hard link to \(path.description), whose path leads through a symbolic link")
-        } catch {
-            throw .system(error)
+            try System.setTimes(at: directory, name, access: .keep, modification: .to(time ?? .unknown))
         }
     }
 

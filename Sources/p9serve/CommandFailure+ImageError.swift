@@ -18,6 +18,7 @@ extension ImageError {
         case .badArchive, .refusedEntry, .badDestination: .badInput
         case .notFound: .notFound
         case .permission: .permission
+        case .busy: .busy
         case .cancelled: .interrupted
         case .unsupportedFileSystem, .noSpace, .treeChanged, .system: .failure
         }

@@ -19,7 +19,7 @@ struct ConvertCommand: ParsableCommand {
               p9serve convert rootfs --to rsync --output rootfs.rsync
               p9serve convert target --from device-table --metadata table.txt --to override-stat --output rootfs
 
-            \(ExitCause.help(.notFound, .permission, .interrupted))
+            \(ExitCause.help(.notFound, .permission, .busy, .interrupted))
             """
     )
 

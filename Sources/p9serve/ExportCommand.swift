@@ -20,7 +20,7 @@ struct ExportCommand: ParsableCommand {
               p9serve export rootfs initramfs.cpio.gz --exclude 'var/cache/*'
               p9serve export rootfs - | ssh host 'tar -x -C /mnt'
 
-            \(ExitCause.help(.notFound, .permission, .interrupted))
+            \(ExitCause.help(.notFound, .permission, .busy, .interrupted))
             """
     )
 

@@ -21,7 +21,7 @@ struct ImportCommand: ParsableCommand {
               p9serve import debian.oci rootfs --platform linux/arm64
               docker export CONTAINER | p9serve import - rootfs
 
-            \(ExitCause.help(.notFound, .permission, .interrupted))
+            \(ExitCause.help(.notFound, .permission, .busy, .interrupted))
             """
     )
 
@@ -77,6 +77,12 @@ struct ImportCommand: ParsableCommand {
         help: "Take names that begin with / as relative to the new root, instead of refusing them."
     )
     var stripsAbsolute = false
+
+    @Flag(
+        name: .customLong("no-follow-links"),
+        help: "Refuse entries whose path leads through a symbolic link, instead of putting them where it leads."
+    )
+    var refusesLinks = false
 
     @Flag(name: .customLong("no-sync"), help: "Don't wait until all is on the disk.")
     var skipsSync = false
@@ -136,6 +142,7 @@ struct ImportCommand: ParsableCommand {
         options.maxSize = maxSize?.bytes
         options.maxEntries = maxEntries
         options.stripsAbsoluteNames = stripsAbsolute
+        options.followsLinks = !refusesLinks
         options.isSynchronized = !skipsSync
         return options
     }

@@ -70,6 +70,7 @@ struct ImportReport {
             ("hard_links", .integer(summary.hardLinks)),
             ("specials", .integer(summary.specials)),
             ("replaced", .integer(summary.replaced)),
+            ("entries_through_links", .integer(summary.entriesThroughLinks)),
             ("whiteouts", .integer(summary.whiteouts)),
             ("labels", .integer(summary.labels)),
             ("attributes", .integer(summary.attributes)),

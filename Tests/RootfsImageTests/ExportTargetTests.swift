@@ -91,18 +91,34 @@ import Testing
         #expect(try fixture.names() == before)
     }
 
-    /// What SIGKILL left is removed by the next export to the same place; what another export uses is not.
+    /// What SIGKILL left is removed by the next export to the same place.
     @Test func leftoversOfKilledExportsAreRemoved() throws {
         let fixture = try ExportFixture()
         try fixture.host.write(".b.tar.exporting-abc123", "half")
         try fixture.host.makeDirectory(".b.tar.exporting-abc124")
         try fixture.host.write(".b.tar.exporting-abc124/file", "half")
-        try fixture.host.write(".b.tar.exporting-locked", "busy")
-        let busy = try System.open(fixture.host.file(".b.tar.exporting-locked"), .readOnly)
-        #expect(try System.tryLock(busy.raw))
         try fixture.exporting("b.tar")
+        #expect(try fixture.host.names().filter { $0.contains("exporting") } == [])
+    }
+
+    /// Two exports to one target both went on, and the later one's work was lost at its end.
+    @Test(arguments: ["b.tar", "b.oci", "b.oci.tar"]) func secondExportToOneTargetIsToldAtOnce(_ target: String) throws
+    {
+        let fixture = try ExportFixture()
+        let name = ".\(target).exporting-locked"
+        try fixture.host.write(name, "busy")
+        let busy = try System.open(fixture.host.file(name), .readOnly)
+        #expect(try System.tryLock(busy.raw))
+        let before = try fixture.host.names()
+        let failure = #expect(throws: ImageError.self) { try fixture.exporting(target) }
+        #expect(failure?.code == .busy && failure?.message.contains("another p9serve is making") == true)
+        #expect(try fixture.host.names() == before)
         extendLifetime(busy)
-        #expect(try fixture.host.names().filter { $0.contains("exporting") } == [".b.tar.exporting-locked"])
+        _ = consume busy
+        // The other one is gone: what it left is nobody's, once no program that another test starts just now has a copy of
+        // the descriptor.
+        waitUntil { (try? fixture.exporting(target)) != nil }
+        #expect(try fixture.host.names().filter { $0.contains("exporting") } == [])
     }
 
     @Test func aFullDiskIsSaidAndLeavesNothing() throws {

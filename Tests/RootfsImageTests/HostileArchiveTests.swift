@@ -17,9 +17,40 @@ import Testing
         ("add('/../evil')", "/../evil"),
         ("add('..', D)", ".."),
         ("add('a/..', D)", "a/.."),
-        ("add('l', S, linkname='/tmp'); add('l/evil')", "l/evil: l in its path is a symbolic link"),
-        ("add('l', S, linkname='.'); add('l/a/b')", "l/a/b: l in its path is a symbolic link"),
-        ("add('d', D); add('d/l', S, linkname='..'); add('d/l/x', D)", "d/l/x: l in its path is a symbolic link"),
+        (
+            "add('l', S, linkname='..'); add('l/evil')",
+            "l/evil: l in its path is a symbolic link to .., which leads out of"
+        ),
+        (
+            "add('d', D); add('d/l', S, linkname='../../etc'); add('d/l/x', D)",
+            "d/l/x: l in its path is a symbolic link to ../../etc, which leads out of the tree"
+        ),
+        ("add('l', S, linkname='/../tmp'); add('l/evil')", "which leads out of the tree"),
+        ("add('a/b/l', S, linkname='/a/../..'); add('a/b/l/evil')", "which leads out of the tree"),
+        (
+            "add('m', S, linkname='d/l'); add('d/l', S, linkname='../..'); add('m/evil')",
+            "m/evil: l in its path is a symbolic link to ../.., which leads out of the tree"
+        ),
+        ("add('l', S, linkname='..'); add('l/../evil')", "\"..\""),
+        ("add('l', S, linkname='l'); add('l/x')", "l/x: its path leads through more than 40 symbolic links"),
+        ("add('l', S, linkname='m'); add('m', S, linkname='/l'); add('l/x')", "more than 40 symbolic links"),
+        (
+            "add('f'); add('l', S, linkname='f'); add('l/x')",
+            "l in its path is a symbolic link to f, where f is not a directory"
+        ),
+        ("add('l', S, linkname='no/../d'); add('d', D); add('l/x')", "leads through a directory that is not there"),
+        ("add('l', S, linkname='a/.x.usb9pfs.db'); add('l/x')", "reserved"),
+        ("add('l', S, linkname='.usb9pfs-new.1.1'); add('l/x')", "reserved"),
+        ("add('l', S, linkname='x' * 256); add('l/x')", "longer than 255 bytes"),
+        (
+            "add('l', S, linkname='/'.join(['d'] * 400)); add('l/m', S, linkname='/'.join(['d'] * 400)); add('l/m/x')",
+            "nested more than 512 directories deep"
+        ),
+        (
+            "[add(f'l{i}', S, linkname='d/../' * 600 + f'l{i+1}') for i in range(30)]; add('d', D)\n"
+                + "add('l0/x')",
+            "has more than 4096 names"
+        ),
         (
             "add('d', D); add('d/f'); add('d', S, linkname='/tmp')",
             "d: an earlier entry of this name is of another kind"
@@ -30,12 +61,21 @@ import Testing
         ("add('h', H, linkname='/etc/passwd')", "h: the target of the hard link, /etc/passwd: its name begins"),
         ("add('/abs')", "/abs: its name begins with a \"/\""),
         ("add('f'); add('f', S, linkname='/etc')", "f: an earlier entry of this name is of another kind"),
-        ("add('l', S, linkname='/etc'); add('l', D)", "l: an earlier entry of this name is of another kind"),
+        ("add('l', S, linkname='/../etc'); add('l', D)", "l: an earlier entry of this name is of another kind"),
+        ("add('f'); add('l', S, linkname='f'); add('l', D)", "l: an earlier entry of this name is of another kind"),
+        ("add('l', S, linkname='/etc'); add('l')", "l: an earlier entry of this name is of another kind"),
         ("add('e', D); add('e', S, linkname='/etc')", "e: an earlier entry of this name is of another kind"),
         ("add('f'); add('f', C, devmajor=1, devminor=3)", "f: an earlier entry of this name is of another kind"),
         ("add('h', H, linkname='../../etc/passwd')", "h: the target of the hard link"),
         ("add('h', H, linkname='later'); add('later')", "h: it is a hard link to later"),
-        ("add('l', S, linkname='/etc'); add('h', H, linkname='l/passwd')", "h: it is a hard link to l/passwd, whose"),
+        (
+            "add('l', S, linkname='/etc'); add('h', H, linkname='l/passwd')",
+            "h: it is a hard link to l/passwd, which is not"
+        ),
+        (
+            "add('l', S, linkname='../..'); add('h', H, linkname='l/etc/passwd')",
+            "h: it is a hard link to l/etc/passwd: l in its path is a symbolic link to ../.., which leads out of the tree"
+        ),
         ("add('d', D); add('h', H, linkname='d')", "h: it is a hard link to d, a directory"),
         ("add('h', H, linkname='.')", "a directory"),
         ("add('x' * 256)", "longer than 255 bytes"),
@@ -61,6 +101,23 @@ import Testing
         #expect(error.code == .refusedEntry)
         #expect(error.message.contains(message), "\(error.message)")
         #expect(!error.message.utf8.contains(0x1b))
+    }
+
+    /// As all of them were before links were followed.
+    @Test(arguments: [
+        ("add('l', S, linkname='/tmp'); add('l/evil')", "l/evil: l in its path is a symbolic link"),
+        ("add('l', S, linkname='.'); add('l/a/b')", "l/a/b: l in its path is a symbolic link"),
+        ("add('d', D); add('d/l', S, linkname='..'); add('d/l/x', D)", "d/l/x: l in its path is a symbolic link"),
+        ("add('l', S, linkname='/etc'); add('h', H, linkname='l/passwd')", "h: it is a hard link to l/passwd, whose"),
+        ("add('d', D); add('l', S, linkname='d'); add('l', D)", "l: an earlier entry of this name is of another kind"),
+    ])
+    func refusedWhereNoLinkIsFollowed(_ body: String, _ message: String) throws {
+        let fixture = try ImportFixture()
+        var options = ImportOptions()
+        options.followsLinks = false
+        let error = try fixture.refusal(fixture.archive(body), options)
+        #expect(error.code == .refusedEntry && error.message.contains(message), "\(error.message)")
+        #expect(error.hint?.contains("--no-follow-links") == error.message.contains("symbolic link"))
     }
 
     /// Neither owner and mode, nor that the tree is being converted.

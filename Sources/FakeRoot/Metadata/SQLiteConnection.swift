@@ -154,16 +154,16 @@ struct SQLiteConnection: ~Copyable {
         case SQLITE_READONLY: return MetadataError(.system, message, errno: .EROFS)
         case SQLITE_PERM, SQLITE_AUTH: return MetadataError(.system, message, errno: .EACCES)
         case SQLITE_CANTOPEN, SQLITE_IOERR:
-            // The log's shared memory and its journal fail so on a full disk.
+            // The log's shared memory and its journal fail so on a full disk, and where a file must not be opened.
             let cause = Errno(rawValue: connection.map { sqlite3_system_errno($0) } ?? 0)
-            switch cause {
-            case .ENOSPC, .EDQUOT:
-                return MetadataError(.system, message, hint: "Make room on the disk.", errno: cause)
-            case .EMFILE, .ENFILE, .ENOMEM, .EROFS: return MetadataError(.system, message, errno: cause)
-            default:
-                let isUnopened = status & 0xff == SQLITE_CANTOPEN
-                return MetadataError(.system, message, errno: isUnopened ? .EACCES : .EIO)
-            }
+            let told: Set<Errno> = [.ENOSPC, .EDQUOT, .EMFILE, .ENFILE, .EROFS, .ENOMEM]
+            let isFull = cause == .ENOSPC || cause == .EDQUOT
+            return MetadataError(
+                .system,
+                told.contains(cause) ? "\(message): \(cause.text)" : message,
+                hint: isFull ? "Make room on the disk." : "",
+                errno: told.contains(cause) ? cause : status & 0xff == SQLITE_CANTOPEN ? .EACCES : .EIO
+            )
         default: return MetadataError(.system, message, errno: .EIO)
         }
     }

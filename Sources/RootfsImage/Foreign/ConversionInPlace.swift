@@ -207,9 +207,8 @@ struct ConversionInPlace {
             try make(file, as: temporary, in: directory.raw, writer)
             try ImageError.attempt(action) { () throws(Errno) in
                 try temporary.withCString { (temporary) throws(Errno) in
-                    if let time = file.status?.modificationTime {
-                        try System.setTimes(at: directory.raw, temporary, access: .keep, modification: .to(time))
-                    }
+                    let time = file.status?.modificationTime ?? .unknown
+                    try System.setTimes(at: directory.raw, temporary, access: .keep, modification: .to(time))
                     try name.withCString { (name) throws(Errno) in
                         try System.rename(at: directory.raw, temporary, to: directory.raw, name)
                     }

@@ -239,13 +239,13 @@ public struct TreeConversion {
         let hadFile = file.map(Self.exists) ?? false
         let staging = try StagingDirectory.make(for: output)
         do throws(ImageError) {
-            var summary = try fill(staging.directory.raw, source, from)
+            var summary = try fill(staging.directory, source, from)
             if options.to != .overrideStat {
                 let marker = ConversionMarker(phase: .describe, from: .overrideStat, to: options.to)
-                let pass = ConversionInPlace(self, staging.directory.raw, marker, path: output)
+                let pass = ConversionInPlace(self, staging.directory, marker, path: output)
                 let converted = try pass.run(
                     metadata: nil,
-                    prefix: Self.finalPath(staging.directory.raw, output),
+                    prefix: Self.finalPath(staging.directory, output),
                     isContinued: false
                 )
                 summary.losses += converted.losses
@@ -253,7 +253,7 @@ public struct TreeConversion {
                 summary.metadataFile = converted.metadataFile
             }
             try ImageError.attempt("can't write \(output) to the disk") { () throws(Errno) in
-                try System.synchronizeFileSystem(staging.directory.raw)
+                try System.synchronizeFileSystem(staging.directory)
             }
             try staging.commit(isSynchronized: true)
             // Our own database, if there is one, gets its name from the directory.
