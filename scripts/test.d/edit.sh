@@ -168,7 +168,7 @@ as_developer mkdir -p "it's foreign/etc"
 as_developer touch "it's foreign/etc/passwd" "it's foreign.devtable"
 code=0
 edit ls --tree "it's foreign" "it's foreign" 2>error || code=$?
-check "the hint can be pasted" "$code $(grep -c "p9serve convert \$'it\\\\'s foreign' --to override-stat" error)" "64 1"
+check "the hint can be pasted" "$code $(grep -cF "p9serve convert 'it'\\''s foreign' --to override-stat" error)" "64 1"
 as_developer mkdir -p yocto/rootfs yocto/other yocto/pseudo
 python3 - "$work/yocto" <<'PY'
 import sqlite3, sys

@@ -158,26 +158,27 @@ time.sleep(1)
 interrupted("exporting to a pipe that nobody reads", run, run.interrupt(), leftovers("small"))
 os.close(ours)
 
-# Import: from a file, and from a pipe that brings nothing.
-subprocess.run(["tar", "-cf", "big.tar", "tree"] + ["tree"] * 20, check=True)
-run = Run(["import", "big.tar", "new"])
-time.sleep(0.15)
-interrupted("importing", run, run.interrupt(), leftovers("small", "big.tar"))
-ours, theirs = os.pipe()
-os.write(theirs, open("big.tar", "rb").read(20000))
-run = Run(["import", "-", "new"], stdin=ours)
-time.sleep(0.7)
-interrupted("importing from a pipe that brings nothing", run, run.interrupt(), leftovers("small", "big.tar"))
-os.close(ours)
-os.close(theirs)
-os.remove("big.tar")
-
 # Trees of many files.
 os.mkdir("many")
 for directory in range(60):
     os.mkdir(f"many/{directory}")
     for index in range(500):
         os.close(os.open(f"many/{directory}/{index}", os.O_CREAT | os.O_WRONLY))
+
+# Import: from a file, and from a pipe that brings nothing.
+subprocess.run(["tar", "-cf", "big.tar", "many"], check=True)
+run = Run(["import", "big.tar", "new"])
+run.wait_for(r"entries", 5)
+interrupted("importing", run, run.interrupt(), leftovers("small", "many", "big.tar"))
+ours, theirs = os.pipe()
+os.write(theirs, open("big.tar", "rb").read(20000))
+run = Run(["import", "-", "new"], stdin=ours)
+run.wait_for(r"entries", 5)
+interrupted("importing from a pipe that brings nothing", run, run.interrupt(), leftovers("small", "many", "big.tar"))
+os.close(ours)
+os.close(theirs)
+os.remove("big.tar")
+
 for name, *arguments in (
     ("checking", "check", "--hash", "many"),
     ("converting a copy", "convert", "many", "--to", "rsync", "--output", "new"),
