@@ -50,3 +50,13 @@ for script in build demo test; do
     "$usb9pfs_root/scripts/$script" --nonsense >out 2>&1 || code=$?
     check "scripts/$script: wrong arguments" "$code" 2
 done
+# The codes that a script's help names are in the page's table.
+for script in boot/check-kernel boot/install-hooks host/usb-net; do
+    row=$(grep -F "| \`scripts/$script\` |" "$usb9pfs_root/docs/exit-codes.md" | cut -d'|' -f3) || row=''
+    unnamed=''
+    for code in $("$usb9pfs_root/scripts/$script" --help | tr '\n' ' ' | sed 's/.*Exit codes://; s/Examples:.*//' |
+        grep -oE '(, |  )[0-9]+ ' | tr -dc '0-9\n'); do
+        case $code in 0 | 1 | 2 | 130) ;; *) grep -qw "$code" <<<"$row" || unnamed+=" $code" ;; esac
+    done
+    check "docs/exit-codes.md has the codes of scripts/$script" "$unnamed" ""
+done
