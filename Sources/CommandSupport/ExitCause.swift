@@ -35,9 +35,9 @@ public enum ExitCause: Int32, Sendable, CaseIterable {
     public static let help = list(allCases)
 
     /// The list for a subcommand's `discussion`.
-    /// - Parameter causes: those that it may end with besides `success`, `failure` and `badInput`.
+    /// - Parameter causes: those that it may end with besides `success`, `failure`, `badInput` and `interrupted`.
     public static func help(_ causes: ExitCause...) -> String {
-        let all = [.success, .failure, .badInput] + causes
+        let all = [.success, .failure, .badInput, .interrupted] + causes
         return list(allCases.filter(all.contains))
     }
 

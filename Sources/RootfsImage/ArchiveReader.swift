@@ -297,7 +297,7 @@ final class ArchiveReader: EntrySource {
                 .badArchive,
                 "\(input.name) ends at byte \(input.bytesRead) without the mark for its end: it was cut short",
                 hint: "Copy it again. If it was made without an end mark, add one:\n"
-                    + "    head -c 1024 /dev/zero >> ARCHIVE"
+                    + "    head -c 1024 /dev/zero >> \(input.archive)"
             )
         }
         if format == .tar, let ignoredStart {
@@ -320,9 +320,9 @@ final class ArchiveReader: EntrySource {
         guard head.span.withUnsafeBytes({ SourceSignature($0) }) == .tar else {
             return count + "were left out, as tar does: \(what)"
         }
-        return count
-            + "were left out, as tar does: they are another tar archive. Make one of the two with tar -A, or import "
-            + "it by itself: tail -c +\(start + 1)"
+        let command = "tail -c +\(start + 1) \(input.archive) | p9serve import - DIR"
+        return count + "were left out, as tar does: they are another tar archive. Make one of the two with tar -A"
+            + (stream.isCompressed ? "" : ", or import it by itself: \(command)")
     }
 
     private func check(_ code: CInt) throws(ImageError) {
@@ -401,7 +401,7 @@ final class ArchiveReader: EntrySource {
         let next = try stream.peek()
         guard SourceSignature(next) == .cpio else {
             throw ImageError.trailing(
-                input.name,
+                in: input,
                 next,
                 after: "the cpio archive's end mark",
                 padding: padding,

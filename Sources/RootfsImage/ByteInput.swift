@@ -5,6 +5,9 @@ protocol ByteInput: AnyObject, Sendable {
     /// What messages call it: a path, "standard input".
     var name: String { get }
 
+    /// What a command calls it, as a word of a shell; nil for what is no file of its own.
+    var word: String? { get }
+
     /// The next block, valid until the next call; empty at the end. The first has at least 4,096 bytes if there are so
     /// many: enough to recognize a format, however small the pieces a pipe delivers.
     func next() throws(ImageError) -> UnsafeRawBufferPointer
@@ -17,4 +20,9 @@ protocol ByteInput: AnyObject, Sendable {
 
     /// In bytes; nil for a pipe.
     var size: UInt64? { get }
+}
+
+extension ByteInput {
+    /// The file in a command of a hint: its path, or a word for the user to replace.
+    var archive: String { word ?? "ARCHIVE" }
 }

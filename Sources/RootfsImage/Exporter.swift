@@ -131,8 +131,7 @@ public struct Exporter {
             throw ImageError(
                 .badDestination,
                 "the name \(ShellWord(target)) doesn't say what to make",
-                hint: "Let it end in .tar, .tar.gz, .tar.xz, .tar.zst, .cpio, .squashfs, .ext4, .oci or .oci.tar,\n"
-                    + "or use --to KIND: \(TargetKind.allCases.map(\.rawValue).joined(separator: ", "))."
+                hint: "Let it end in one of these, or use --to KIND:\n\(TargetKind.list)"
             )
         }
         guard target != "-" || kind.canBeStreamed else {

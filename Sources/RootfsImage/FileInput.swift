@@ -5,6 +5,7 @@ internal import Synchronization
 /// A file as it is, or a part of one, or a pipe.
 final class FileInput: ByteInput, @unchecked Sendable {  // all but the atomic is used by the reading thread alone
     let name: String
+    let word: String?
     private let file: OwnedDescriptor
     private let cancellation: Cancellation
     private let isPipe: Bool
@@ -40,6 +41,7 @@ final class FileInput: ByteInput, @unchecked Sendable {  // all but the atomic i
         }
         self.file = file
         self.name = name
+        word = isPipe || part != nil ? nil : name
         self.part = part
         self.cancellation = cancellation
         if isHashed { hash = SHA256() }

@@ -167,7 +167,7 @@ final class FilterDecoder {
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "wrong compressed data"
         // libzstd's words. Its limit is ZSTD_WINDOWLOG_LIMIT_DEFAULT.
         if text.hasSuffix("Frame requires too much memory for decoding") {
-            throw .needsMemory(input.name, "more than 128 MiB", limit: 128 << 20, program: "zstd --long=31")
+            throw .needsMemory(input, "more than 128 MiB", limit: 128 << 20, program: "zstd --long=31")
         }
         throw .damaged(input.name, text, at: input.bytesRead)
     }

@@ -58,7 +58,7 @@ struct FollowedLinks {
             let names = kept.first.joined(separator: ", ") + (kept.count > kept.first.count ? " and others" : "")
             notices.append(
                 "\(kept.count == 1 ? "1 directory stands" : "\(kept.count) directories stand") in the place of symbolic "
-                    + "links to directories; the links stay, and owner, mode and time of the directories they lead to: "
+                    + "links to directories; the links stay, and the directories that they lead to keep owner, mode and time: "
                     + names
             )
         }

@@ -125,7 +125,7 @@ final class SegmentDecoder {
         return try rest.span.withUnsafeBytes { (rest) throws(ImageError) in
             guard isAllowed(rest, after: ended, padding: padding) else {
                 throw ImageError.trailing(
-                    input.name,
+                    in: input,
                     rest,
                     after: "its \(ended.rawValue) data",
                     padding: padding,
@@ -155,31 +155,31 @@ final class SegmentDecoder {
 extension ImageError {
     /// The error for what follows where everything should have ended.
     /// - Parameters:
-    ///   - name: what the archive is called.
+    ///   - input: the archive.
     ///   - rest: what is there, from its first byte that is not zero.
     ///   - end: what has ended, to go after "behind".
     ///   - padding: zeros before it, in bytes.
     ///   - offset: where in the archive file, in bytes; nil within compressed data.
     static func trailing(
-        _ name: String,
+        in input: any ByteInput,
         _ rest: UnsafeRawBufferPointer,
         after end: String,
         padding: Int,
         at offset: UInt64?
     ) -> ImageError {
         let zeros = padding > 0 ? "\(padding) zero bytes and then " : ""
-        let what = "\(name) has something behind \(end): \(zeros)\(SourceSignature.describe(rest))"
+        let what = "\(input.name) has something behind \(end): \(zeros)\(SourceSignature.describe(rest))"
         let copy = "copy the archive again, and compare its checksum with the one where it came from."
         guard let offset else {
             return ImageError(.badArchive, what, hint: "If it should not be there, \(copy)")
         }
-        let first = "    head -c \(offset) ARCHIVE | p9serve import - DIR\n"
+        let first = "    head -c \(offset) \(input.archive) | p9serve import - DIR\n"
         return ImageError(
             .badArchive,
             "\(what), at byte \(offset)",
             hint: CompressedFormat(rest) != nil
                 ? "If these are two archives, import one of them:\n\(first)"
-                    + "    tail -c +\(offset + 1) ARCHIVE | p9serve import - DIR"
+                    + "    tail -c +\(offset + 1) \(input.archive) | p9serve import - DIR"
                 : "If it does not belong to the archive, leave it out:\n\(first)If it should not be there, \(copy)"
         )
     }

@@ -31,6 +31,7 @@ final class StreamInput: ByteInput, @unchecked Sendable {  // read by one thread
     }
 
     var name: String { outer.name }
+    var word: String? { outer.word }
     var size: UInt64? { outer.size }
 
     func next() throws(ImageError) -> UnsafeRawBufferPointer {

@@ -9,27 +9,33 @@ public enum TargetKind: String, Hashable, Sendable, CaseIterable {
     /// The same in a tar file.
     case ociArchive = "oci-archive"
 
+    /// The ends of names that say it.
+    private var suffixes: [String] {
+        switch self {
+        case .tar: [".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz2", ".tbz"]
+        case .cpio: [".cpio", ".cpio.gz", ".cpio.xz", ".cpio.zst", ".cpio.bz2"]
+        case .squashfs: [".squashfs", ".sqfs", ".sqsh", ".sfs", ".snap"]
+        case .ext4: [".ext4"]
+        case .oci: [".oci", "/"]
+        case .ociArchive: [".oci.tar", ".oci-archive"]
+        }
+    }
+
+    /// All kinds with the ends of names that say them, one a line.
+    public static var list: String {
+        allCases.map { "    \($0.rawValue): \($0.suffixes.joined(separator: " "))" }.joined(separator: "\n")
+    }
+
     /// What a target's name says; nil for a name that says nothing.
     public init?(nameOf target: String) {
         let name = target.lowercased()
-        func ends(_ suffixes: String...) -> Bool { suffixes.contains { name.hasSuffix($0) } }
-        if ends(".oci.tar", ".oci-archive") {
-            self = .ociArchive
-        } else if ends(".tar", ".tgz", ".txz", ".tzst", ".tbz", ".tbz2", ".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2") {
-            self = .tar
-        } else if ends(".cpio", ".cpio.gz", ".cpio.xz", ".cpio.zst", ".cpio.bz2") {
-            self = .cpio
-        } else if ends(".squashfs", ".sqfs", ".sqsh", ".sfs", ".snap") {
-            self = .squashfs
-        } else if ends(".ext4") {
-            self = .ext4
-        } else if ends(".oci", "/") {
-            self = .oci
-        } else if target == "-" {
-            self = .tar
-        } else {
+        // ".oci.tar" ends in ".tar", too.
+        let kinds = [.ociArchive] + Self.allCases
+        guard let kind = target == "-" ? .tar : kinds.first(where: { $0.suffixes.contains(where: name.hasSuffix) })
+        else {
             return nil
         }
+        self = kind
     }
 
     /// Whether it can be written to a pipe.

@@ -65,7 +65,7 @@ final class XZDecoder {
         switch code {
         case LZMA_MEM_ERROR: ImageError(.system, "no memory to decompress the archive")
         case LZMA_MEMLIMIT_ERROR:
-            .needsMemory(input.name, "\(lzma_memusage(stream) >> 20) MiB", limit: Self.memoryLimit, program: "xz")
+            .needsMemory(input, "\(lzma_memusage(stream) >> 20) MiB", limit: Self.memoryLimit, program: "xz")
         case LZMA_OPTIONS_ERROR: damaged("it is xz of a kind that this liblzma doesn't know")
         case LZMA_BUF_ERROR: damaged("xz data ends too early")
         default: damaged("wrong xz data")
@@ -80,15 +80,16 @@ final class XZDecoder {
 extension ImageError {
     /// The error for compressed data that only a lot of memory could decompress.
     /// - Parameters:
-    ///   - name: what the archive is called.
+    ///   - input: the archive.
     ///   - need: how much it is, to go after "needs".
     ///   - limit: what is given at most, in bytes.
     ///   - program: what decompresses such data.
-    static func needsMemory(_ name: String, _ need: String, limit: UInt64, program: String) -> ImageError {
+    static func needsMemory(_ input: any ByteInput, _ need: String, limit: UInt64, program: String) -> ImageError {
         ImageError(
             .badArchive,
-            "\(name) needs \(need) of memory to be decompressed; the limit is \(limit >> 20) MiB",
-            hint: "If it can be trusted, decompress it first:\n    \(program) -dc ARCHIVE | p9serve import - DIR"
+            "\(input.name) needs \(need) of memory to be decompressed; the limit is \(limit >> 20) MiB",
+            hint:
+                "If it can be trusted, decompress it first:\n    \(program) -dc \(input.archive) | p9serve import - DIR"
         )
     }
 }

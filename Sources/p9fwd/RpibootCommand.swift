@@ -21,7 +21,7 @@ struct RpibootCommand: ParsableCommand {
 
             Takes a board that is there already as well as one that comes; one after the other until Ctrl-C or SIGTERM.
 
-            \(ExitCause.help(.notFound, .permission, .busy, .timeout, .deviceGone, .interrupted))
+            \(ExitCause.help(.notFound, .permission, .busy, .timeout, .deviceGone))
             """
     )
 

@@ -1,3 +1,4 @@
+import LinuxFiles
 import ArgumentParser
 import CommandSupport
 import RootfsImage
@@ -19,7 +20,7 @@ struct CheckCommand: ParsableCommand {
             Exit code 0 means that all is well, or is now, 1 also that problems are left. What has merely changed since \
             the import is no problem.
 
-            \(ExitCause.help(.notFound, .permission, .interrupted))
+            \(ExitCause.help(.notFound, .permission))
             """
     )
 
@@ -46,7 +47,11 @@ struct CheckCommand: ParsableCommand {
         let view = CheckView(report, directory: directory, showsAll: all)
         if json { JSONValue.printDocument(version: 2, view.members) } else { print(view.text, terminator: "") }
         if report.hasProblems {
-            throw CommandFailure(.failure, "\(directory) has problems", advice: repair ? view.remainder : view.advice)
+            throw CommandFailure(
+                .failure,
+                "\(ShellWord(directory)) has problems",
+                advice: repair ? view.remainder : view.advice
+            )
         }
     }
 

@@ -17,9 +17,9 @@ struct ConvertCommand: ParsableCommand {
             Examples:
               p9serve convert rootfs --to pseudo
               p9serve convert rootfs --to rsync --output rootfs.rsync
-              p9serve convert target --from device-table --metadata table.txt --to override-stat --output rootfs
+              p9serve convert target --metadata table.txt --to rsync --output rootfs
 
-            \(ExitCause.help(.notFound, .permission, .busy, .interrupted))
+            \(ExitCause.help(.notFound, .permission, .busy))
             """
     )
 

@@ -13,6 +13,9 @@ struct ExportCommand: ParsableCommand {
             interrupted. The same tree gives the same bytes; SOURCE_DATE_EPOCH is the time of making, and no file's \
             time is later. The directory is only read, and must not be written to meanwhile.
 
+            Kinds, and the ends of names that say them (.oci and / make a directory):
+            \(TargetKind.list)
+
             Examples:
               p9serve export rootfs rootfs.tar.zst
               p9serve export rootfs rootfs.squashfs
@@ -20,7 +23,7 @@ struct ExportCommand: ParsableCommand {
               p9serve export rootfs initramfs.cpio.gz --exclude 'var/cache/*'
               p9serve export rootfs - | ssh host 'tar -x -C /mnt'
 
-            \(ExitCause.help(.notFound, .permission, .busy, .interrupted))
+            \(ExitCause.help(.notFound, .permission, .busy))
             """
     )
 
@@ -29,8 +32,7 @@ struct ExportCommand: ParsableCommand {
 
     @Argument(
         help: """
-            What to make. Its name says what: .tar, .tar.gz, .tar.xz, .tar.zst, .tar.bz2, .cpio (.gz, .xz, .zst), \
-            .squashfs, .ext4, .oci (a directory), .oci.tar; - for a tar archive on standard output.
+            What to make; the end of its name says what (above), and - is a tar archive on standard output.
             """,
         completion: .file()
     )

@@ -21,7 +21,7 @@ struct ImportCommand: ParsableCommand {
               p9serve import debian.oci rootfs --platform linux/arm64
               docker export CONTAINER | p9serve import - rootfs
 
-            \(ExitCause.help(.notFound, .permission, .busy, .interrupted))
+            \(ExitCause.help(.notFound, .permission, .busy))
             """
     )
 

@@ -27,7 +27,7 @@ struct ImportReport {
         events.send("done", members)
         guard !isQuiet else { return }
         StandardError.write(
-            "imported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), into \(ShellWord(directory)) "
+            "imported \(summary.entries) \(summary.entries == 1 ? "entry" : "entries"), \(ByteCount(summary.contentBytes).text), into \(ShellWord(directory)) "
                 + "(\(summary.kind.rawValue)) in \(ByteCount.seconds(summary.seconds)) s; "
                 + "\(summary.labels) with a label\n"
         )

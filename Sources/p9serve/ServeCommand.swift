@@ -14,7 +14,7 @@ struct ServeCommand: ParsableCommand {
               p9serve serve rootfs
               p9serve serve rootfs --listen unix:/run/user/1000/rootfs.sock
               p9serve serve rootfs --export home=/srv/home --listen tcp://127.0.0.1:0
-              mount -t 9p -o trans=tcp,port=5640,version=9p2000.L,access=client 127.0.0.1 /mnt
+              mount -t 9p -o trans=tcp,port=5640,access=client 127.0.0.1 /mnt
 
             Ctrl-C and SIGTERM answer the requests in flight and end. There is no authentication: whoever can connect has \
             your rights in the directory, so mind what else than loopback you listen on.

@@ -19,7 +19,7 @@ finish() {
     rm -rf "$work" || true # the exit code is the tests'
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 passed=0 failed=0
 skipped=()           # what was not run, and why
 : >"$work/failures" # what was not ok, said once more at the end

@@ -103,7 +103,7 @@ struct DatabaseLocation {
             } catch {
                 failure = MetadataError(
                     .system,
-                    "can't make the directory \(path): \(error.text)",
+                    "can't make the directory \(ShellWord(path)): \(error.text)",
                     hint: error == .ELOOP
                         ? "A symbolic link on the way can be changed by clients. Set XDG_STATE_HOME." : "",
                     errno: error

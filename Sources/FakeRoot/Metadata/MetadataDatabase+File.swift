@@ -22,7 +22,7 @@ extension MetadataDatabase {
         do throws(Errno) {
             try file.make()
         } catch {
-            throw MetadataError(.system, "can't make \(file.path): \(error.text)", errno: error)
+            throw MetadataError(.system, "can't make \(ShellWord(file.path)): \(error.text)", errno: error)
         }
         let connection = try SQLiteConnection(file, .readWrite, milliseconds: 10_000)
         if usesLog {

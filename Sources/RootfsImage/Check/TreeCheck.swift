@@ -72,7 +72,9 @@ public struct TreeCheck {
             }
         } catch {
             let text = problem.update { $0 }
-            guard error == .EIO, !text.isEmpty else { throw ImageError("can't open the directory \(directory)", error) }
+            guard error == .EIO, !text.isEmpty else {
+                throw ImageError("can't open the directory \(ShellWord(directory))", error)
+            }
             var finding = CheckFinding(.databaseDamaged, nil, Self.line(text))
             defer { report.findings.append(finding) }
             // What is lost is lost: the tree goes on without. A damaged database stays one.

@@ -95,7 +95,7 @@ struct ConversionInPlace {
             } catch .EEXIST {
                 // perhaps with logs of pseudo's
             } catch {
-                throw ImageError("can't make \(directory)", error)
+                throw ImageError("can't make \(ShellWord(directory))", error)
             }
         }
         guard !isContinued, (try? System.open(file, .path)) != nil else { return }

@@ -139,7 +139,7 @@ final class PseudoReader: MetadataReader {
         var notices: [String] = []
         if unlabelled > 0 {
             notices.append(
-                "\(unlabelled) files are not in the pseudo database: they keep the host's owner, as pseudo itself shows them"
+                "not in the pseudo database: \(unlabelled) \(unlabelled == 1 ? "file keeps" : "files keep") the host's owner, as pseudo itself shows them"
             )
         }
         if rowCount > found {

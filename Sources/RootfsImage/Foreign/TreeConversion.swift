@@ -190,7 +190,7 @@ public struct TreeConversion {
         guard !cancellation.isRequested else {
             throw ImageError(
                 .cancelled,
-                "the conversion was interrupted",
+                "the conversion was cancelled",
                 hint: options.output == nil && !options.isDryRun ? "Finish it by the same command." : nil
             )
         }

@@ -148,4 +148,16 @@ check("the trace: -> to the server, <- from it", [line[:11] for line in lines] =
 server.send_signal(signal.SIGINT)
 check("exit code 0: a server at Ctrl-C", server.wait(10) == 0)
 
+# A command in a help text is a line of its own, on a terminal of 80 columns too.
+def help_of(program, verbs, columns):
+    return subprocess.run([program, *verbs, "--help"], env=dict(os.environ, COLUMNS=str(columns)), capture_output=True, text=True).stdout
+
+
+for program in (p9serve, p9fwd):
+    verbs = re.findall(r"^  ([a-z]+) +\S", help_of(program, [], 400).split("SUBCOMMANDS:")[1], re.M)
+    broken = [line for verb in verbs for line in help_of(program, [verb], 400).splitlines()
+              if line.startswith("  ") and line.split("USAGE")[0] and re.match(r"  (p9\w+|mount|sudo) ", line)
+              and line not in help_of(program, [verb], 80).splitlines()]
+    check(f"examples of {os.path.basename(program)} --help are whole at 80 columns", verbs and not broken, str(broken))
+
 sys.exit(failed)
