@@ -186,4 +186,14 @@ import Testing
         // The landmarks of estargz are files as all others.
         #expect(try paths(fixture) == [".no.prefetch.landmark", "a", "b", "c", "d"])
     }
+
+    @Test func whatLiesBehindALayersEndIsTold() throws {
+        let fixture = try ImportFixture()
+        let layout = try fixture.layout(
+            "raw = content(layer([('a', F, b'1')])); layout([image([raw_layer(raw + b'garbage'), layer([('b', F, b'2')])])])"
+        )
+        let summary = try fixture.importing(layout)
+        #expect(summary.notices.count == 1 && summary.notices[0].contains("blobs/sha256/"), "\(summary.notices)")
+        #expect(summary.notices.first?.contains("7 bytes behind the archive's end mark") == true)
+    }
 }
