@@ -76,7 +76,7 @@ public struct Importer {
 
     /// Writes the tree to the disk, and its database, which may lie on another one.
     private func synchronize(_ directory: CInt, _ database: String?) throws(ImageError) {
-        try ImageError.attempt("can't write \(destination) to the disk") { () throws(Errno) in
+        try ImageError.attempt("can't write \(ShellWord(destination)) to the disk") { () throws(Errno) in
             try System.synchronizeFileSystem(directory)
             guard let database else { return }
             // Not the file itself: closing it would take SQLite's locks away.
@@ -121,7 +121,7 @@ public struct Importer {
         summary.archiveBytes = source.bytesRead
         if tree.storage == .database {
             summary.notices.append(
-                "the file system of \(destination) has no user extended attributes: all owners, modes and devices are in "
+                "the file system of \(ShellWord(destination)) has no user extended attributes: all owners, modes and devices are in "
                     + "a database beside it"
             )
         }
@@ -138,7 +138,7 @@ public struct Importer {
             let followsLinks = options.followsLinks && [.tar, .cpio, .oci, .docker].contains(kind)
             return try TreeExtraction(tree, options, hasManifest: true, followsLinks: followsLinks)
         } catch {
-            let action = "can't make the metadata database of \(destination)"
+            let action = "can't make the metadata database of \(ShellWord(destination))"
             var failure = ImageError.writing(action, error, in: directory)
             // The database's own words say more, but not of inodes.
             if let problem = tree.databaseProblem, failure.hint?.contains("df -i") != true {

@@ -21,7 +21,7 @@ final class SourceOpener {
     }
 
     /// What messages call the source.
-    private var name: String { source == "-" ? "standard input" : source }
+    private var name: String { source == "-" ? "standard input" : ShellWord(source).text }
 
     /// Opens the file, so that one that isn't there is noticed first.
     func prepare() throws(ImageError) {

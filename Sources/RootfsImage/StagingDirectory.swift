@@ -42,7 +42,7 @@ struct StagingDirectory: ~Copyable {
         } catch .EBUSY {
             throw .beingMade(path)
         } catch {
-            throw .writing("can't make a directory in \(parentPath)", error, in: parent.raw, isStaging: false)
+            throw .writing("can't make a directory in \(ShellWord(parentPath))", error, in: parent.raw, isStaging: false)
         }
     }
 
@@ -52,7 +52,7 @@ struct StagingDirectory: ~Copyable {
         } catch {
             throw ImageError(
                 .badDestination,
-                "can't import to \(path): its last part must be the name of a directory",
+                "can't import to \(ShellWord(path)): its last part must be the name of a directory",
                 hint: "Name a directory that does not exist yet, such as ./rootfs.",
                 cause: error
             )
@@ -63,7 +63,7 @@ struct StagingDirectory: ~Copyable {
         do throws(Errno) {
             return try System.open(path, [.readOnly, .directory])
         } catch {
-            var failure = ImageError("can't open the directory \(path)", error)
+            var failure = ImageError("can't open the directory \(ShellWord(path))", error)
             if error == .ENOENT { failure.hint = "Make it first:\n    mkdir -p \(ShellWord(path))" }
             throw failure
         }
@@ -100,12 +100,12 @@ struct StagingDirectory: ~Copyable {
         } catch .ENOTDIR, .ELOOP {
             throw ImageError(
                 .badDestination,
-                "\(path) is there already and is not a directory",
+                "\(ShellWord(path)) is there already and is not a directory",
                 hint: "Name a directory that does not exist yet.",
                 cause: .ENOTDIR
             )
         } catch {
-            throw ImageError("can't open \(path)", error)
+            throw ImageError("can't open \(ShellWord(path))", error)
         }
     }
 
@@ -115,7 +115,7 @@ struct StagingDirectory: ~Copyable {
         {
             return ImageError(
                 .badDestination,
-                place == destination ? "\(path) is the source itself" : "the source \(source) lies in \(path)",
+                place == destination ? "\(ShellWord(path)) is the source itself" : "the source \(ShellWord(source)) lies in \(ShellWord(path))",
                 hint: "Name a directory that does not exist yet.",
                 cause: .ENOTEMPTY
             )
@@ -123,7 +123,7 @@ struct StagingDirectory: ~Copyable {
         let database = databaseName(path).map { " \(ShellWord($0))" } ?? ""
         return ImageError(
             .badDestination,
-            "\(path) is not empty",
+            "\(ShellWord(path)) is not empty",
             hint:
                 "Name a directory that does not exist yet, or remove this one first:\n    rm -r \(ShellWord(path))\(database)",
             cause: .ENOTEMPTY
@@ -154,12 +154,12 @@ struct StagingDirectory: ~Copyable {
         } catch .EEXIST, .ENOTEMPTY, .ENOTDIR {
             throw ImageError(
                 .badDestination,
-                "\(path) has been made or filled by somebody else during the import",
+                "\(ShellWord(path)) has been made or filled by somebody else during the import",
                 hint: "Name another directory.",
                 cause: .EEXIST
             )
         } catch {
-            throw ImageError("can't move the finished tree to \(path)", error)
+            throw ImageError("can't move the finished tree to \(ShellWord(path))", error)
         }
         // The tree stands: nothing would be better without it.
         if isSynchronized { try? System.synchronizeDirectory(parent.raw) }
