@@ -50,7 +50,8 @@ final class SquashfsSource: EntrySource {
 
     /// The program writes "NAME=VALUE" and a "=" in a name as it is: nobody sees where the name ends.
     private static func doubt(_ attribute: ImageEntry.Attribute) -> String? {
-        guard let end = attribute.value.firstIndex(of: UInt8(ascii: "=")), attribute.name.count + 1 + end <= maxNameLength,
+        guard let end = attribute.value.firstIndex(of: UInt8(ascii: "=")),
+            attribute.name.count + 1 + end <= maxNameLength,
             !attribute.value[..<end].contains(0)
         else { return nil }
         return

@@ -42,7 +42,8 @@ struct StagingDirectory: ~Copyable {
         } catch .EBUSY {
             throw .beingMade(path)
         } catch {
-            throw .writing("can't make a directory in \(ShellWord(parentPath))", error, in: parent.raw, isStaging: false)
+            let action = "can't make a directory in \(ShellWord(parentPath))"
+            throw .writing(action, error, in: parent.raw, isStaging: false)
         }
     }
 
@@ -115,7 +116,9 @@ struct StagingDirectory: ~Copyable {
         {
             return ImageError(
                 .badDestination,
-                place == destination ? "\(ShellWord(path)) is the source itself" : "the source \(ShellWord(source)) lies in \(ShellWord(path))",
+                place == destination
+                    ? "\(ShellWord(path)) is the source itself"
+                    : "the source \(ShellWord(source)) lies in \(ShellWord(path))",
                 hint: "Name a directory that does not exist yet.",
                 cause: .ENOTEMPTY
             )

@@ -77,7 +77,8 @@ extension TarMember {
 
     /// Keeps what this entry's global headers say of all that follow.
     func add(to globals: inout [Record]) {
-        for record in self.globals where ["uid", "gid", "mtime"].contains(where: { record.key.elementsEqual($0.utf8) }) {
+        for record in self.globals where ["uid", "gid", "mtime"].contains(where: { record.key.elementsEqual($0.utf8) })
+        {
             globals.removeAll { $0.key == record.key }
             globals.append(record)
         }

@@ -158,4 +158,16 @@ import Testing
         )
         #expect(try fixture.importing(fixture.host.file("a.gz")).contentBytes == 100_000)
     }
+
+    @Test func pathsInMessagesAreQuoted() throws {
+        let fixture = try ImportFixture()
+        try fixture.host.write("no archive", "text")
+        let source = fixture.host.file("no archive")
+        #expect(try fixture.refusal(source).message.hasPrefix("'\(source)' is"))
+        let archive = try fixture.archive("add('a')")
+        try fixture.shell("mkdir 'my dir'; touch 'my dir/x'")
+        #expect(
+            try fixture.refusal(archive, to: "my dir").message == "'\(fixture.host.file("my dir"))' is not empty"
+        )
+    }
 }

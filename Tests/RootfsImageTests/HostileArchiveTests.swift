@@ -253,8 +253,8 @@ import Testing
                 add(str(number))
             """
         )
-        let program = try ExportFixture.program
-        let result = try run("sh", "-c", "exec prlimit --data=150000000 \"$@\"", "sh", program, "import", "-q", archive, fixture.host.file("root"))
+        let (program, root) = (try ExportFixture.program, fixture.host.file("root"))
+        let result = try run("prlimit", "--data=150000000", program, "import", "-q", "--no-sync", archive, root)
         #expect(result.status == 0, "\(result.output)")
         #expect(try fixture.status("149").uid == 149)
     }
