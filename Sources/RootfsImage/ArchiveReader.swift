@@ -42,7 +42,7 @@ final class ArchiveReader: EntrySource {
     private var headerStart: UInt64 = 0
     /// What libarchive has used up of the headers in hand in blocks that are gone; nil while it reads content.
     private var headerBytes: [UInt8]?
-    /// What tar's global headers have said so far.
+    /// What tar's global headers have said so far: of each key that counts, the last value.
     private var globals: [TarMember.Record] = []
     /// Of cpio's crc format: the sum of the content's bytes that the header has, and that of those read.
     private var contentSum: (expected: UInt32, actual: UInt32)?
@@ -220,8 +220,8 @@ final class ArchiveReader: EntrySource {
         let member: TarMember
         do throws(TarMember.Ambiguity) {
             member = try TarMember(header)
-            globals += member.globals
-            try member.check(globals: globals)
+            member.add(to: &globals)
+            try member.check()
             let (attributes, decoded) = try member.attributes(dialect)
             entry.paxAttributes = attributes
             if decoded > 0, decodedNames.count == 0 { decodedNames.example = entryName }
@@ -382,9 +382,11 @@ final class ArchiveReader: EntrySource {
 
     private func open(segment rest: UnsafeRawBufferPointer, padding: Int) throws(ImageError) {
         let position = stream.position.map { $0 - UInt64(rest.count) }
+        // Of ASCII digits; the reader takes it from the same stream.
+        let isPlain = rest.first == UInt8(ascii: "0")
         // What was compressed holds cpio archives only, and more compressed data begins apart from it.
-        if rest.first == UInt8(ascii: "0") || stream.isCompressed {
-            stream.giveBack(rest)
+        if isPlain || stream.isCompressed {
+            try stream.giveBack(rest, joining: 4096)
         } else {
             nesting += 1
             guard nesting <= Self.maxNesting else {
@@ -408,7 +410,7 @@ final class ArchiveReader: EntrySource {
                 at: position
             )
         }
-        if rest.first == UInt8(ascii: "0"), let position, position % 4 != 0 {
+        if isPlain, let position, position % 4 != 0 {
             closingNotices.append(
                 "the cpio archive at byte \(position) was taken, but no kernel looks for one there: align it to 4 bytes"
             )

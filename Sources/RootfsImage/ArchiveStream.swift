@@ -36,6 +36,8 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
     private var taken = 0
     /// Given back, to be given once more.
     private var unread: UnsafeRawBufferPointer?
+    /// Pieces of blocks that had to be put together.
+    private var joined: UnsafeMutableRawBufferPointer?
     private(set) var failure: ImageError?
     /// Whether the bytes given last were compressed; known once there was a block.
     private(set) var isCompressed = false
@@ -59,6 +61,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
 
     deinit {
         blocks.deallocate()
+        joined?.deallocate()
     }
 
     /// Lets the thread end. To be called when no more blocks are wanted, whatever the reason.
@@ -76,6 +79,26 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
     /// Gives back the end of the block that `next` gave last.
     func giveBack(_ rest: UnsafeRawBufferPointer) {
         unread = rest
+    }
+
+    /// The same, and what follows in the same piece, so that a format can be recognized.
+    /// - Parameter count: bytes that the piece shall have, if there are so many.
+    func giveBack(_ rest: UnsafeRawBufferPointer, joining count: Int) throws(ImageError) {
+        guard rest.count < count else { return giveBack(rest) }
+        var head = Array(rest)
+        // Compressed and other bytes are no piece of one archive.
+        let wasCompressed = isCompressed
+        while head.count < count {
+            let block = try next()
+            if block.isEmpty { break }
+            head += block
+            if isCompressed != wasCompressed { break }
+        }
+        joined?.deallocate()
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(head.count, 1), alignment: 16)
+        copy.copyBytes(from: head)
+        joined = copy
+        giveBack(UnsafeRawBufferPointer(rebasing: copy[..<head.count]))
     }
 
     /// The next block, valid until the next call; empty at the end.

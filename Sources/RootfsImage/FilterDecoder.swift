@@ -76,6 +76,8 @@ final class FilterDecoder {
     /// Gives libarchive the next compressed block.
     private func supply(_ block: inout UnsafeRawPointer?) -> Int {
         if afterFrames != nil { return 0 }
+        // Before the next block takes its memory.
+        tail = Array(lastBlock.suffix(Self.tailSize))
         guard var next = try? takeBlock() else { return Int(ARCHIVE_FATAL) }
         var count = frames == nil ? next.count : countOfFrames(next)
         while count == 0, !held.isEmpty {
@@ -85,7 +87,6 @@ final class FilterDecoder {
             count = more.count == size ? size : countOfFrames(more)
         }
         block = next.baseAddress
-        tail = Array(lastBlock.suffix(Self.tailSize))
         lastBlock = next
         bytesSupplied += UInt64(count)
         return count

@@ -24,6 +24,9 @@ final class SegmentDecoder {
     private var joined: UnsafeMutableRawBufferPointer?
     private var isAtEnd = false
 
+    /// As much as it takes to recognize a format, in bytes.
+    private static let headSize = 4096
+
     init(_ input: any ByteInput) throws(ImageError) {
         self.input = input
         let first = try input.next()
@@ -99,6 +102,7 @@ final class SegmentDecoder {
     /// - Returns: nil at the end of the input, and behind what is not compressed: that has taken everything.
     private func openNext() throws(ImageError) -> (decoder: Decoder, format: CompressedFormat?)? {
         guard let ended = format else { return nil }
+        if let next = try openAtOnce(after: ended) { return next }
         var rest =
             switch decoder {
             case .gzip(let decoder): Array(decoder.leftover)
@@ -116,8 +120,7 @@ final class SegmentDecoder {
             rest = Array(try input.next())
             if rest.isEmpty { return nil }
         }
-        // As much as it takes to recognize a format.
-        while rest.count < 4096 {
+        while rest.count < Self.headSize {
             let more = try input.next()
             if more.isEmpty { break }
             rest += more
@@ -139,6 +142,21 @@ final class SegmentDecoder {
             joined = copy
             return try Self.open(input, UnsafeRawBufferPointer(copy))
         }
+    }
+
+    /// The decoder of what follows in the block in hand, if there is enough of it: the block is not copied for each of
+    /// many small members.
+    private func openAtOnce(
+        after ended: CompressedFormat
+    ) throws(ImageError) -> (decoder: Decoder, format: CompressedFormat?)? {
+        let rest: UnsafeRawBufferPointer
+        switch decoder {
+        case .gzip(let decoder): rest = decoder.leftover
+        case .xz(let decoder): rest = decoder.leftover
+        case .filter: return nil
+        }
+        guard rest.count >= Self.headSize, rest[0] != 0, isAllowed(rest, after: ended, padding: 0) else { return nil }
+        return try Self.open(input, rest)
     }
 
     private func isAllowed(_ rest: UnsafeRawBufferPointer, after ended: CompressedFormat, padding: Int) -> Bool {

@@ -138,7 +138,7 @@ final class SourceOpener {
     private func openLayers(_ files: any LayoutFiles) throws(ImageError) -> LayerSource? {
         guard let image = try ContainerImage(files, options, cancellation) else { return nil }
         kind = image.kind
-        return try LayerSource(files, image.layers, notices: image.notices, cancellation)
+        return try LayerSource(files, image.layers, notices: files.notices + image.notices, cancellation)
     }
 
     private func openDirectory() throws(ImageError) -> any EntrySource {

@@ -45,10 +45,14 @@ final class SquashfsSource: EntrySource {
     /// What to say of an attribute of the entry in hand whose name may be another one.
     private var unclearName: String?
 
+    /// XATTR_NAME_MAX, in bytes: what is longer is no name.
+    private static let maxNameLength = 255
+
     /// The program writes "NAME=VALUE" and a "=" in a name as it is: nobody sees where the name ends.
     private static func doubt(_ attribute: ImageEntry.Attribute) -> String? {
-        guard attribute.name.starts(with: "user.".utf8), let end = attribute.value.lastIndex(of: UInt8(ascii: "=")),
-            attribute.value[..<end].allSatisfy({ (0x21..<0x7f).contains($0) })
+        guard let end = attribute.value.firstIndex(of: UInt8(ascii: "=")),
+            attribute.name.count + 1 + end <= maxNameLength,
+            !attribute.value[..<end].contains(0)
         else { return nil }
         return
             "the name of its attribute \(printable(attribute.name)) may go on up to another \"=\", which \(program) doesn't "

@@ -42,12 +42,8 @@ struct StagingDirectory: ~Copyable {
         } catch .EBUSY {
             throw .beingMade(path)
         } catch {
-            throw .writing(
-                "can't make a directory in \(ShellWord(parentPath))",
-                error,
-                in: parent.raw,
-                isStaging: false
-            )
+            let action = "can't make a directory in \(ShellWord(parentPath))"
+            throw .writing(action, error, in: parent.raw, isStaging: false)
         }
     }
 
@@ -163,12 +159,12 @@ struct StagingDirectory: ~Copyable {
         } catch .EEXIST, .ENOTEMPTY, .ENOTDIR {
             throw ImageError(
                 .badDestination,
-                "\(path) has been made or filled by somebody else during the import",
+                "\(ShellWord(path)) has been made or filled by somebody else during the import",
                 hint: "Name another directory.",
                 cause: .EEXIST
             )
         } catch {
-            throw ImageError("can't move the finished tree to \(path)", error)
+            throw ImageError("can't move the finished tree to \(ShellWord(path))", error)
         }
         // The tree stands: nothing would be better without it.
         if isSynchronized { try? System.synchronizeDirectory(parent.raw) }

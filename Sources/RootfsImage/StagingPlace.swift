@@ -149,7 +149,7 @@ extension ImageError {
     static func beingMade(_ path: String) -> ImageError {
         ImageError(
             .busy,
-            "another p9serve is making \(path) just now",
+            "another p9serve is making \(ShellWord(path)) just now",
             hint: "Wait until it is done, or choose another name.",
             cause: .EBUSY
         )

@@ -74,8 +74,8 @@ extension TarMember {
         var rest = name[...]
         while let byte = rest.first {
             let digits = rest.dropFirst().prefix(2)
-            if byte == UInt8(ascii: "%"), digits.count == 2,
-                let code = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            if byte == UInt8(ascii: "%"), digits.count == 2, digits.first != UInt8(ascii: "+"),
+                digits.first != UInt8(ascii: "-"), let code = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
             {
                 result.append(code)
                 rest = rest.dropFirst(3)

@@ -33,9 +33,10 @@ extension TarMember {
     }
 
     /// - Throws: what no two programs read alike.
-    func check(globals: [Record]) throws(Ambiguity) {
+    func check() throws(Ambiguity) {
         try checkNames()
-        guard !givesAllEntriesOne(globals) else {
+        _ = try size()
+        guard !givesAllEntriesOne() else {
             throw Ambiguity(
                 reason:
                     "a global header gives all files the same path, link, size or attributes, and programs differ on that"
@@ -74,7 +75,16 @@ extension TarMember {
         }
     }
 
-    private func givesAllEntriesOne(_ globals: [Record]) -> Bool {
+    /// Keeps what this entry's global headers say of all that follow.
+    func add(to globals: inout [Record]) {
+        for record in self.globals where ["uid", "gid", "mtime"].contains(where: { record.key.elementsEqual($0.utf8) })
+        {
+            globals.removeAll { $0.key == record.key }
+            globals.append(record)
+        }
+    }
+
+    private func givesAllEntriesOne() -> Bool {
         globals.contains { record in
             ["path", "linkpath", "size"].contains { record.key.elementsEqual($0.utf8) }
                 || record.key.starts(with: "GNU.sparse.".utf8) || record.key.starts(with: "SCHILY.xattr.".utf8)

@@ -34,7 +34,7 @@ struct TarMember {
                 self.block = block
                 return
             }
-            let size = Int(clamping: try Self.number(block, .size, "size") ?? 0)
+            let size = Int(clamping: try Self.size(block))
             guard size >= 0, size <= bytes.count - position else { break }
             let body = bytes[position..<position + size]
             switch flag {
@@ -115,6 +115,18 @@ struct TarMember {
     /// - Returns: nil for a field of blanks, which says nothing; GNU tar takes NULs for 0.
     func number(_ field: UstarBlock.Field, _ name: String) throws(Ambiguity) -> Int64? {
         try Self.number(block, field, name)
+    }
+
+    /// The content's size as the header has it, in bytes.
+    func size() throws(Ambiguity) -> Int64 { try Self.size(block) }
+
+    private static func size(_ block: ArraySlice<UInt8>) throws(Ambiguity) -> Int64 {
+        let size = try number(block, .size, "size") ?? 0
+        // GNU tar passes over the NUL; libarchive ends there.
+        guard size == 0 || bytes(block, .size).first != 0 else {
+            throw Ambiguity(reason: "the size in its header begins with a NUL, and programs differ on what it is then")
+        }
+        return size
     }
 
     private static func number(

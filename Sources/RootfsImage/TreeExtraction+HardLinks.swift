@@ -14,7 +14,8 @@ extension TreeExtraction {
         do throws(EntryPath.Refusal) {
             targetPath = try EntryPath(target, stripsSlash: options.stripsAbsoluteNames)
         } catch {
-            throw .refused("the target of the hard link, \(ImageError.displayed(target)): \(error.rawValue)")
+            let reason = "the target of the hard link, \(ImageError.displayed(target)): \(error.rawValue)"
+            throw error == .absolute ? .stopped(.absolute(path.description, reason)) : .refused(reason)
         }
         let file = try openTarget(&targetPath)
         let isDirectory = targetPath.isRoot || (try? System.status(of: file.raw).format) == .directory

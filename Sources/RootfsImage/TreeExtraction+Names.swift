@@ -29,12 +29,7 @@ extension TreeExtraction {
         } catch {
             let name = ImageError.displayed([], entry.path, limit: 255)
             guard error == .absolute else { throw .refused(name, error.rawValue) }
-            throw .refused(
-                name,
-                error.rawValue,
-                hint: "If it is meant relative to the new root, as an archive made with tar -P is:\n"
-                    + "    --strip-absolute"
-            )
+            throw .absolute(name, error.rawValue)
         }
         if let reason = entry.reasonToRefuse { throw .refused(path.description, reason) }
         guard !path.isRoot || entry.body == .directory else {
@@ -127,5 +122,16 @@ extension TreeExtraction {
         case .system(let error): .writing("can't make \(path.description)", error, in: tree.root.raw)
         case .stopped(let error): error
         }
+    }
+}
+
+extension ImageError {
+    /// The error for a path with a "/" at its beginning; for the parameters see `refused`.
+    static func absolute(_ name: String, _ reason: String) -> ImageError {
+        .refused(
+            name,
+            reason,
+            hint: "If it is meant relative to the new root, as an archive made with tar -P is:\n    --strip-absolute"
+        )
     }
 }

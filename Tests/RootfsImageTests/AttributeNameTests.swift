@@ -87,4 +87,18 @@ import Testing
         try fixture.importing(fixture.archive("add('f', pax={'RHT.security.selinux': 'system_u:object_r:bin_t:s0'})"))
         #expect(try fixture.attribute("security.selinux", of: "f") == Array("system_u:object_r:bin_t:s0\0".utf8))
     }
+
+    /// sqfs2tar doesn't tell where a name ends, whatever is in it and of whatever class it is.
+    @Test(
+        .enabled(if: isInstalled("tar2sqfs") && isInstalled("sqfs2tar")),
+        arguments: ["user.a=b c", "user.a= ", "security.a=b", "trusted.a=\u{1}"]
+    )
+    func squashfsTellsOfUnclearNames(_ name: String) throws {
+        let fixture = try ImportFixture()
+        let encoded = name.replacing("=", with: "%3D")
+        let archive = try fixture.archive("add('f', pax={'LIBARCHIVE.xattr.\(encoded)': 'dj0x'})")
+        try fixture.shell("tar2sqfs -q -f i.squashfs < \"$1\"", archive)
+        let summary = try fixture.importing(fixture.host.file("i.squashfs"))
+        #expect(summary.notices.contains { $0.contains("f: the name of its attribute") }, "\(summary.notices)")
+    }
 }

@@ -124,4 +124,50 @@ import Testing
         #expect(try fixture.host.names("empty") == ["a"])
         #expect(failure(fixture.host.file(String(repeating: "n", count: 255))) == nil)
     }
+
+    /// Where block headers lie across the borders of two reads in a row, the piece that joined them was read after it had
+    /// been freed.
+    @Test func zstdBlockHeadersAcrossReads() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a', data=b'x' * 4000000)")
+        try fixture.host.write(
+            "blocks.py",
+            """
+            import struct, sys
+            data, out, border = open(sys.argv[1], 'rb').read(), bytearray(bytes.fromhex('28b52ffd0058')), 0
+            while data:
+                border += 128 << 10
+                size = min(border - 1 - len(out) - 3, 128 << 10)
+                piece, data = data[:size], data[size:]
+                out += struct.pack('<I', len(piece) << 3 | (not data))[:3] + piece
+            open(sys.argv[2], 'wb').write(out)
+            """
+        )
+        try fixture.shell("python3 blocks.py \"$1\" a.tar.zst", archive)
+        #expect(try fixture.importing(fixture.host.file("a.tar.zst")).contentBytes == 4_000_000)
+    }
+
+    /// Each member's rest of the block was copied.
+    @Test func manySmallGzipMembers() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a', data=b'x' * 100000)")
+        try fixture.shell(
+            "python3 -c 'import gzip, sys; d = open(sys.argv[1], \"rb\").read(); "
+                + "sys.stdout.buffer.write(b\"\".join(gzip.compress(d[i:i + 7]) for i in range(0, len(d), 7)))' \"$1\" > a.gz",
+            archive
+        )
+        #expect(try fixture.importing(fixture.host.file("a.gz")).contentBytes == 100_000)
+    }
+
+    @Test func pathsInMessagesAreQuoted() throws {
+        let fixture = try ImportFixture()
+        try fixture.host.write("no archive", "text")
+        let source = fixture.host.file("no archive")
+        #expect(try fixture.refusal(source).message.hasPrefix("'\(source)' is"))
+        let archive = try fixture.archive("add('a')")
+        try fixture.shell("mkdir 'my dir'; touch 'my dir/x'")
+        #expect(
+            try fixture.refusal(archive, to: "my dir").message == "'\(fixture.host.file("my dir"))' is not empty"
+        )
+    }
 }

@@ -241,4 +241,32 @@ import Testing
         #expect(try fixture.status("a").mode == 0o104755)
         #expect(try fixture.status("a").host.mode == 0o100755)
     }
+
+    /// Of global headers only what counts is kept: all of them would be gigabytes, and each entry would look through them.
+    @Test func globalHeadersAreNotCollected() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive(
+            """
+            head = tarfile.TarInfo.create_pax_global_header
+            for number in range(150):
+                t.fileobj.write(head({'comment': 'c' * 1000000, 'uid': str(number)}))
+                add(str(number))
+            """
+        )
+        let (program, root) = (try ExportFixture.program, fixture.host.file("root"))
+        let result = try run("prlimit", "--data=150000000", program, "import", "-q", "--no-sync", archive, root)
+        #expect(result.status == 0, "\(result.output)")
+        #expect(try fixture.status("149").uid == 149)
+    }
+
+    @Test func absoluteHardLinkTellsTheOption() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('a'); add('b', type=H, linkname='/a')")
+        let error = try fixture.refusal(archive)
+        #expect(error.message == "refused b: the target of the hard link, /a: its name begins with a \"/\"")
+        #expect(error.hint?.contains("--strip-absolute") == true)
+        var options = ImportOptions()
+        options.stripsAbsoluteNames = true
+        #expect(try fixture.importing(archive, options).hardLinks == 1)
+    }
 }

@@ -113,4 +113,19 @@ import Testing
         try fixture.shell("echo content > c; echo c | cpio -o -H crc --quiet | sed s/content/contenx/ > a.cpio")
         #expect(try fixture.refusal(fixture.host.file("a.cpio")).message.contains("the checksum of c is wrong"))
     }
+
+    /// The next archive's first bytes are a block's last ones: "something behind the end mark: text that begins with 0707".
+    @Test(arguments: ["cat", "gzip -1"]) func nextArchiveBeginsAtABlocksEnd(_ program: String) throws {
+        let fixture = try archives()
+        for border in [131_068, 262_140, 524_284, 524_280] {
+            try fixture.shell(
+                """
+                (cat a.cpio b.cpio c.cpio; head -c $(($2 - $(cat a.cpio b.cpio c.cpio | wc -c))) /dev/zero; cat d.cpio) | $1 > image
+                """,
+                program,
+                "\(border)"
+            )
+            try check(fixture, "image")
+        }
+    }
 }

@@ -186,4 +186,27 @@ import Testing
         // The landmarks of estargz are files as all others.
         #expect(try paths(fixture) == [".no.prefetch.landmark", "a", "b", "c", "d"])
     }
+
+    @Test func whatLiesBehindALayersEndIsTold() throws {
+        let fixture = try ImportFixture()
+        let layout = try fixture.layout(
+            "raw = content(layer([('a', F, b'1')])); layout([image([raw_layer(raw + b'garbage'), layer([('b', F, b'2')])])])"
+        )
+        let summary = try fixture.importing(layout)
+        #expect(summary.notices.count == 1 && summary.notices[0].contains("blobs/sha256/"), "\(summary.notices)")
+        #expect(summary.notices.first?.contains("7 bytes behind the archive's end mark") == true)
+    }
+
+    /// Skopeo takes the first, docker the last.
+    @Test func documentThatIsInTheArchiveTwice() throws {
+        let fixture = try ImportFixture()
+        _ = try fixture.layout("layout([image([layer([('a', F, b'1')])])])")
+        // The second one is a link to itself, which changes nothing.
+        try fixture.shell("tar -C lay -cf o.tar oci-layout index.json blobs index.json")
+        #expect(try fixture.importing(fixture.host.file("o.tar"), to: "linked").notices.isEmpty)
+        try fixture.shell("tar -C lay -rf o.tar index.json")
+        let summary = try fixture.importing(fixture.host.file("o.tar"))
+        #expect(try paths(fixture) == ["a"])
+        #expect(summary.notices.contains { $0.contains("has index.json more than once") }, "\(summary.notices)")
+    }
 }

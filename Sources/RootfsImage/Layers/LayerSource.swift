@@ -14,7 +14,7 @@ final class LayerSource: EntrySource {
     private(set) var layer: Int?
     private var bytesBefore: UInt64 = 0
     let bytesTotal: UInt64?
-    let closingNotices: [String]
+    private(set) var closingNotices: [String]
 
     /// - Parameter notices: what choosing the image has told.
     init(
@@ -88,6 +88,7 @@ final class LayerSource: EntrySource {
         try reader?.finish()
         let expected = layers[layer]
         let what = printable(expected.path.utf8)
+        closingNotices += (reader?.closingNotices ?? []).map { "\(what): \($0)" }
         if let digest = expected.digest { try Digest.compare(input.finishHash(), digest, what, files.name) }
         if let digest = expected.contentDigest {
             try compareContent(digest, expected, "the content of \(what)")

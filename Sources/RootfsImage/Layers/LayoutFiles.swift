@@ -4,6 +4,8 @@ internal import LinuxFiles
 protocol LayoutFiles: AnyObject {
     /// What messages call it.
     var name: String { get }
+    /// What the user may want to know of the files; printable.
+    var notices: [String] { get }
 
     /// Opens a file.
     /// - Parameter path: relative, checked with `isSafe`.
@@ -25,6 +27,8 @@ struct LayoutFile: ~Copyable {
 }
 
 extension LayoutFiles {
+    var notices: [String] { [] }
+
     /// Whether a path from an image's document names a file of the image.
     static func isSafe(_ path: String) -> Bool {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)

@@ -15,6 +15,7 @@ final class TarLayout: LayoutFiles {
     let name: String
     private let file: OwnedDescriptor
     private var places: [String: Place] = [:]
+    private(set) var notices: [String] = []
 
     /// Goes through the archive's headers.
     /// - Parameter file: a regular file.
@@ -83,7 +84,12 @@ final class TarLayout: LayoutFiles {
             }
         }
         guard let place else { return }
-        places[path] = place
+        // GNU tar writes a link to the file itself where its command names the file twice.
+        if case .link(path) = place, places[path] != nil { return }
+        if places.updateValue(place, forKey: path) != nil, ["index.json", "manifest.json"].contains(path) {
+            // No digest tells which of them is meant. Docker unpacks the archive first, skopeo takes what it finds first.
+            notices.append("\(name) has \(path) more than once: the last one counts, as with tar and docker load")
+        }
         guard places.count <= Self.maxFiles else { throw .badImage(name, "it has more than \(Self.maxFiles) files") }
     }
 
