@@ -91,7 +91,7 @@ check("nothing else is left", not everything, str(everything))
 # No command in a message has a raw path in it: only words of a shell, numbers and names of ours.
 COMMANDS = (r"(?:rm|mkdir|chmod|chown|setfattr|cp|mv|umount|kill|sudo|p9serve (?:import|export|convert|check|chmod|chown|setcap|serve)"
             r"|p9fwd (?:serve|connect|rpiboot)) [^\"]*|--metadata [^\"]*|PSEUDO_LOCALSTATEDIR=[^\"]*")
-HARMLESS = re.compile(r"ShellWord\(|rawValue|command|StandardError\.programName|database$|removalCommand|program$|place$|needed|install|^name$|^doubt$")
+HARMLESS = re.compile(r"ShellWord\(|rawValue|command|StandardError\.programName|database$|removalCommand|program$|place$|needed|install|^name$|^words?$|^turned$|^letters$")
 raw = []
 for directory, _, files in os.walk(f"{root}/Sources"):
     for file in files:

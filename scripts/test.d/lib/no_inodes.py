@@ -96,7 +96,7 @@ for left in range(1, 10):
     names = fill(left)
     command = [program, "import", "--quiet", archive, f"{mount}/new"]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    said = "No space left on device" in run.stderr
+    said = "the file system has no inodes left" in run.stderr or "No space left on device" in run.stderr
     if run.returncode != 0:
         check(f"import with {left} inodes left", (run.returncode, said), (1, True))
     elif left < 4:
