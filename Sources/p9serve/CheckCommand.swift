@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import LinuxFiles
 import RootfsImage
 
 struct CheckCommand: ParsableCommand {
@@ -46,7 +47,11 @@ struct CheckCommand: ParsableCommand {
         let view = CheckView(report, directory: directory, showsAll: all)
         if json { JSONValue.printDocument(version: 2, view.members) } else { print(view.text, terminator: "") }
         if report.hasProblems {
-            throw CommandFailure(.failure, "\(directory) has problems", advice: repair ? view.remainder : view.advice)
+            throw CommandFailure(
+                .failure,
+                "\(ShellWord(directory)) has problems",
+                advice: repair ? view.remainder : view.advice
+            )
         }
     }
 
