@@ -56,7 +56,7 @@ extension FakeRootTree {
     /// Whether a file may have a record that a new name of it is to have as well. Cheap, and true for few files.
     func mayBeExpected(_ descriptor: CInt) -> Bool {
         guard metadata.holds.contains(.manifest) else { return false }
-        if hasNamelessRecords { return true }
+        if hasNamelessRecord(descriptor) { return true }
         // Of several names the record may be any's.
         if let host = try? System.status(of: descriptor), host.linkCount > 2 { return true }
         guard let path = try? System.currentPath(of: descriptor), let slash = path.lastIndex(of: UInt8(ascii: "/"))
@@ -114,6 +114,32 @@ extension FakeRootTree {
     }
 
     var hasNamelessRecords: Bool { namelessRecords.withLock { !$0.isEmpty } }
+
+    private func hasNamelessRecord(_ descriptor: CInt) -> Bool {
+        guard hasNamelessRecords, let host = try? System.status(of: descriptor),
+            let file = try? handle(of: descriptor, host)
+        else { return false }
+        return namelessRecords.withLock { $0[file] != nil }
+    }
+
+    /// Whether a name's file lost the name that had its record.
+    func hasNamelessRecord(_ name: borrowing FileName, in directory: CInt) -> Bool {
+        guard hasNamelessRecords, let file = Self.held(name, in: directory) else { return false }
+        return hasNamelessRecord(file.raw)
+    }
+
+    /// Forgets the record of a file whose last name has gone: else each later rename would look for it.
+    func dropRecord(of descriptor: borrowing OwnedDescriptor?) {
+        let raw: CInt
+        switch descriptor {
+        case .some(let descriptor): raw = descriptor.raw
+        case nil: return
+        }
+        guard hasNamelessRecords, let host = try? System.status(of: raw), host.linkCount == 0,
+            let file = try? handle(of: raw, host)
+        else { return }
+        namelessRecords.withLock { $0[file] = nil }
+    }
 
     private static let maxNameless = 256
 

@@ -85,6 +85,18 @@ public enum System {
         }
     }
 
+    /// Opens a name of a directory, if no file system is mounted there: a stalled one would hold up whoever looks at it.
+    ///
+    /// The corresponding C function is `openat2` with RESOLVE_NO_XDEV.
+    /// - Throws: `EXDEV` for a mount point.
+    public static func open(
+        withinMount directory: CInt,
+        _ name: UnsafePointer<CChar>,
+        _ flags: OpenMode
+    ) throws(Errno) -> OwnedDescriptor {
+        try open(directory, name, flags, clinux_RESOLVE_NO_XDEV)
+    }
+
     private static func open(
         _ directory: CInt,
         _ path: UnsafePointer<CChar>,

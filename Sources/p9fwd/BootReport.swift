@@ -149,7 +149,8 @@ extension BootDirectory.Refusal {
         case .notAFile(let name): "\(printable(name)) is no regular file"
         case .tooLarge(let name): "\(printable(name)) is larger than a board can take, 2 GiB"
         case .unreadable(let name, let error): "can't read \(ShellWord(directory + "/" + name)): \(error.text)"
-        case .damagedArchive: "\(directory)/\(BootDirectory.archiveName) is no tar archive, or it is damaged"
+        case .damagedArchive:
+            "\(ShellWord(directory + "/" + BootDirectory.archiveName)) is no tar archive, or it is damaged"
         }
     }
 }

@@ -1,6 +1,7 @@
 import LinuxFiles
 import ArgumentParser
 import CommandSupport
+import LinuxFiles
 import RootfsImage
 
 struct CheckCommand: ParsableCommand {

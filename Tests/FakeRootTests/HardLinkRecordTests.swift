@@ -1,7 +1,8 @@
-import FakeRoot
 import LinuxFiles
 import TestSupport
 import Testing
+
+@testable import FakeRoot
 
 /// The import's records of files with several names: where a rename or removal leaves them.
 @Suite struct HardLinkRecordTests {
@@ -67,6 +68,17 @@ import Testing
         if how == "unlink" { try fixture.unlink(path: "bin/su") } else { try fixture.move("bin/other", "bin/su") }
         try fixture.move("bin/su~", "bin/su")
         #expect(try Self.comesBack(fixture, "bin/su"))
+    }
+
+    /// Each later rename would look for the record of a file that is no more.
+    @Test(arguments: ["unlink", "replace"]) func recordGoesWithTheLastName(_ how: String) throws {
+        let fixture = try Self.imported()
+        try fixture.unlink(path: "bin/doas")
+        try run("ln", fixture.host.file("bin/su"), fixture.host.file("bin/su~"))
+        try fixture.unlink(path: "bin/su")
+        #expect(fixture.tree.hasNamelessRecords)
+        if how == "unlink" { try fixture.unlink(path: "bin/su~") } else { try fixture.move("bin/other", "bin/su~") }
+        #expect(!fixture.tree.hasNamelessRecords)
     }
 
     /// The host has removed the recorded name, so its row is still there.

@@ -39,7 +39,8 @@ need_root() {
         echo "skipped $(basename "$0" .sh): it needs root, and there is no sudo"
         exit 0
     fi
-    exec sudo env PATH="$PATH" ${USB9PFS_TEST_DIR:+USB9PFS_TEST_DIR="$USB9PFS_TEST_DIR"} "$0" "$@"
+    exec sudo env PATH="$PATH" ${USB9PFS_TEST_DIR:+USB9PFS_TEST_DIR="$USB9PFS_TEST_DIR"} \
+        ${P9SERVE:+P9SERVE="$P9SERVE"} ${P9FWD:+P9FWD="$P9FWD"} "$0" "$@"
 }
 
 # Installs the Debian packages that are missing; says which, and does nothing when there are none. Elsewhere it says what to

@@ -2,8 +2,8 @@
 # Wrong bytes for a long time: images, archives and 9P messages. Whatever they say, there is an answer, soon; nothing
 # crashes, nothing is left behind, nothing gets out, and others are served meanwhile.
 #
-#   scripts/soak.d/fuzz.sh                          fifteen minutes
-#   FUZZ_SECONDS=60 SEED=1 scripts/soak.d/fuzz.sh   three kinds of input, a minute each
+#   scripts/soak.d/fuzz.sh                          ten minutes
+#   FUZZ_SECONDS=60 SEED=1 scripts/soak.d/fuzz.sh   two kinds of input, a minute each
 #
 # Everything runs as an ordinary user. Needs scripts/build to have run; prints "ok" or "not ok" for each kind of input, and the
 # seed of the random numbers.

@@ -184,6 +184,20 @@ code=0
 edit ls --tree yocto/rootfs yocto/rootfs 2>error || code=$?
 check "a directory that Yocto's database knows" "$code $(grep -c 'a pseudo database' error)" "64 1"
 check "one that it does not know" "$(edit ls yocto/other && echo listed)" listed
+if [ "$(id -u)" = 0 ]; then
+    # It has no blocks, but whoever reads it needs its size.
+    install -d -o 4321 pseudo
+    truncate -s 400M pseudo/files.db
+    chown 4321 pseudo/files.db
+    as_developer mkdir outside
+    check "another user's database is not read" "$(as_developer python3 - "$p9serve" <<'PY'
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "ls", "--tree", "outside", "outside"], check=True)
+print("read" if resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 200 << 10 else "not read")
+PY
+    )" "not read"
+    rm -r pseudo outside
+fi
 # Databases of trees within a tree, and what is in the making, don't exist for the board.
 as_developer mkdir -p outer/.usb9pfs-new.4194305.1
 as_developer touch outer/file outer/.usb9pfs-new.4194305.1/inner

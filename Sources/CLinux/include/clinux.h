@@ -57,5 +57,6 @@ extern const uint64_t clinux_RESOLVE_BENEATH;
 extern const uint64_t clinux_RESOLVE_IN_ROOT;
 extern const uint64_t clinux_RESOLVE_NO_MAGICLINKS;
 extern const uint64_t clinux_RESOLVE_NO_SYMLINKS;
+extern const uint64_t clinux_RESOLVE_NO_XDEV;
 
 #endif

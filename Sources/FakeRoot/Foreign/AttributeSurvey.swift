@@ -57,7 +57,7 @@ struct AttributeSurvey {
     }
 
     /// Looks at a directory's first files: a directory before what is in it, names in the order of their bytes. What can't be
-    /// opened is passed over. Symbolic links are not followed.
+    /// opened is passed over. Symbolic links are not followed, and no other file system is entered: it may be stalled.
     ///
     /// One system call for most files: a server looks so before it starts.
     mutating func look(at root: borrowing OwnedDescriptor, maxFiles: Int) {
@@ -117,9 +117,11 @@ struct AttributeSurvey {
         }
     }
 
-    /// - Returns: nil for what can't be opened.
+    /// - Returns: nil for what can't be opened, and for a mount point.
     private static func open(_ name: borrowing FileName, in directory: CInt) -> OwnedDescriptor? {
-        try? name.withCString { (name) throws(Errno) in try System.open(at: directory, name, [.path, .noFollow]) }
+        try? name.withCString { (name) throws(Errno) in
+            try System.open(withinMount: directory, name, [.path, .noFollow])
+        }
     }
 
     /// Looks at one file.

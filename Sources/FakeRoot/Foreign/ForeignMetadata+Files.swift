@@ -5,15 +5,23 @@ extension ForeignMetadata {
     /// Those that count. Beside a directory that lies in a tree of ours none does: a board may have put them there.
     static func filesBeside(_ path: String) -> [ForeignMetadata] {
         let found = [Tool.pseudo, .fakeroot, .deviceTable].compactMap { tool in
-            file(of: tool, beside: path).map { ForeignMetadata(tool: tool, evidence: $0) }
+            // What another user puts beside a directory keeps nobody from it, and is not read.
+            file(of: tool, beside: path) { isBelieved($0, of: tool, beside: path) }
+                .map { ForeignMetadata(tool: tool, evidence: $0) }
         }
-        // What another user puts beside a directory keeps nobody from it.
-        let believed = found.filter { isBelieved($0.evidence, of: $0.tool, beside: path) }
-        return believed.isEmpty || hasTreeAbove(path) ? [] : believed
+        return found.isEmpty || hasTreeAbove(path) ? [] : found
     }
 
     /// Where a tool puts its file beside a directory, if there is one.
     public static func file(of tool: Tool, beside directory: String) -> String? {
+        file(of: tool, beside: directory) { _ in true }
+    }
+
+    private static func file(
+        of tool: Tool,
+        beside directory: String,
+        where isCandidate: (String) -> Bool
+    ) -> String? {
         var path = directory
         while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
         let candidates: [String] =
@@ -30,7 +38,7 @@ extension ForeignMetadata {
             case .rsync, .virtfs, .virtfsFile, .rootlesscontainers: []
             }
         return candidates.first { candidate in
-            guard isThere(candidate) else { return false }
+            guard isThere(candidate), isCandidate(candidate) else { return false }
             // Yocto's ../pseudo is about every directory of a recipe's, perhaps not about this one.
             guard tool == .pseudo, !candidate.hasSuffix(".pseudo_state/files.db") else { return true }
             return PseudoDatabase.mentions(path, file: candidate)

@@ -84,7 +84,7 @@ public struct ForeignMetadata: Hashable, Sendable {
         let word = directory.map { ShellWord($0.utf8).text } ?? "TREE"
         let (made, turned) = directory == nil ? ("the whole TREE that it lies in", "that") : ("it", "it")
         return (
-            "\(path) has another tool's metadata, \(tool.label) (\(evidence)), which would be passed over",
+            "\(ShellWord(path)) has another tool's metadata, \(tool.label) (\(evidence)), which would be passed over",
             "Make a tree of \(made):\n    p9serve import \(word) NEW\nor turn \(turned) into one:\n"
                 + "    p9serve convert \(word) --to override-stat\nWithout what the tool knows: --as-is."
         )

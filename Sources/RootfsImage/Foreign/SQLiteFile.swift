@@ -84,7 +84,7 @@ final class SQLiteFile {
                 .badArchive,
                 "the database \(path) is in use, or was when its program ended: \(path + suffix) has the latest changes",
                 hint: "End the program that uses it. If none does, have SQLite finish it:\n"
-                    + "    sqlite3 \(path) 'PRAGMA wal_checkpoint(TRUNCATE)'"
+                    + "    sqlite3 \(ShellWord(path)) 'PRAGMA wal_checkpoint(TRUNCATE)'"
             )
         }
     }

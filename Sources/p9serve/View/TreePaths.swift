@@ -36,7 +36,7 @@ final class TreePaths {
         let trimmed = Self.trimmed(path)
         let (parent, name) = Self.split(trimmed)
         guard !name.isEmpty, name != ".", name != ".." else {
-            throw CommandFailure(.badInput, "\(path) does not end in a name")
+            throw CommandFailure(.badInput, "\(ShellWord(path)) does not end in a name")
         }
         return NewTreeFile(directory: try open(parent, following: true), name: name)
     }
@@ -92,7 +92,7 @@ final class TreePaths {
                 }
                 throw CommandFailure(
                     .badInput,
-                    "\(path) does not lie in \(explicitRoot)",
+                    "\(ShellWord(path)) does not lie in \(ShellWord(explicitRoot))",
                     advice: "Paths are the host's, such as \(ShellWord(explicitRoot + "/etc/passwd"))"
                 )
             }

@@ -173,4 +173,27 @@ for kind, opcode, change in (
         except (OSError, p9.Gone) as error:
             check(f"{kind} that waits, same export: other files go on", False, str(error))
 
+# A server looks at its directory's first files before it starts.
+above, mounted = f"{directory}/above", f"{directory}/above/mounted"
+os.makedirs(mounted)
+tree = fuse.StallingFileSystem(mounted, uid)
+started = []
+try:
+    tree.make(1, b"file", fuse.stat.S_IFREG | 0o644)
+    os.listdir(mounted)
+    tree.stall()
+    user = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups"] if os.getuid() == 0 else []
+    server = subprocess.Popen(
+        [*user, program, "serve", above, "--listen", "tcp://127.0.0.1:0"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    reader = threading.Thread(target=lambda: started.extend(server.stderr))
+    reader.start()
+    wait_for(lambda: started)
+    check("a server starts above a file system that stalls", b"listening on" in b"".join(started[:1]), str(started))
+    server.terminate()
+finally:
+    tree.close()
+server.wait()
+reader.join()
+
 sys.exit(1 if failed else 0)
