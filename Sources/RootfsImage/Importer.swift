@@ -9,7 +9,8 @@ internal import LinuxFiles
 /// - Names are kept byte by byte. "./" at the beginning is stripped; a "/" there only if asked for, else refused.
 /// - An entry replaces an earlier one of the same name and kind, as in an archive that `tar -r` or `tar -u` has added
 ///   to. A directory that comes again gets the later owner, mode and time and keeps its content. One of another kind is
-///   refused, except in the layers of a container image, where it replaces what lower layers have.
+///   refused, except in the layers of a container image, where it replaces what lower layers have, and in cpio archives,
+///   where it replaces all but a directory with something in it, as the kernel does it.
 /// - An entry whose path leads through symbolic links of the source goes where they lead (`DirectoryStack.resolve`). Where
 ///   an archive has a directory under the name of a link to a directory, the link stays.
 /// - What the source tells no time of, such as a directory that it only implies, has the time 1970-01-01.
@@ -136,7 +137,13 @@ public struct Importer {
         }
         do throws(Errno) {
             let followsLinks = options.followsLinks && [.tar, .cpio, .oci, .docker].contains(kind)
-            return try TreeExtraction(tree, options, hasManifest: true, followsLinks: followsLinks)
+            return try TreeExtraction(
+                tree,
+                options,
+                hasManifest: true,
+                followsLinks: followsLinks,
+                replacesOtherKinds: kind == .cpio
+            )
         } catch {
             let action = "can't make the metadata database of \(ShellWord(destination))"
             var failure = ImageError.writing(action, error, in: directory)

@@ -87,8 +87,13 @@ extension TreeExtraction {
             case (_, nil): old != .directory
             case (_, let kind?): old.isSpecial && kind.isSpecial
             }
-        guard isSame else { throw .ENOTUNIQ }
-        try tree.unlink(name, in: directory, isDirectory: false)
+        guard isSame || replacesOtherKinds else { throw .ENOTUNIQ }
+        do throws(Errno) {
+            try tree.unlink(name, in: directory, isDirectory: old == .directory)
+        } catch .ENOTEMPTY {
+            throw .ENOTUNIQ
+        }
+        if !isSame { try removed(path.bytes) }
     }
 
     /// What stands under an entry's name already; nil for nothing.

@@ -8,6 +8,7 @@ final class TreeExtraction {
     let options: ImportOptions
     /// Whether entries go where symbolic links in their path lead; else they are refused.
     let followsLinks: Bool
+    let replacesOtherKinds: Bool
     var summary = ImportSummary()
     /// What the layer in hand has brought.
     var layers = LayerPaths()
@@ -28,13 +29,17 @@ final class TreeExtraction {
     /// - Parameters:
     ///   - hasManifest: whether the tree's database is to remember what is made.
     ///   - followsLinks: whether entries go where symbolic links in their path lead.
+    ///   - replacesOtherKinds: whether an entry takes the place of one of another kind, as in an initramfs of several
+    ///     archives (`clean_path` in the kernel's `init/initramfs.c`); of a directory only if that is empty.
     init(
         _ tree: FakeRootTree,
         _ options: ImportOptions = ImportOptions(),
         hasManifest: Bool = false,
-        followsLinks: Bool = false
+        followsLinks: Bool = false,
+        replacesOtherKinds: Bool = false
     ) throws(Errno) {
         self.tree = tree
+        self.replacesOtherKinds = replacesOtherKinds
         self.options = options
         self.followsLinks = followsLinks
         directories = try DirectoryStack(tree)

@@ -111,20 +111,18 @@ struct BoardService: Sendable {
                 "\(statistics.requests) requests, \(statistics.bytesFromBoard) bytes from the board, "
                     + "\(statistics.bytesToBoard) bytes to it"
             )
-            if end == .stopped {
-                if watch.isMounted { StandardError.tell(Self.leftMount(gadget)) }
-                return
-            }
+            if end == .stopped { break }
             try conclude(end, gadget)
         }
+        // Unplugged or not: it is idle, and doesn't know yet.
+        if watch.isMounted, let port = selector.path { StandardError.tell(Self.leftMount(port)) }
     }
 
     /// What is said when this process ends under a mounted board.
-    private static func leftMount(_ gadget: Gadget) -> CommandFailure {
+    private static func leftMount(_ port: String) -> CommandFailure {
         CommandFailure(
             .deviceGone,
-            "1 board has its root mounted from here, at port \(gadget.path): from now on its files are stale, and all it gets is "
-                + "errors",
+            "the board at port \(port) has files mounted from here: from now on they are stale, and all it gets is errors",
             advice: "Serve it again and reboot it. Next time shut the board down, or unmount there, before Ctrl-C."
         )
     }

@@ -30,6 +30,28 @@ import Testing
         try fixture.shell("rm -r root")
     }
 
+    /// As the kernel's clean_path; a link to a directory stays.
+    @Test func laterMemberReplacesAnotherKind() throws {
+        let fixture = try ImportFixture()
+        try fixture.shell(
+            """
+            mkdir -p a/empty a/full a/usr/lib; ln -s busybox a/init; ln -s usr/lib a/lib; echo 1 > a/full/file; echo 1 > a/file
+            mkdir -p b/file b/lib; echo new > b/init; echo new > b/empty; echo so > b/lib/so
+            mkdir c; echo 1 > c/full
+            for name in a b c; do (cd $name && find . | cpio -o -H newc --quiet) > $name.cpio; done
+            cat a.cpio b.cpio > image; cat a.cpio c.cpio > refused
+            """
+        )
+        _ = try fixture.importing(fixture.host.file("image"))
+        #expect(try fixture.host.read("root/init") == Array("new\n".utf8))
+        #expect(try fixture.host.read("root/empty") == Array("new\n".utf8))
+        #expect(try fixture.host.names("root/file") == [])
+        #expect(try fixture.host.read("root/usr/lib/so") == Array("so\n".utf8))
+        try fixture.shell("rm -r root")
+        let error = try fixture.refusal(fixture.host.file("refused"))
+        #expect(error.code == .refusedEntry && error.message.contains("full"), "\(error.message)")
+    }
+
     /// gzip and gzip, with zeros between: "there is something else after the end of the gzip data".
     @Test(arguments: programs) func membersOfEveryCompression(_ program: String) throws {
         guard isInstalled(String(program.prefix { $0 != " " })) else { return }

@@ -136,7 +136,7 @@ build_packages=(gcc g++ binutils libc6-dev pkg-config git libusb-1.0-0-dev libar
 # What the tests need besides.
 # shellcheck disable=SC2034 # used by the scripts that source this file
 test_packages=("${build_packages[@]}" shellcheck python3 libarchive-tools cpio zstd squashfs-tools squashfs-tools-ng skopeo
-    umoci acl attr libcap2-bin sqlite3 e2fsprogs fdisk fakeroot genext2fs pseudo rsync bzip2 xz-utils)
+    umoci acl attr libcap2-bin sqlite3 e2fsprogs fdisk fakeroot genext2fs pseudo rsync bzip2 xz-utils lz4)
 
 need_swift() {
     command -v swift >/dev/null 2>&1 || die "no swift in PATH: install a Swift 6.2 or later toolchain from https://www.swift.org/install/linux/"

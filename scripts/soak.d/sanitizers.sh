@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The unit tests under the address and the thread sanitizer: memory that is used wrongly, data that two threads use at once.
+# The unit tests, but those that take seconds, under the address and the thread sanitizer: memory that is used wrongly, data that two threads use at once.
 #
 #   scripts/soak.d/sanitizers.sh [address|thread]...
 #

@@ -79,7 +79,7 @@ for round in 1 2 3; do
 done
 # Each that was told to end, and each that came after one, has said it once. What the host's log says is all of them together.
 check_equal "at its end p9fwd says that the board is mounted from here" "$rounds" \
-    "$(grep -c "1 board has its root mounted from here, at port $(board_path 0)" /run/lab/host-0.log)"
+    "$(grep -c "the board at port $(board_path 0) has files mounted from here" /run/lab/host-0.log)"
 check_equal "p9fwd says that the board was mounted before" $((rounds + 3)) \
     "$(grep -c 'the board was mounted before this process began' /run/lab/host-0.log)"
 check "unmount" umount /run/board
