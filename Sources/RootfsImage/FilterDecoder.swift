@@ -42,6 +42,7 @@ final class FilterDecoder {
         archive_read_support_filter_lzma(archive)
         archive_read_support_filter_zstd(archive)
         archive_read_support_format_raw(archive)
+        archive_read_support_format_empty(archive)
         archive_read_set_read_callback(archive) { _, context, block in
             guard let context, let block else { return Int(ARCHIVE_FATAL) }
             return Unmanaged<FilterDecoder>.fromOpaque(context).takeUnretainedValue().supply(&block.pointee)
@@ -49,7 +50,13 @@ final class FilterDecoder {
         archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
         try check(archive_read_open1(archive))
         var entry: OpaquePointer?
-        try check(archive_read_next_header(archive, &entry))
+        let code = archive_read_next_header(archive, &entry)
+        // A member without a byte in it.
+        if code == ARCHIVE_EOF {
+            isAtEnd = true
+        } else {
+            try check(code)
+        }
     }
 
     deinit {

@@ -161,7 +161,8 @@ final class SegmentDecoder {
 
     private func isAllowed(_ rest: UnsafeRawBufferPointer, after ended: CompressedFormat, padding: Int) -> Bool {
         let found = CompressedFormat(rest)
-        if isCpio == true { return found != nil || SourceSignature(rest) == .cpio }
+        // What is empty may be followed by anything, as a cpio archive.
+        if isCpio != false { return found != nil || SourceSignature(rest) == .cpio }
         // xz pads its streams by itself; with the others, zeros are the end.
         return found == ended && (padding == 0 || ended == .xz)
             // zstd's and lz4's frames that hold no data.
