@@ -83,7 +83,7 @@ import Testing
         #expect(programs.permissions == 0o750 && programs.uid == 4 && programs.host.modificationTime.seconds == 3000)
         #expect(try fixture.status("lib").kind == .symlink && fixture.status("bin").kind == .symlink)
         #expect(summary.notices.filter { $0.contains("in the place of") }.count == 1, "\(summary.notices)")
-        #expect(summary.notices.contains { $0.hasSuffix("they lead to: lib") }, "\(summary.notices)")
+        #expect(summary.notices.contains { $0.hasSuffix("keep owner, mode and time: lib") }, "\(summary.notices)")
         #expect(try fixture.manifest()["usr/bin"]?.status.uid == 4)
     }
 

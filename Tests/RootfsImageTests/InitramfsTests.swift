@@ -134,7 +134,7 @@ import Testing
             let size = String(decoding: try fixture.host.read("size"), as: UTF8.self).split(separator: "\n")[0]
             #expect(
                 error.message.hasSuffix("at byte \(size)")
-                    && error.hint?.contains("head -c \(size) \(fixture.host.file("image")) |") == true
+                    && error.hint?.contains("head -c \(size) \(fixture.host.file("x")) |") == true
             )
         }
     }

@@ -151,7 +151,7 @@ for command in "export foreign out.tar" "check foreign" "serve foreign --listen 
     # shellcheck disable=SC2086 # words
     as_developer timeout 20 "$p9serve" $command >out 2>error || code=$?
     check "$command of another tool's directory" "$code $(grep -c 'rsync --fake-super' error)" "64 1"
-    [ "$command" = "ls foreign" ] || check "  with a hint" "$(grep -c 'p9serve import foreign NEW' error) $(grep -c -- '--as-is' error)" "1 1"
+    check "  with a hint" "$(grep -c 'p9serve import foreign NEW' error) $(grep -c -- '--as-is' error)" "1 1"
 done
 # Where the tree begins is not said.
 for command in "stat foreign/etc/passwd" "chown -R 5 foreign/etc" "chmod u+s foreign/etc/passwd" "mknod foreign/etc/null c 1 3" \
@@ -159,7 +159,7 @@ for command in "stat foreign/etc/passwd" "chown -R 5 foreign/etc" "chmod u+s for
     code=0
     # shellcheck disable=SC2086 # words
     edit $command >out 2>error || code=$?
-    check "$command in another tool's directory" "$code $(grep -c 'rsync --fake-super' error) $(grep -c 'import TREE NEW' error)" "64 1 1"
+    check "$command in another tool's directory" "$code $(grep -c 'rsync --fake-super' error) $(grep -c 'p9serve import foreign NEW' error)" "64 1 1"
 done
 check "nothing of it was changed" "$(getfattr -Rdm- foreign | sed 's,foreign,,') $(find foreign | wc -l)" \
     "$(getfattr -Rdm- untouched | sed 's,untouched,,') $(find untouched | wc -l)"
@@ -169,6 +169,48 @@ as_developer touch "it's foreign/etc/passwd" "it's foreign.devtable"
 code=0
 edit ls --tree "it's foreign" "it's foreign" 2>error || code=$?
 check "the hint can be pasted" "$code $(grep -cF "p9serve convert 'it'\\''s foreign' --to override-stat" error)" "64 1"
+# Only some files have the tool's metadata: what lies beside the path tells, and another tree beside the file's own doesn't.
+as_developer mkdir -p "part of it/etc" "part of it/dev" neighbour/etc
+as_developer touch "part of it/etc/passwd" "part of it/etc/shadow" neighbour/etc/passwd neighbour/own
+as_developer setfattr -n user.virtfs.uid -v 0s6AMAAA== "part of it/etc/passwd"
+refused() { # HINT COMMAND...
+    local code=0 hint=$1
+    shift
+    edit "$@" >out 2>error || code=$?
+    check "$*: not where another tool's metadata lie beside it" "$code $(grep -c 'QEMU mapped-xattr' error) $(grep -cF "$hint" error)" "64 1 1"
+}
+for command in "chown 5" "chmod u+s" "setcap cap_net_raw+ep" stat; do
+    # shellcheck disable=SC2086 # words
+    refused "p9serve import 'part of it' NEW" $command "part of it/etc/shadow"
+done
+refused "p9serve import 'part of it' NEW" mknod "part of it/dev/x" c 1 3
+refused "p9serve import 'part of it' NEW" ls "part of it"
+refused "p9serve import 'part of it' NEW" ls "part of it/dev"
+eval "edit $(sed -n 's/^ *p9serve \(import .*\)/\1 -q/p' error)" 2>/dev/null || true
+check "the hint's command makes a tree" "$(edit stat --tree NEW NEW/etc/passwd | grep -c '^  owner   1000')" 1
+for path in etc dev etc/shadow; do
+    (cd "part of it" && edit ls "$path" >/dev/null 2>"$work/error") && echo "not ok ls $path from within"
+    check "ls $path from within such a directory" "$(grep -cF "p9serve import '$PWD/part of it' NEW" error)" 1
+done
+check "nothing was labelled" "$(getfattr -Rdm- "part of it" | grep -c override || true)" 0
+check "its neighbours are edited" "$(edit chown 5 neighbour/etc/passwd neighbour/own neighbour/etc && edit ls neighbour | wc -l)" 2
+# Labels of ours don't make it our tree.
+edit chown --as-is 5 "part of it/etc/shadow" "part of it"
+for command in "export X out.tar" "check X" "serve X --listen unix:$work/socket" "ls X" "stat X/etc/shadow" "chown 6 X/dev" \
+    "import X new" "convert X --to rsync"; do
+    words=()
+    for word in $command; do words+=("${word/#X/part of it}"); done
+    code=0
+    as_developer timeout 20 "$p9serve" "${words[@]}" >out 2>error || code=$?
+    check "${words[*]}: labels on files of another tool's" \
+        "$code $(grep -c 'more than one tool: QEMU mapped-xattr (.*), user.containers.override_stat (\|more than one tool: user.containers.override_stat (.*), QEMU mapped-xattr (' error)" "64 1"
+done
+check "check --as-is" "$(edit check --as-is "part of it" >/dev/null && echo good)" good
+# One with a database is a tree, whatever is put into it.
+as_developer tar -cf ours.tar neighbour
+edit import -q ours.tar ours 2>/dev/null
+as_developer cp -a "part of it/etc/passwd" ours/neighbour/etc/copied
+check "a file of another tool's in an imported tree" "$(edit chown 5 ours/neighbour/etc/passwd && edit check ours >/dev/null; edit export -q ours copied.tar && echo exported)" exported
 as_developer mkdir -p yocto/rootfs yocto/other yocto/pseudo
 python3 - "$work/yocto" <<'PY'
 import sqlite3, sys

@@ -4,8 +4,8 @@ internal import LinuxFiles
 struct AttributeSurvey {
     /// The first find of another tool.
     private(set) var found: ForeignMetadata?
-    /// Whether a label of ours was met.
-    private(set) var hasLabels = false
+    /// The first file that has a label of ours; printable.
+    private(set) var label: String?
     private let trust: FileTrust
 
     init(_ trust: FileTrust) {
@@ -60,51 +60,62 @@ struct AttributeSurvey {
     /// opened is passed over. Symbolic links are not followed, and no other file system is entered: it may be stalled.
     ///
     /// One system call for most files: a server looks so before it starts.
-    mutating func look(at root: borrowing OwnedDescriptor, maxFiles: Int) {
+    /// - Parameters:
+    ///   - directories: which of its own directories are entered; nil for all of them.
+    ///   - prefix: what stands before the names of what is found, such as "/srv/tree/".
+    mutating func look(
+        at root: borrowing OwnedDescriptor,
+        maxFiles: Int,
+        directories: Set<[UInt8]>? = nil,
+        prefix: String = ""
+    ) {
         guard let host = try? System.status(of: root.raw), let top = try? Level(root.raw, []) else { return }
-        look(at: root.raw, host, ".")
+        look(at: root.raw, host, prefix.isEmpty ? "." : prefix)
         var levels = [top]
         var count = 1
-        while let level = levels.last, count < maxFiles, !hasLabels {
+        while let level = levels.last, count < maxFiles, found == nil || label == nil {
             guard let entry = level.rest.popFirst() else {
                 levels.removeLast()
                 continue
             }
             guard let name = try? FileName(entry.name.span.bytes), !FakeRootTree.isReservedName(name) else { continue }
+            let isClosed = levels.count == 1 && directories?.contains(entry.name) == false
+            if isClosed, entry.type != FileFormat.regular.directoryType, entry.type != 0 { continue }
             count += 1
             let isMetadata =
                 entry.name[0] == UInt8(ascii: ".")
                 && Self.metadataNames.contains { entry.name.elementsEqual(Self.bytes($0)) }
             let mayBeDirectory = entry.type == FileFormat.directory.directoryType || entry.type == 0
-            guard isMetadata || mayBeDirectory || Self.mayMatter(name, in: level.directory.raw),
+            guard isMetadata || mayBeDirectory || mayMatter(name, in: level.directory.raw),
                 let opened = Self.open(name, in: level.directory.raw), let host = try? System.status(of: opened.raw)
             else { continue }
+            if isClosed, host.format == .directory { continue }
             let path = level.path.isEmpty ? entry.name : level.path + [UInt8(ascii: "/")] + entry.name
             if isMetadata {
-                note(.virtfsFile, opened.raw, host, printable(path))
+                note(.virtfsFile, opened.raw, host, prefix + printable(path))
                 continue
             }
-            look(at: opened.raw, host, printable(path))
+            look(at: opened.raw, host, prefix + printable(path))
             if host.format == .directory, let inner = try? Level(opened.raw, path) { levels.append(inner) }
         }
     }
 
-    /// Whether a name's file has an attribute that is any tool's.
-    private static func mayMatter(_ name: borrowing FileName, in directory: CInt) -> Bool {
+    /// Whether a name's file has an attribute that tells something new.
+    private func mayMatter(_ name: borrowing FileName, in directory: CInt) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
             do throws(Errno) {
                 let used = try System.listAttributes(of: name, in: directory, into: buffer)
                 guard used > 0 else { return false }
-                return UnsafeRawBufferPointer(rebasing: buffer[..<used]).split(separator: 0).contains(where: isTools)
+                return UnsafeRawBufferPointer(rebasing: buffer[..<used]).split(separator: 0).contains(where: isNew)
             } catch {
                 return error == .ERANGE
             }
         }
     }
 
-    private static func isTools(_ attribute: some Sequence<UInt8>) -> Bool {
-        ourNames.contains { attribute.starts(with: bytes($0)) }
-            || names.contains { attribute.starts(with: bytes($0.prefix)) }
+    private func isNew(_ attribute: some Sequence<UInt8>) -> Bool {
+        label == nil && Self.ourNames.contains { attribute.starts(with: Self.bytes($0)) }
+            || found == nil && Self.names.contains { attribute.starts(with: Self.bytes($0.prefix)) }
     }
 
     /// Looks for what QEMU's mapped-file mode keeps in a directory.
@@ -133,7 +144,7 @@ struct AttributeSurvey {
         else { return }
         for attribute in listed.split(separator: 0) {
             if Self.ourNames.contains(where: { attribute.starts(with: Self.bytes($0)) }) {
-                if trust.covers(descriptor, host) { hasLabels = true }
+                if label == nil, trust.covers(descriptor, host) { label = name() }
             } else if let tool = Self.names.first(where: { attribute.starts(with: Self.bytes($0.prefix)) })?.tool {
                 note(tool, descriptor, host, name())
             }

@@ -40,7 +40,7 @@ struct ConversionMarker: Hashable {
         else {
             throw ImageError(
                 .badDestination,
-                "\(path) is marked as being converted, but '\(printable(value.prefix(80)))' is not a mark of a conversion",
+                "\(ShellWord(path)) is marked as being converted, but '\(printable(value.prefix(80)))' is not a mark of a conversion",
                 hint: removal(path)
             )
         }
@@ -65,7 +65,7 @@ struct ConversionMarker: Hashable {
         let finish = "Finish it:\n    p9serve convert \(ShellWord(path)) --to \(to.rawValue)\n"
         return ImageError(
             .badDestination,
-            "\(path) is being converted from \(from.label) to \(to.label), or that was interrupted",
+            "\(ShellWord(path)) is being converted from \(from.label) to \(to.label), or that was interrupted",
             hint: phase == .describe
                 ? finish + "Or go back; the old metadata are still whole:\n    \(Self.removalCommand(path))"
                 : finish + "It verifies first that the new metadata are there, and removes nothing otherwise."
@@ -77,7 +77,7 @@ struct ConversionMarker: Hashable {
     func misfit(_ path: String, _ reason: String) -> ImageError {
         ImageError(
             .badDestination,
-            "\(path) is marked as being converted from \(from.label) to \(to.label), but \(reason)",
+            "\(ShellWord(path)) is marked as being converted from \(from.label) to \(to.label), but \(reason)",
             hint: "Nothing was removed. " + Self.removal(path)
         )
     }
@@ -87,7 +87,7 @@ struct ConversionMarker: Hashable {
     func contradiction(_ path: String, _ reason: String) -> ImageError {
         ImageError(
             .badDestination,
-            "\(path) can't be converted from \(from.label) to \(to.label): \(reason)",
+            "\(ShellWord(path)) can't be converted from \(from.label) to \(to.label): \(reason)",
             hint: "Nothing was removed. Take away from this file what is wrong (getfattr -d -m - shows both), then:\n"
                 + "    p9serve convert \(ShellWord(path)) --to \(to.rawValue)"
                 + (phase == .describe

@@ -26,7 +26,7 @@ final class FakerootReader: MetadataReader {
 
     init(_ path: String, root: CInt) throws(ImageError) {
         self.path = path
-        saved = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
+        saved = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in
             let file = try System.open(path, .path)
             return try System.status(of: file.raw).modificationTime
         }
@@ -34,7 +34,7 @@ final class FakerootReader: MetadataReader {
         for (index, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
         where !line.isEmpty {
             guard let (identity, parsed) = Self.parse(line) else {
-                throw ImageError(.badArchive, "line \(index + 1) of \(path) is not one that fakeroot writes")
+                throw ImageError(.badArchive, "line \(index + 1) of \(ShellWord(path)) is not one that fakeroot writes")
             }
             lines[identity] = parsed
         }
@@ -63,7 +63,7 @@ final class FakerootReader: MetadataReader {
     private func otherTree() -> ImageError {
         ImageError(
             .badArchive,
-            "\(path) was saved for another directory: fakeroot knows files by inode number only, and none is here",
+            "\(ShellWord(path)) was saved for another directory: fakeroot knows files by inode number only, and none is here",
             hint: "A copied directory has other inode numbers; give the one that fakeroot has seen."
         )
     }
@@ -79,13 +79,13 @@ final class FakerootReader: MetadataReader {
             return metadata
         }
         guard let said = FileMetadata(owner: line.owner, mode: line.mode, rawDevice: line.device) else {
-            throw ImageError(.badArchive, "\(path) gives \(file.description) a mode that Linux doesn't have")
+            throw ImageError(.badArchive, "\(ShellWord(path)) gives \(file.description) a mode that Linux doesn't have")
         }
         let isPlaceholder = said.kind.isSpecial && file.kind == .file && file.status.size == 0
         guard said.kind.format == file.status.format || isPlaceholder else {
             throw ImageError(
                 .badArchive,
-                "\(path) does not fit the directory: what it says of inode \(identity.inode) is of another type than "
+                "\(ShellWord(path)) does not fit the directory: what it says of inode \(identity.inode) is of another type than "
                     + "\(file.description), which has that number now",
                 hint: "The file was made after fakeroot ran. Run the build again, or import without fakeroot's file."
             )
@@ -111,11 +111,11 @@ final class FakerootReader: MetadataReader {
         var notices: [String] = []
         if younger > 0 {
             notices.append(
-                "\(younger) files are younger than \(path), which names their inode numbers: they are root's now"
+                "\(younger) files are younger than \(ShellWord(path)), which names their inode numbers: they are root's now"
             )
         }
         if lines.count > used.count + younger {
-            notices.append("\(lines.count - used.count - younger) lines of \(path) have no file in the directory")
+            notices.append("\(lines.count - used.count - younger) lines of \(ShellWord(path)) have no file in the directory")
         }
         return notices
     }

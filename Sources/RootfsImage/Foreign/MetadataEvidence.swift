@@ -34,7 +34,7 @@ struct MetadataEvidence {
         guard found.count <= 1 else {
             throw ImageError(
                 .badDestination,
-                "\(path) has metadata of more than one tool: "
+                "\(ShellWord(path)) has metadata of more than one tool: "
                     + found.map { "\($0.kind.label) (\($0.evidence))" }.joined(separator: ", "),
                 hint: "Say which counts: "
                     + found.map { "--from \($0.kind.rawValue)" }.joined(separator: " or ") + "."
@@ -50,7 +50,7 @@ struct MetadataEvidence {
     /// - Throws: `system` for a tree whose database is lost or damaged: as a plain directory it would be all root's.
     private static func tree(_ path: String) throws(ImageError) -> FakeRootTree? {
         do throws(ImageError) {
-            return try ImageError.openTree("can't open \(path)") { (warn) throws(Errno) in
+            return try ImageError.openTree("can't open \(ShellWord(path))") { (warn) throws(Errno) in
                 try FakeRootTree(directory: path, mayRaiseModes: false, warn: warn)
             }
         } catch {
@@ -73,7 +73,7 @@ struct MetadataEvidence {
         else { return }
         throw ImageError(
             .badDestination,
-            "another user of this machine can have put \(file) beside \(path), or can write to it",
+            "another user of this machine can have put \(file) beside \(ShellWord(path)), or can write to it",
             hint: "If it counts: --from \(kind.rawValue) --metadata \(ShellWord(file))\n"
                 + "If not, say what does: --from override-stat or --from dir."
         )
@@ -88,7 +88,7 @@ struct MetadataEvidence {
         else { return }
         throw ImageError(
             .badDestination,
-            "\(file.evidence) lies in the tree \(tree) as \(path) does: a board may have put it there",
+            "\(file.evidence) lies in the tree \(ShellWord(tree)) as \(ShellWord(path)) does: a board may have put it there",
             hint: "If it counts: --from \(file.kind.rawValue) --metadata \(ShellWord(file.evidence))\n"
                 + "If not, say what does: --from override-stat or --from dir."
         )
@@ -108,12 +108,12 @@ struct MetadataEvidence {
     }
 
     private static func kind(ofFile path: String) throws(ImageError) -> MetadataKind {
-        let held = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, .path) }
+        let held = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in try System.open(path, .path) }
         let format = try? System.status(of: held.raw).format
-        guard format == .regular else { throw ImageError(.badArchive, "\(path) is not a regular file") }
-        let file = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try openRegularFile(held.raw) }
+        guard format == .regular else { throw ImageError(.badArchive, "\(ShellWord(path)) is not a regular file") }
+        let file = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in try openRegularFile(held.raw) }
         var head = [UInt8](repeating: 0, count: 16)
-        let count = try ImageError.attempt("can't read \(path)") { () throws(Errno) in
+        let count = try ImageError.attempt("can't read \(ShellWord(path))") { () throws(Errno) in
             try head.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
                 try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
             }
@@ -132,7 +132,7 @@ struct MetadataEvidence {
         _ path: String,
         _ maxFiles: Int
     ) throws(ImageError) -> [(kind: MetadataKind, evidence: String)] {
-        let root = try ImageError.attempt("can't open \(path)") { () throws(Errno) in
+        let root = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in
             try System.open(path, [.readOnly, .directory])
         }
         let collector = AttributeCollector(try MetadataTrust(root: root.raw))

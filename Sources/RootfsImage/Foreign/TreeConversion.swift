@@ -64,7 +64,7 @@ public struct TreeConversion {
             )
         }
         let start = ContinuousClock.now
-        let root = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
+        let root = try ImageError.attempt("can't open \(ShellWord(directory))") { () throws(Errno) in
             try System.open(directory, [.readOnly, .directory])
         }
         try lock(root.raw)
@@ -78,13 +78,13 @@ public struct TreeConversion {
     /// enough.
     private func lock(_ root: CInt) throws(ImageError) {
         for _ in 0..<20 {
-            let isLocked = try ImageError.attempt("can't lock \(directory)") { () throws(Errno) in
+            let isLocked = try ImageError.attempt("can't lock \(ShellWord(directory))") { () throws(Errno) in
                 try System.tryLock(root)
             }
             if isLocked { return }
             _ = Monitor(()).wait(seconds: 0.05) { _ in nil as Void? }
         }
-        throw ImageError(.badDestination, "\(directory) is being converted by another process")
+        throw ImageError(.badDestination, "\(ShellWord(directory)) is being converted by another process")
     }
 
     private func convert(_ root: CInt) throws(ImageError) -> ConversionSummary {
@@ -94,7 +94,7 @@ public struct TreeConversion {
             let from = options.from ?? evidence?.kind ?? .plain
             let metadata = options.metadata ?? evidence?.file
             guard from != options.to else {
-                throw ImageError(.badDestination, "\(directory) has \(from.label) already")
+                throw ImageError(.badDestination, "\(ShellWord(directory)) has \(from.label) already")
             }
             // In place what can't be converted is found before anything is changed.
             if options.isDryRun || options.isStrict || options.output == nil {
@@ -121,7 +121,7 @@ public struct TreeConversion {
     /// A conversion that is told to begin again must have something to begin with: a mark that somebody else has set would
     /// make root's files of another tool's.
     private func checkBeginning(_ root: CInt, _ marker: ConversionMarker) throws(ImageError) {
-        let tree = try ImageError.openTree("can't open \(directory)") { (warn) throws(Errno) in
+        let tree = try ImageError.openTree("can't open \(ShellWord(directory))") { (warn) throws(Errno) in
             try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), mayRaiseModes: false, warn: warn)
         }
         guard marker.from == .overrideStat || !tree.hasManifest else {
@@ -143,7 +143,7 @@ public struct TreeConversion {
         var known = 0
         let reader = try ForeignDirectorySource.reader(directory, root, from, metadata: metadata)
         let writer = try makeWriter(root, prefix: nil, file: newMetadataFile(directory))
-        let copy = try ImageError.attempt("can't open \(directory)") { () throws(Errno) in
+        let copy = try ImageError.attempt("can't open \(ShellWord(directory))") { () throws(Errno) in
             try System.open(at: root, ".", [.readOnly, .directory])
         }
         let walk = ForeignWalk(copy, reader)
@@ -212,14 +212,14 @@ public struct TreeConversion {
         case .rsync: return AttributeWriter(.rsync)
         case .virtfs: return AttributeWriter(.virtfs)
         case .pseudo:
-            let path = try ImageError.attempt("can't find the path of \(directory)") { () throws(Errno) -> [UInt8] in
+            let path = try ImageError.attempt("can't find the path of \(ShellWord(directory))") { () throws(Errno) -> [UInt8] in
                 if let prefix { return prefix }
                 return try System.currentPath(of: root)
             }
             return PseudoWriter(file ?? "files.db", root: root, prefix: path)
         case .deviceTable: return DeviceTableWriter(file ?? "device_table.txt")
         default:
-            let tree = try ImageError.openTree("can't open \(directory)") { (warn) throws(Errno) in
+            let tree = try ImageError.openTree("can't open \(ShellWord(directory))") { (warn) throws(Errno) in
                 try FakeRootTree(owning: System.open(at: root, ".", [.path, .directory]), warn: warn)
             }
             return OverrideStatWriter(tree)
@@ -252,7 +252,7 @@ public struct TreeConversion {
                 summary.replaced = converted.replaced
                 summary.metadataFile = converted.metadataFile
             }
-            try ImageError.attempt("can't write \(output) to the disk") { () throws(Errno) in
+            try ImageError.attempt("can't write \(ShellWord(output)) to the disk") { () throws(Errno) in
                 try System.synchronizeFileSystem(staging.directory)
             }
             try staging.commit(isSynchronized: true)
@@ -304,7 +304,7 @@ public struct TreeConversion {
 
     /// Where the copy will be: beside where it is being made.
     private static func finalPath(_ staging: CInt, _ output: String) throws(ImageError) -> [UInt8] {
-        let path = try ImageError.attempt("can't find the path of \(output)") { () throws(Errno) in
+        let path = try ImageError.attempt("can't find the path of \(ShellWord(output))") { () throws(Errno) in
             try System.currentPath(of: staging)
         }
         let name = output.split(separator: "/").last.map { Array($0.utf8) } ?? []

@@ -9,6 +9,8 @@ final class TreePaths {
     private let isForeignAccepted: Bool
     /// What is known to be no tree that is being converted; with all above it.
     private var checkedRoots: Set<String> = []
+    /// Directories on whose files no other tool's metadata were found, nor above them.
+    private var checkedParents: Set<String> = []
     private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
 
     /// - Parameter option: with the tree's directory; without one it is found for each path.
@@ -70,11 +72,30 @@ final class TreePaths {
             if let found = ForeignMetadata.find(in: explicitRoot) {
                 throw CommandFailure(found, of: explicitRoot, in: explicitRoot)
             }
-        } else if let (found, directory) = ForeignMetadata.find(above: Self.components(try Self.absolute(path))) {
-            throw CommandFailure(found, of: path, in: directory)
-        } else if let found = ForeignMetadata.find(in: path) {
-            throw CommandFailure(found, of: path, in: nil)
+        } else {
+            let names = Self.components(try Self.absolute(path))
+            let parent = Self.joined(names.dropLast())
+            let isKnown = checkedParents.contains(parent)
+            if let (found, directory) = ForeignMetadata.find(around: names, isParentKnown: isKnown) {
+                throw CommandFailure(found, of: path, in: Self.shortened(path, to: directory))
+            }
+            checkedParents.insert(parent)
         }
+    }
+
+    /// A directory that a path lies in or leads to, in the user's own words if they name it; its absolute path otherwise.
+    private static func shortened(_ path: String, to directory: String) -> String {
+        var text = trimmed(path)
+        while text != ".", text != "/" {
+            if let opened = try? System.open(text, [.path, .directory]),
+                let found = try? System.currentPath(of: opened.raw),
+                found.elementsEqual(directory.utf8)
+            {
+                return text
+            }
+            text = split(trimmed(text)).parent
+        }
+        return directory
     }
 
     /// Divides a path into a tree's root and the rest; `isTree` false if nobody has said where the tree begins.

@@ -43,7 +43,7 @@ import Testing
         #expect(list["outside"]?.hasPrefix("644 \(user):") == true)
         #expect(
             list.notices == [
-                "1 files are not in the pseudo database: they keep the host's owner, as pseudo itself shows them"
+                "not in the pseudo database: 1 file keeps the host's owner, as pseudo itself shows them"
             ]
         )
         #expect(list.order == list.order.sorted() && list.order.first == ".")
