@@ -93,7 +93,8 @@ struct ServeCommand: ParsableCommand {
                 advice: "Ports below 1024 are root's; a Unix socket needs a directory that you may write to."
             )
         case .ENXIO: CommandFailure(.notFound, "can't listen on \(ShellWord(address.description)): no such host")
-        case .ENOENT, .ENOTDIR: CommandFailure(.notFound, "can't listen on \(ShellWord(address.description)): there is no such directory")
+        case .ENOENT, .ENOTDIR:
+            CommandFailure(.notFound, "can't listen on \(ShellWord(address.description)): there is no such directory")
         case .EBADF: CommandFailure(.badInput, "can't serve \(address): no such descriptor was inherited")
         default: CommandFailure(.failure, "can't listen on \(ShellWord(address.description)): \(error.text)")
         }

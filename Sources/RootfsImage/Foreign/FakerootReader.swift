@@ -115,7 +115,9 @@ final class FakerootReader: MetadataReader {
             )
         }
         if lines.count > used.count + younger {
-            notices.append("\(lines.count - used.count - younger) lines of \(ShellWord(path)) have no file in the directory")
+            notices.append(
+                "\(lines.count - used.count - younger) lines of \(ShellWord(path)) have no file in the directory"
+            )
         }
         return notices
     }

@@ -108,10 +108,14 @@ struct MetadataEvidence {
     }
 
     private static func kind(ofFile path: String) throws(ImageError) -> MetadataKind {
-        let held = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in try System.open(path, .path) }
+        let held = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in
+            try System.open(path, .path)
+        }
         let format = try? System.status(of: held.raw).format
         guard format == .regular else { throw ImageError(.badArchive, "\(ShellWord(path)) is not a regular file") }
-        let file = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in try openRegularFile(held.raw) }
+        let file = try ImageError.attempt("can't open \(ShellWord(path))") { () throws(Errno) in
+            try openRegularFile(held.raw)
+        }
         var head = [UInt8](repeating: 0, count: 16)
         let count = try ImageError.attempt("can't read \(ShellWord(path))") { () throws(Errno) in
             try head.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in

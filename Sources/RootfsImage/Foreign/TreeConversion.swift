@@ -212,7 +212,8 @@ public struct TreeConversion {
         case .rsync: return AttributeWriter(.rsync)
         case .virtfs: return AttributeWriter(.virtfs)
         case .pseudo:
-            let path = try ImageError.attempt("can't find the path of \(ShellWord(directory))") { () throws(Errno) -> [UInt8] in
+            let path = try ImageError.attempt("can't find the path of \(ShellWord(directory))") {
+                () throws(Errno) -> [UInt8] in
                 if let prefix { return prefix }
                 return try System.currentPath(of: root)
             }
