@@ -44,6 +44,8 @@ public struct FileStatus: Sendable {
 
     /// Whether both are the same file, at one moment: an inode number may be used again.
     public func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
+
+    public var identity: FileIdentity { FileIdentity(device: device, inode: inode, birthTime: birthTime) }
 }
 
 public struct FileTime: Hashable, Sendable {

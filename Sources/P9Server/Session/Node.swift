@@ -12,7 +12,7 @@ final class Node: Sendable {
     let qid: Qid
     /// Whether the descriptor may be given up: it only stands for the file.
     let isParkable: Bool
-    private let identity: FileStatus
+    private let identity: FileIdentity
     private let holding: Mutex<Holding>
     /// Under the lock of the client's `ClientDescriptors`, which is the only one to use it.
     nonisolated(unsafe) var use = ClientDescriptors.NodeUse()
@@ -32,13 +32,13 @@ final class Node: Sendable {
         self.attachPoint = attachPoint
         qid = attachPoint.export.qid(of: status)
         isParkable = !isOpenFile && !status.isSameFile(as: attachPoint.rootStatus)
-        identity = status
+        identity = status.identity
         holding = Mutex(.descriptor(descriptor))
     }
 
     var export: Export { attachPoint.export }
     var tree: FakeRootTree { attachPoint.export.tree }
-    var isAttachRoot: Bool { identity.isSameFile(as: attachPoint.rootStatus) }
+    var isAttachRoot: Bool { identity == attachPoint.rootStatus.identity }
     var lockFile: LockTable.File { LockTable.File(device: identity.device, inode: identity.inode) }
 
     /// The file, found again if need be.
@@ -131,8 +131,7 @@ extension Node {
             )
         }
         let status = try System.status(of: opened.raw)
-        // The birth time tells a file from another one that got its inode number.
-        guard status.isSameFile(as: identity), status.birthTime == identity.birthTime else { throw .ESTALE }
+        guard status.identity == identity else { throw .ESTALE }
         return SharedDescriptor(opened, countedBy: attachPoint.client)
     }
 }

@@ -1,0 +1,7 @@
+/// What tells a file from all others, those included that get its inode number after it.
+public struct FileIdentity: Hashable, Sendable {
+    public let device: UInt64
+    public let inode: UInt64
+    /// 0 where the file system doesn't know it: then the other two must do.
+    public let birthTime: FileTime
+}
