@@ -127,7 +127,22 @@ public struct Importer {
             )
         }
         summary.notices += source.closingNotices.prefix(ImportSummary.maxNotices)
+        if opener.kind == .tar, let kind = Self.imageThatCameLate(staging.directory) {
+            summary.notices.append(
+                "this is no root filesystem but the files of a container image, whose list came after others: "
+                    + "--from \(kind.rawValue) imports the image"
+            )
+        }
         return (summary, tree)
+    }
+
+    /// Whether a tree has what makes a container image, and nothing of a root filesystem. Its archive was taken for another
+    /// one, as its first entries told nothing.
+    private static func imageThatCameLate(_ directory: CInt) -> SourceKind? {
+        func has(_ name: String) -> Bool { (try? System.status(at: directory, name)) != nil }
+        guard !has("etc"), !has("usr"), !has("bin") else { return nil }
+        if has("oci-layout"), has("index.json") { return .oci }
+        return has("manifest.json") ? .docker : nil
     }
 
     private func prepare(_ directory: CInt, _ kind: SourceKind) throws(ImageError) -> TreeExtraction {

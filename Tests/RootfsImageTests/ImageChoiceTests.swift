@@ -29,6 +29,15 @@ import Testing
 
         """
 
+    /// The first entries alone tell whether it may be an image: it became a tree of blobs without a word.
+    @Test func listBehindTheLayersIsNoticed() throws {
+        let fixture = try ImportFixture()
+        let archive = try fixture.archive("add('layer.tar', data=b'x' * 100000); add('manifest.json', data=b'[]')")
+        #expect(try fixture.importing(archive, to: "root").notices.contains { $0.contains("--from docker") })
+        let other = try fixture.archive("add('etc/passwd', data=b'x'); add('manifest.json', data=b'[]')")
+        #expect(try fixture.importing(other, to: "other").notices.isEmpty)
+    }
+
     /// As containerd compares them.
     @Test(arguments: [
         ("linux/arm/v7", "v7"), ("linux/arm/v6", "v6"), ("linux/arm", "v7"), ("linux/armhf", "v7"),
