@@ -85,11 +85,13 @@ def corpus():
     found = []
 
     def made(name, *command, stdin=None):
-        done = subprocess.run(command, cwd=tree, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+        # v7 has no long names, no FIFOs: the others are in it all the same.
+        done = subprocess.run(command, cwd=tree, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert len(done.stdout) > 500, f"{command}: exit code {done.returncode}"
         found.append((name, done.stdout))
 
     for form in ("v7", "oldgnu", "gnu", "ustar", "posix"):
-        made(f"tar-{form}", "tar", "--sparse", f"--format={form}", "-cf", "-", ".")
+        made(f"tar-{form}", "tar", *(["--sparse"] if form in ("oldgnu", "gnu", "posix") else []), f"--format={form}", "-cf", "-", ".")
     made("tar-xattrs", "tar", "--xattrs", "--format=posix", "-cf", "-", ".")
     for form in ("newc", "odc", "bin", "ustar", "pax"):
         made(f"bsdtar-{form}", "bsdtar", "--format", form, "-cf", "-", "dir", "file", "lib")
@@ -99,7 +101,7 @@ def corpus():
         made(f"tar-{name}", name, "-c", stdin=open(work / "plain.tar", "rb"))
     for kind in ("oci-archive", "ext4", "squashfs"):
         target = work / f"target.{ {'oci-archive': 'oci.tar'}.get(kind, kind)}"
-        options = ["--compress", "none"] if kind == "oci-archive" else []
+        options = ["--compress", "none", "--platform", "linux/arm64"] if kind == "oci-archive" else []
         subprocess.run([program, "export", "--quiet", *options, tree, target], check=True, stderr=subprocess.DEVNULL)
         found.append((kind, target.read_bytes()))
     # Layers with whiteouts, as tar archives by themselves.
@@ -137,7 +139,7 @@ def imports():
             kept += 1
             shutil.rmtree(work / "new")
             (work / ".new.usb9pfs.db").unlink(missing_ok=True)
-        elif code not in (1, 64) or not said.startswith(b"p9serve: error: "):
+        elif code not in (1, 64) or not said.startswith(b"p9serve: "):
             bad.append(f"{name}: exit code {code}, {time.monotonic() - began:.1f} s: {said[:300]!r}")
         if b"\x1b" in said:
             bad.append(f"{name}: an escape on the terminal: {said[:300]!r}")
