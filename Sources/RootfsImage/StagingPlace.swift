@@ -38,21 +38,25 @@ struct StagingPlace: ~Copyable {
         make: (UnsafePointer<CChar>) throws(Errno) -> OwnedDescriptor
     ) throws(Errno) -> StagingPlace {
         let prefix = prefix(last, word)
-        let lock = try lockParent(parent)
         var leftovers = Leftovers()
-        let isBusy = leftovers.collect(prefix, in: parent)
-        guard mayShare || !isBusy else { throw .EBUSY }
-        let name = try freshName(prefix)
-        let descriptor = try name.withCString { (name) throws(Errno) in try make(name) }
-        // A file system without locks has nobody who could be told.
-        _ = try? System.tryLock(descriptor.raw)
-        extendLifetime(lock)
-        _ = consume lock
-        return StagingPlace(
-            name: name,
-            descriptor: descriptor,
-            leftoversRemoved: leftovers.remove(in: parent, willRemove)
-        )
+        while true {
+            let lock = try lockParent(parent)
+            let isBusy = leftovers.collect(prefix, in: parent)
+            guard mayShare || !isBusy else { throw .EBUSY }
+            guard leftovers.isEmpty else {
+                // Before anything is made: who is killed again and again leaves no more each time. Others see that this
+                // destination is being made, as we hold the locks.
+                _ = consume lock
+                leftovers.remove(in: parent, willRemove)
+                continue
+            }
+            let name = try freshName(prefix)
+            let descriptor = try name.withCString { (name) throws(Errno) in try make(name) }
+            // A file system without locks has nobody who could be told.
+            _ = try? System.tryLock(descriptor.raw)
+            extendLifetime(lock)
+            return StagingPlace(name: name, descriptor: descriptor, leftoversRemoved: leftovers.removed)
+        }
     }
 
     private init(name: consuming FileName, descriptor: consuming OwnedDescriptor, leftoversRemoved: Int) {
@@ -104,13 +108,22 @@ struct StagingPlace: ~Copyable {
         }
 
         private var found: [Leftover] = []
+        /// Names that were looked at: what can't be removed is so once only.
+        private var tried: Set<[UInt8]> = []
+        /// How many could be removed.
+        private(set) var removed = 0
+
+        var isEmpty: Bool { found.isEmpty }
 
         /// Best effort: what can't be opened is in nobody's way.
         /// - Returns: whether one of them is being made by a process that lives.
         mutating func collect(_ prefix: [UInt8], in parent: CInt) -> Bool {
             guard let names = try? System.names(in: parent) else { return false }
             var isBusy = false
-            for bytes in names where bytes.starts(with: prefix) && bytes.count == prefix.count + suffixLength {
+            for bytes in names
+            where bytes.starts(with: prefix) && bytes.count == prefix.count + suffixLength
+                && !tried.contains(bytes)
+            {
                 do throws(Errno) {
                     let name = try FileName(bytes.span.bytes)
                     let file = try name.withCString { (name) throws(Errno) in
@@ -119,16 +132,19 @@ struct StagingPlace: ~Copyable {
                     // In /tmp others could stop us for ever by such a name. If they do make the same destination, the last
                     // rename tells.
                     guard try System.status(of: file.raw).uid == System.effectiveUser else { continue }
-                    if try System.tryLock(file.raw) { found.append(Leftover(bytes, file)) } else { isBusy = true }
+                    guard try System.tryLock(file.raw) else {
+                        isBusy = true
+                        continue
+                    }
+                    found.append(Leftover(bytes, file))
+                    tried.insert(bytes)
                 } catch {}
             }
             return isBusy
         }
 
         /// Best effort as well.
-        /// - Returns: how many could be removed.
-        func remove(in parent: CInt, _ willRemove: ([UInt8]) -> Void) -> Int {
-            var removed = 0
+        mutating func remove(in parent: CInt, _ willRemove: ([UInt8]) -> Void) {
             for leftover in found {
                 let bytes = leftover.name
                 willRemove(bytes)
@@ -139,7 +155,7 @@ struct StagingPlace: ~Copyable {
                 } catch {}
                 extendLifetime(leftover)
             }
-            return removed
+            found = []
         }
     }
 }
