@@ -8,7 +8,7 @@
 # Needs scripts/build to have run; prints "ok" or "not ok" for each archive.
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
-need_packages python3 libarchive-tools tar cpio fakeroot squashfs-tools squashfs-tools-ng
+need_packages python3 libarchive-tools tar cpio fakeroot squashfs-tools squashfs-tools-ng acl
 p9serve=$usb9pfs_root/.build/release/p9serve
 p9serve=${P9SERVE:-$p9serve}
 [ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
@@ -17,7 +17,7 @@ work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 trap 'rm -rf "$work"' EXIT
 chmod 711 "$work"
 install -d -m 755 "$work/lib" "$work/files"
-cp "$(dirname "$0")"/lib/{archives,differential,differential_cases}.py "$usb9pfs_root/docs/importing.md" "$work/lib/"
+cp "$(dirname "$0")"/lib/{archives,differential,differential_attributes,differential_cases}.py "$usb9pfs_root/docs/importing.md" "$work/lib/"
 chmod 644 "$work"/lib/*
 [ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work/files"
 as_developer env PYTHONDONTWRITEBYTECODE=1 fakeroot -- \

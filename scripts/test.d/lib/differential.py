@@ -18,6 +18,7 @@ import sys
 import tarfile
 import time
 
+import differential_attributes
 import differential_cases
 
 P9SERVE, WORK, DOCS = sys.argv[1:4]
@@ -66,10 +67,9 @@ def walk(top):
                     content = file.read()
             except OSError as error:
                 content = str(error).encode()
-        attributes = {}
-        if not stat.S_ISLNK(found.st_mode):
-            attributes = {name: len(os.getxattr(path, name)) for name in os.listxattr(path) if name.startswith("user.")}
-        tree[os.path.relpath(path, top)] = row(status, link, content, attributes)
+        tree[os.path.relpath(path, top)] = row(status, link, content, {})
+    for name, attributes in differential_attributes.of_files(top).items():
+        tree[name]["attributes"] = attributes
     return tree
 
 
@@ -82,23 +82,12 @@ def nanoseconds(text):
     return -number if sign else number
 
 
-def ours(path, extra):
-    """What p9serve imports, as it exports it again; or its refusal; and its warnings."""
-    target = os.path.join(WORK, "ours")
-    result = run(P9SERVE, "import", "--no-sync", "--json", *extra, path, target, preload=False)
-    events = [json.loads(line) for line in result.stdout.decode().splitlines()]
-    warnings = [event["message"] for event in events if event["event"] == "warning"]
-    if result.returncode != 0:
-        if result.returncode < 0 or events[-1]["event"] != "error":
-            raise SystemExit(f"p9serve ended by {result.returncode}: {result.stderr.decode()}")
-        return None, events[-1]["message"] + " // " + (events[-1]["hint"] or ""), warnings
-    exported = run(P9SERVE, "export", "--quiet", target, "-", preload=False)
-    remove(target)
-    if exported.returncode != 0:
-        raise SystemExit(f"the tree can't be exported: {exported.stderr.decode()}")
+def parsed(archive):
+    """A tar archive that p9serve has written, as a tree."""
     tree = {}
-    with tarfile.open(fileobj=io.BytesIO(exported.stdout)) as archive:
-        for info in archive:
+    attributes = differential_attributes.of_archive(io.BytesIO(archive), "gnu")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        for info in members:
             name = os.path.normpath(info.name)
             if name == ".":
                 continue
@@ -109,15 +98,38 @@ def ours(path, extra):
             at = nanoseconds(records["mtime"]) if "mtime" in records else int(info.mtime) * 10**9
             status = {"mode": KINDS.get(info.type, stat.S_IFREG) | info.mode, "uid": info.uid, "gid": info.gid, "time": at}
             status["device"] = os.makedev(info.devmajor, info.devminor)
-            content = archive.extractfile(info).read() if info.isreg() else None
-            prefix = "SCHILY.xattr."
-            attributes = {
-                key[len(prefix) :].replace("%3D", "=").replace("%25", "%"): len(value.encode("utf-8", "surrogateescape"))
-                for key, value in records.items()
-                if key.startswith(prefix + "user.") and info.type != tarfile.SYMTYPE
-            }
-            tree[name] = row(status, info.linkname if info.issym() else None, content, attributes)
-    return tree, None, warnings
+            content = members.extractfile(info).read() if info.isreg() else None
+            tree[name] = row(status, info.linkname if info.issym() else None, content, attributes.get(name, {}))
+    return tree
+
+
+def shown(target, tree):
+    """The attributes of files by `p9serve stat`, which takes names in UTF-8 only."""
+    names = [name for name in tree if tree[name]["link"] is None and not re.search("[\udc80-\udcff]", name)]
+    result = run(P9SERVE, "stat", "--json", "--", *[os.path.join(target, name) for name in names], preload=False)
+    if result.returncode != 0:
+        raise SystemExit(f"the tree can't be shown: {result.stderr.decode()}")
+    return dict(zip(names, (file["attributes"] for file in json.loads(result.stdout)["files"]), strict=True))
+
+
+def ours(path, extra, attributes):
+    """What p9serve imports, as it exports it again; or its refusal; and its warnings; and what is wrong with the tree."""
+    target = os.path.join(WORK, "ours")
+    result = run(P9SERVE, "import", "--no-sync", "--json", *extra, path, target, preload=False)
+    events = [json.loads(line) for line in result.stdout.decode().splitlines()]
+    warnings = [event["message"] for event in events if event["event"] == "warning"]
+    if result.returncode != 0:
+        if result.returncode < 0 or events[-1]["event"] != "error":
+            raise SystemExit(f"p9serve ended by {result.returncode}: {result.stderr.decode()}")
+        return None, events[-1]["message"] + " // " + (events[-1]["hint"] or ""), warnings, []
+    exported = run(P9SERVE, "export", "--quiet", target, "-", preload=False)
+    if exported.returncode != 0:
+        raise SystemExit(f"the tree can't be exported: {exported.stderr.decode()}")
+    tree = parsed(exported.stdout)
+    board = shown(target, tree) if attributes and tree else {}
+    remove(target)
+    wrong = [f"{name!r} has {found} on the board, and in the export {tree[name]['attributes']}" for name, found in board.items() if found != tree[name]["attributes"]]
+    return tree, None, warnings, wrong
 
 
 def remove(target):
@@ -153,30 +165,40 @@ READERS = {
     "python": by_python,
     "cpio": extracted(["cpio", "-idmu", "--quiet", "--no-absolute-filenames"]),
     "unsquashfs": extracted(["unsquashfs", "-q", "-n", "-no-exit-code", "-f", "-d", ".", "{path}"]),
+    "rdsquashfs": extracted(["rdsquashfs", "-q", "-X", "-T", "-C", "-O", "-u", "/", "-p", ".", "{path}"]),
 }
 
 
-def add_listed_attributes(path, tree):
-    """GNU tar's --xattrs and fakeroot don't go together; its listing has names and sizes."""
-    result = run("tar", "--xattrs", "--xattrs-include=user.*", "-tvvf", path, "--quoting-style=literal")
-    name = None
-    for line in result.stdout.decode("utf-8", "surrogateescape").split("\n"):
-        if line.startswith("  x: "):
-            size, attribute = line[5:].split(" ", 1)
-            if name in tree and attribute.startswith("user."):
-                tree[name]["attributes"][attribute] = int(size)
-        elif " link to " in line and len(line.split(None, 5)) == 6:
-            link, target = line.split(None, 5)[5].split(" link to ")
-            if link in tree and target in tree:
-                tree[link]["attributes"] = tree[target]["attributes"]
-        elif len(line.split(None, 5)) == 6:
-            name = os.path.normpath(line.split(None, 5)[5].split(" link to ")[0].split(" -> ")[0])
+def add_attributes(reader, path, tree):
+    """What GNU tar puts on files without fakeroot, under which it has none; what bsdtar makes of an archive of another's."""
+    if reader == "bsdtar":
+        result = run("bsdtar", "-cf", "-", "--format=pax", "@" + path)
+        found = differential_attributes.of_archive(io.BytesIO(result.stdout), "bsdtar")
+    else:
+        target = os.path.join(WORK, "attributes")
+        os.mkdir(target)
+        run("tar", "--xattrs", "--xattrs-include=*", "--acls", "-xf", path, cwd=target, preload=False)
+        found = json.loads(run(sys.executable, differential_attributes.__file__, target, preload=False).stdout)
+        remove(target)
+    for name in tree:
+        attributes = tree[name]["attributes"] = found.get(name, {})
+        if "system.posix_acl_access" in attributes:
+            mode = int(tree[name]["mode"], 8) & ~0o777
+            tree[name]["mode"] = oct(mode | differential_attributes.permissions(attributes["system.posix_acl_access"]))
 
 
-def differences(mine, theirs, reader):
-    """In words. Only GNU tar and bsdtar have attributes."""
+def settable(attributes):
+    """Those that an ordinary user can set, and so GNU tar here."""
+    return {name: value for name, value in attributes.items() if name.startswith(("user.", "system."))}
+
+
+def short(value):
+    return re.sub(r"([0-9a-f]{60})[0-9a-f]+", r"\1...", str(value))
+
+
+def differences(mine, theirs, reader, attributes):
+    """In words."""
     fields = ["kind", "mode", "owner", "size", "time", "link", "device", "content"]
-    fields += ["attributes"] if reader == "gnu" else []
     texts = []
     for name in sorted(set(mine) | set(theirs), key=lambda name: name.encode("utf-8", "surrogateescape")):
         if name not in theirs:
@@ -189,6 +211,10 @@ def differences(mine, theirs, reader):
                 for field in fields
                 if mine[name][field] != theirs[name][field] and not (field == "time" and None in (mine[name][field], theirs[name][field]))
             ]
+            has, expected = mine[name]["attributes"], theirs[name]["attributes"]
+            has = settable(has) if reader == "gnu" else has
+            if attributes and has != expected:
+                texts.append(f"{name!r} has attributes {short(expected)}, ours {short(has)}")
     return texts
 
 
@@ -196,8 +222,8 @@ def compare(case, archive):
     path = os.path.join(WORK, "archive")
     with open(path, "wb") as file:
         file.write(archive)
-    tree, refusal, warnings = ours(path, case.options)
-    problems = []
+    attributes = differential_attributes.is_any(archive) or "unsquashfs" in case.readers
+    tree, refusal, warnings, problems = ours(path, case.options, attributes)
     if case.refused is None and refusal is not None:
         problems.append(f"ours refuses it: {refusal}")
     if case.refused is not None and (refusal is None or case.refused not in refusal):
@@ -211,17 +237,19 @@ def compare(case, archive):
         for name, fields in case.tree.items():
             for field, value in fields.items():
                 if name not in tree or tree[name][field] != value:
-                    problems.append(f"{name!r} should have {field} {value}: {tree.get(name, {}).get(field)}")
+                    problems.append(f"{name!r} should have {field} {short(value)}: {short(tree.get(name, {}).get(field))}")
     found = {}
     for reader in case.readers:
+        if refusal is not None:
+            break
         target = os.path.join(WORK, "theirs")
         os.mkdir(target)
         status, said = READERS[reader](path, target)
         theirs = walk(target)
         remove(target)
-        if reader == "gnu":
-            add_listed_attributes(path, theirs)
-        texts = differences(tree, theirs, reader) if tree is not None else []
+        if attributes and reader in ("gnu", "bsdtar"):
+            add_attributes(reader, path, theirs)
+        texts = differences(tree, theirs, reader, attributes and reader not in ("python", "cpio"))
         # A complaint about the tree that ours is, too, says nothing of ours.
         if status != 0 and texts:
             texts.insert(0, f"fails: {said.strip().splitlines()[0] if said.strip() else status}")

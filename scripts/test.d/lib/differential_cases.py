@@ -122,15 +122,163 @@ def tools(work, run):
         names = [name for name in names if name not in "cbp"] if format == "tar" else names
         result = run("cpio", "-o", "--quiet", "-H", format, input="\n".join(names).encode())
         yield Case(f"GNU cpio's {format}", result.stdout, TAR if format in ("ustar", "tar") else CPIO)
-    image = os.path.join(work, "image")
-    made("tar2sqfs", "-q", "-f", image, input=made("tar", "-c", "--format=posix", "--xattrs", "-f", "-", *sorted(os.listdir("."))))
-    with open(image, "rb") as file:
-        yield Case("tar2sqfs' image", file.read(), ("unsquashfs",))
-    os.unlink(image)
-    made("mksquashfs", tree, image, "-quiet", "-no-progress")
-    with open(image, "rb") as file:
-        yield Case("mksquashfs' image", file.read(), ("unsquashfs",))
     os.chdir(work)
+
+
+def images(work, run):
+    """By tar2sqfs, mksquashfs and gensquashfs, of what tools() has made."""
+    tree, image = os.path.join(work, "files"), os.path.join(work, "image")
+    listing = os.path.join(work, "listing")
+    archive = os.path.join(work, "input")
+    both = ("unsquashfs", "rdsquashfs")
+
+    def made(*command):
+        result = run(*command, cwd=tree)
+        if result.returncode != 0:
+            raise SystemExit(f"{command}: {result.stderr.decode()}")
+        with open(image, "rb") as file:
+            content = file.read()
+        os.unlink(image)
+        return content
+
+    def written(path, content):
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    made_by = "exec tar -c --format=posix --xattrs -f - * | tar2sqfs -q -f "
+    yield Case("tar2sqfs' image", made("sh", "-c", made_by + image), both)
+    odd = [(b"SCHILY.xattr." + name, value) for name, value in VALUES if b"=" not in name]
+    written(archive, pax(odd + [(b"SCHILY.xattr.security.capability", CAPABILITY)]) + entry(b"f", b"x") + END)
+    # Images are read through sqfs2tar, which marks no end of a name.
+    yield Case("tar2sqfs' image with attributes", made("sh", "-c", f"tar2sqfs -q -f {image} < {archive}"), both, warning='may go on up to another "="', tree={"f": {"attributes": expected(odd_values(odd) | {"security.capability": CAPABILITY})}})
+    for attribute, value in VALUES + [(b"trusted.t", b"\0"), (b"security.capability", CAPABILITY)]:
+        if b"=" not in attribute + value:
+            os.setxattr(os.path.join(tree, "empty"), attribute, value)
+    for options in ([], ["-noI", "-noD", "-noF", "-no-fragments"], ["-comp", "xz", "-b", "4096"], ["-comp", "zstd", "-no-xattrs"], ["-all-root", "-no-exports"], ["-all-time", "7"]):
+        yield Case(" ".join(["mksquashfs' image", *options]), made("mksquashfs", tree, image, "-quiet", "-no-progress", *options), both)
+    for options in (["-k", "-x"], ["-k", "-x", "-c", "zstd", "-b", "4096"], ["-T", "-e", "--all-root"]):
+        yield Case(" ".join(["gensquashfs' image", *options]), made("gensquashfs", "-q", "-D", tree, *options, image), both)
+    lines = ["dir /dev 0755 0 0", "nod /dev/console 0600 0 5 c 5 1", "nod /dev/sda 0660 0 6 b 259 65536", "pipe /p 0640 1 2", "sock /s 0755 3 4", "slink /l 0777 70000 4294967294 ../dev", "file /f 04755 7 8 f", "link /h 0777 0 0 /f"]
+    written(listing, "\n".join(lines).encode() + b"\n")
+    attributes = written(archive, b"# file: f\nuser.a=0x000a3d25\nsecurity.capability=0x%s\ntrusted.t=0x31\n\n# file: dev\nuser.d=0x32\n\n" % CAPABILITY.hex().encode())
+    yield Case("gensquashfs' image of a list", made("gensquashfs", "-q", "-D", tree, "-F", listing, "-A", attributes, image), both, warning="cannot pack socket", differs=dict.fromkeys(both, "has the socket"))
+    os.unlink(listing)
+    os.unlink(archive)
+
+
+# security.capability as setcap cap_net_raw+ep has Linux store it: linux/capability.h's revision 2.
+CAPABILITY = bytes.fromhex("0100000200200000" + "00" * 12)
+# Names as they are on the disk.
+VALUES = [
+    (b"user.bytes", bytes(range(256))),
+    (b"user.nul", b"\0"),
+    (b"user.line", b"\n1 x=y\n"),
+    (b"user.equals", b"=a=%3D%25"),
+    (b"user.empty", b""),
+    (b"user.long", b"v" * 1000),
+    (b"user.a%b", b"1"),
+    (b"user.a%25b", b"2"),
+    (b"user.a=b=c", b"3"),
+    (b"user.=", b"4"),
+    (b"user.%3D", b"5"),
+    (b"user.\xc3\xa9", b"6"),
+    (b"user.a b", b"7"),
+]
+
+
+def odd_values(values):
+    return {name.removeprefix(b"SCHILY.xattr.").decode(): value for name, value in values}
+
+
+def expected(values):
+    return {name: value.hex() for name, value in values.items()}
+
+
+def access(work, run):
+    """Attributes and access control lists by GNU tar and bsdtar, of files on the disk."""
+    tree = os.path.join(work, "access")
+    os.makedirs(os.path.join(tree, "d"))
+    os.chdir(tree)
+    for name in ("f", "d/g", "a", "x"):
+        with open(name, "wb") as file:
+            file.write(b"content")
+
+    def made(*command, preload=False):
+        result = run(*command, preload=preload)
+        if result.returncode != 0:
+            raise SystemExit(f"{command}: {result.stderr.decode()}")
+        return result.stdout
+
+    gnu = ("tar", "-c", "--format=posix", "--owner=0", "--group=0", "--acls", "--xattrs", "--xattrs-include=*", "-f", "-")
+    bsd = ("bsdtar", "-c", "--format=pax", "--uid=0", "--gid=0", "--acls", "--xattrs", "-f", "-")
+    # fakeroot keeps these, which only root can set. It pretends that setting a list has worked, and doesn't set it.
+    for name in ("f", "d"):
+        for attribute, value in VALUES + [(b"trusted.t", b"\0"), (b"security.capability", CAPABILITY)]:
+            os.setxattr(name, attribute, value)
+    every = odd_values(VALUES) | {"trusted.t": b"\0", "security.capability": CAPABILITY}
+    values = {name: {"attributes": expected(every)} for name in "fd"}
+    lists = {"rule": "`SCHILY.acl.*`", "differs": {"python": "knows no lists, and bsdtar writes the mode without them"}}
+    codes = "decoded as GNU tar does"
+    yield Case("attributes by GNU tar", made(*gnu, "d", "f", preload=True), warning=codes, tree=values, differs={"bsdtar": "decodes no names of GNU tar's"})
+    for name in ("f", "d"):
+        for attribute, _ in VALUES:
+            if not attribute.replace(b"user.", b"").isalpha():
+                os.removexattr(name, attribute)
+                del values[name]["attributes"][attribute.decode()]
+    yield Case("attributes by bsdtar", made(*bsd, "d", "f", preload=True), tree=values)
+    made("setfacl", "-m", "u:1234:rw,u:70000:---,g:4321:r-x,m::rwx", "a")
+    made("setfacl", "-m", "d:u:1234:rwx,d:g:4321:r-x,u:99999:r-x", "d")
+    made("setfacl", "-m", "u:root:r-x", "x")
+    yield Case("lists by GNU tar", made(*gnu, "a"))
+    yield Case("lists by bsdtar", made(*bsd, "a"), **lists)
+    made("setfacl", "-b", "d/g")
+    yield Case("lists of a directory by GNU tar", made(*gnu, "d"))
+    yield Case("lists of a directory by bsdtar", made(*bsd, "d"))
+    yield Case("a list that names root by GNU tar", made(*gnu, "x"))
+    yield Case("a list that names root by bsdtar", made(*bsd, "x"), **lists)
+    made("setfacl", "-m", "u:daemon:rw-,g:bin:r--", "x")
+    yield Case("a list that names a user by bsdtar", made(*bsd, "x"), **lists)
+    # With --xattrs-include it writes the list in Linux' form as well, which has numbers.
+    yield Case("a list that names a user by GNU tar", made(*gnu, "x"))
+    text = ("tar", "-c", "--format=posix", "--owner=0", "--group=0", "--acls", "-f", "-")
+    yield Case("a list of numbers by GNU tar, as text", made(*text, "a", "d"))
+    yield Case("a list that names a user by GNU tar, as text", made(*text, "x"), warning="access control list is left out", differs={"gnu": "looks for the user on this machine", "bsdtar": "looks for the user on this machine", "python": "keeps the mask as the bits of the group"})
+    os.chdir(work)
+
+
+STAR = {"rule": "tar archives of GNU tar, bsdtar, star", "differs": {"gnu": "can't read a list with numbers behind the names"}}
+
+
+def lists():
+    """What a record for a list may hold. star puts the number behind the permissions."""
+
+    def case(name, text, key=b"access", mode=0o664, **rest):
+        return Case("list: " + name, pax([(b"SCHILY.acl." + key, text)]) + entry(b"f", b"x", mode=mode) + END, **rest)
+
+    star = b"user::rw-,user:nobody-here:rw-:1234,group::r--,group:none:r--:4321,mask::rw-,other::r--"
+    yield case("numbers", b"user::rw-,user:1234:rw-,group::r--,group:4321:r--,mask::rw-,other::r--")
+    yield case("lines", b"user::rw-\nuser:1234:rw-\ngroup::r--\nmask::rw-\nother::r--\n")
+    yield case("star's, with names and numbers", star, **STAR)
+    yield case("numbers twice", b"user::rw-,user:1234:rw-:1234,group::r--,mask::rw-,other::r--")
+    yield case("no more than the mode says", b"user::rw-,group::rw-,other::r--")
+    yield case("in another order", b"other::r--,mask::rw-,group::r--,user:9:r--,user:1234:rw-,user::rw-")
+    yield case("short names", b"u::rw-,u:1234:rw-,g::r--,m::rw-,o::r--")
+
+
+def star():
+    """star's own headers, written by hand (no star was there to compare with): times in the prefix's second half, and "tar" at the end of the block."""
+
+    def block(name, data=b"", prefix=b"", mark=b"tar\0", **fields):
+        text = prefix.ljust(131, b"\0") + b"%011o " % 1111 + b"%011o " % 2222
+        return entry(name, data, prefix=text, rest=b"\0" * 8 + mark, **fields)
+
+    yield Case("star's xstar", block(b"d/", type=b"5", mode=0o755) + block(b"d/f", b"x", uid=7) + block(b"f" * 100, b"y", prefix=b"p" * 130) + END)
+    yield Case("star's xustar", pax([(b"path", b"n" * 200), (b"mtime", b"5.5"), (b"atime", b"6.5"), (b"ctime", b"7.5")]) + block(b"n" * 100, b"x", mark=b"\0" * 4) + END)
+    common = [(b"SCHILY.dev", b"2049"), (b"SCHILY.ino", b"77"), (b"SCHILY.nlink", b"1"), (b"SCHILY.filetype", b"regular")]
+    begin = pax([(b"SCHILY.archtype", b"exustar"), (b"SCHILY.volhdr.filetype", b"1")], b"g")
+    yield Case("star's exustar", begin + pax([(b"path", b"n" * 200), (b"uid", b"3000000"), *common]) + entry(b"n" * 100, b"x") + END)
+    yield Case("star's exustar with a list", begin + pax([*common, (b"SCHILY.acl.access", b"user::rw-,user:x:rw-:1234,group::r--,mask::rw-,other::r--")]) + entry(b"f", b"x", mode=0o664) + END, **STAR)
 
 
 def names():
@@ -216,7 +364,7 @@ def records():
 def attributes():
     for name, key, rest in [
         ("plain", b"user.a", {}),
-        ("GNU's % and =", b"user.a%25b%3Dc", {"warning": "decoded as GNU tar does"}),
+        ("GNU's % and =", b"user.a%25b%3Dc", {"warning": "decoded as GNU tar does", "differs": {"bsdtar": "decodes nothing there"}}),
         ("a bare %", b"user.100%", {}),
         ("%2f is no code of GNU's", b"user.a%2fb%3d", {}),
     ]:
@@ -226,12 +374,12 @@ def attributes():
         "attribute: both of bsdtar's",
         pax([(b"LIBARCHIVE.xattr.user.a%3Db", b"dg"), (b"SCHILY.xattr.user.a=b", b"v")]) + entry(b"f", b"x") + END,
         rule="`LIBARCHIVE.xattr` comes first",
-        differs={"gnu": "ends the name at the first ="},
+        differs={"gnu": "ends the name at the first =", "bsdtar": "has that one, too"},
     )
     yield Case("attribute: LIBARCHIVE, no base64", pax([(b"LIBARCHIVE.xattr.user.a", b"!!")]) + entry(b"f", b"x") + END, refused="no base64")
     yield Case("attribute: empty value", pax([(b"SCHILY.xattr.user.a", b"")]) + entry(b"f", b"x") + END)
     yield Case("attribute: NUL and line end in the value", pax([(b"SCHILY.xattr.user.a", b"\0\n\xff")]) + entry(b"f", b"x") + END)
-    yield Case("attribute: twice", pax([(b"SCHILY.xattr.user.a", b"1"), (b"SCHILY.xattr.user.a", b"2")]) + entry(b"f", b"x") + END)
+    yield Case("attribute: twice", pax([(b"SCHILY.xattr.user.a", b"1"), (b"SCHILY.xattr.user.a", b"2")]) + entry(b"f", b"x") + END, rule="the last record of a key counts", differs={"bsdtar": "takes the first"})
     yield Case("attribute: no name", pax([(b"SCHILY.xattr.", b"1")]) + entry(b"f", b"x") + END, refused="whose name can't be")
     yield Case("attribute: NUL in the name", pax([(b"SCHILY.xattr.user.a\0b", b"1")]) + entry(b"f", b"x") + END, refused="whose name can't be")
 
@@ -384,5 +532,7 @@ def cases(work, run):
     for format in ("USTAR", "GNU", "PAX"):
         yield Case(f"Python's {format}", archives.python(many, getattr(tarfile, format + "_FORMAT")))
     yield from tools(work, run)
-    for group in (names, globals_, records, attributes, numbers, types, links, sparse, ends, cpio):
+    yield from images(work, run)
+    yield from access(work, run)
+    for group in (names, globals_, records, attributes, lists, star, numbers, types, links, sparse, ends, cpio):
         yield from group()
