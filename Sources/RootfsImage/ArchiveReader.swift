@@ -232,7 +232,7 @@ final class ArchiveReader: EntrySource {
         if entry.hasForeignAccessControlList, notice == nil {
             notice =
                 "its access control list is left out: it is none of Linux, or names users without their numbers "
-                + "(tar --numeric-owner keeps those)"
+                + "(bsdtar keeps those, and GNU tar with --acls --xattrs --xattrs-include='*')"
         }
         var result = try entry.imageEntry()
         do throws(TarMember.Ambiguity) {

@@ -12,9 +12,15 @@ extension TarMember {
 
     /// What there is, and how many names were decoded.
     func attributes(_ dialect: Dialect) throws(Ambiguity) -> (attributes: [ImageEntry.Attribute], decoded: Int) {
-        var attributes = try libarchiveAttributes()
-        // bsdtar writes each attribute in both forms, and in the second the name as it is: "=" doesn't end it.
-        let lines = Set(attributes.map { $0.name + [UInt8(ascii: "=")] + $0.value })
+        let pairs = try libarchiveAttributes()
+        var attributes = pairs.map(\.attribute)
+        // bsdtar writes each attribute in both forms; in the second the name is encoded as well, or as it is, and then
+        // its "=" doesn't end it.
+        let lines = Set(
+            pairs.flatMap { name, attribute in
+                [name, attribute.name].map { $0 + [UInt8(ascii: "=")] + attribute.value }
+            }
+        )
         let isFromLibarchive = !attributes.isEmpty
         var decoded = 0
         for record in records {
@@ -42,15 +48,16 @@ extension TarMember {
         return key.starts(with: bytes) ? Array(key[bytes.count...]) : nil
     }
 
+    /// The attributes, each with its name as the record has it.
     /// - Throws: what is no base64.
-    private func libarchiveAttributes() throws(Ambiguity) -> [ImageEntry.Attribute] {
-        var attributes: [ImageEntry.Attribute] = []
+    private func libarchiveAttributes() throws(Ambiguity) -> [(name: [UInt8], attribute: ImageEntry.Attribute)] {
+        var attributes: [(name: [UInt8], attribute: ImageEntry.Attribute)] = []
         for record in records {
             guard let name = Self.name(record.key, after: "LIBARCHIVE.xattr.") else { continue }
             guard let value = Self.base64(record.value) else {
                 throw Ambiguity(reason: "its LIBARCHIVE.xattr record is no base64")
             }
-            attributes.append(ImageEntry.Attribute(name: Self.urlDecoded(name), value: value))
+            attributes.append((name, ImageEntry.Attribute(name: Self.urlDecoded(name), value: value)))
         }
         return attributes
     }

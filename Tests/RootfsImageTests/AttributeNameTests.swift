@@ -41,6 +41,16 @@ import Testing
         #expect(summary.notices.contains { $0.contains("decoded as GNU tar does") }, "\(summary.notices)")
     }
 
+    /// It encodes the names in both of its forms.
+    @Test(.enabled(if: isInstalled("bsdtar") && isInstalled("setfattr"))) func bsdtarsNamesAreNotDoubled() throws {
+        let fixture = try ImportFixture()
+        let names = Self.names + ["user.a b", "user.\u{e9}"]
+        for name in names { try fixture.shell("touch f; setfattr -n \"$1\" -v v=1 f", name) }
+        try fixture.shell("bsdtar --format=pax --xattrs -cf b.tar f")
+        try fixture.importing(fixture.host.file("b.tar"))
+        try check(fixture, "root", names)
+    }
+
     /// What Go writes is what it reads; a record's key has no "=" there.
     @Test func layersKeepNamesAsTheyAre() throws {
         let fixture = try ImportFixture()
