@@ -86,7 +86,7 @@ final class ArchiveStream: @unchecked Sendable {  // each field is one thread's,
     func giveBack(_ rest: UnsafeRawBufferPointer, joining count: Int) throws(ImageError) {
         guard rest.count < count else { return giveBack(rest) }
         var head = Array(rest)
-        // Compressed and other bytes are no piece of one archive.
+        // What is compressed and what is not are two archives.
         let wasCompressed = isCompressed
         while head.count < count {
             let block = try next()

@@ -5,7 +5,7 @@ protocol ByteInput: AnyObject, Sendable {
     /// What messages call it: a path, "standard input".
     var name: String { get }
 
-    /// What a command calls it, as a word of a shell; nil for what is no file of its own.
+    /// What a command calls it, as a word of a shell; nil for a pipe, and for a part of a file.
     var word: String? { get }
 
     /// The next block, valid until the next call; empty at the end. The first has at least 4,096 bytes if there are so

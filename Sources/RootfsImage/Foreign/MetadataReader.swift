@@ -1,6 +1,6 @@
 /// Knows what one tool's metadata say of the files in a directory.
 protocol MetadataReader: AnyObject {
-    /// - Returns: nil for a name that is no file of the tree but holds metadata.
+    /// - Returns: nil for a file that holds metadata, and is not in the tree.
     /// - Throws: `badArchive` for metadata that can't be read, `permission`.
     func metadata(of file: HostFile) throws(ImageError) -> FileMetadata?
 

@@ -49,7 +49,7 @@ final class OverrideStatWriter: MetadataWriter {
                     lost += 1
                 }
             }
-            // A symbolic link has no mode of its own.
+            // Symbolic links all have the mode 0777.
             let permissions = metadata.kind == .symlink ? nil : metadata.permissions
             let change = OwnerAndMode(uid: metadata.owner.uid, gid: metadata.owner.gid, permissions: permissions)
             try tree.change(descriptor, change)
