@@ -4,11 +4,11 @@ import Glibc
 /// it would take everything that is guarded for a race. scripts/soak.d/sanitizers.sh puts it into a copy of the sources.
 public final class VisibleMutex<Value>: @unchecked Sendable {  // the value is touched under the lock only
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    /// Behind the mutex: what has no size has the address of what follows it.
-    private var value: Value
+    /// Not the value alone: one without a size would have the address of the object itself, which all threads read.
+    private var guarded: (value: Value, size: UInt8)
 
     public init(_ value: consuming sending Value) {
-        self.value = value
+        guarded = (value, 0)
         mutex = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
     }
@@ -23,7 +23,7 @@ public final class VisibleMutex<Value>: @unchecked Sendable {  // the value is t
     ) throws(E) -> sending Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return try body(&value)
+        return try body(&guarded.value)
     }
 
     public func withLockIfAvailable<Result, E: Error>(
@@ -31,6 +31,6 @@ public final class VisibleMutex<Value>: @unchecked Sendable {  // the value is t
     ) throws(E) -> sending Result? {
         guard pthread_mutex_trylock(mutex) == 0 else { return nil }
         defer { pthread_mutex_unlock(mutex) }
-        return try body(&value)
+        return try body(&guarded.value)
     }
 }
