@@ -35,7 +35,7 @@ struct ArchiveEntry {
             )
         }
         guard let kind else { throw refusal("Linux has no such type of file or device number") }
-        guard let owner else { throw refusal("its owner or group is no number that Linux has") }
+        guard let owner else { throw refusal("its owner or group is not a number that Linux has") }
         return ImageEntry(
             path: Array(pathname),
             body: body(kind),

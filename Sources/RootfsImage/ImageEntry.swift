@@ -65,7 +65,7 @@ public struct ImageEntry: Hashable, Sendable {
     var reasonToRefuse: String? {
         // chown(2) takes this number for "leave it".
         guard owner.uid != UInt32.max, owner.gid != UInt32.max else {
-            return "its owner or group is no number that Linux has"
+            return "its owner or group is not a number that Linux has"
         }
         switch kind {
         case .block(let major, let minor), .character(let major, let minor):

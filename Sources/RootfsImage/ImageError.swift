@@ -20,7 +20,7 @@ public struct ImageError: Error, Hashable, Sendable {
         /// The tree was written to while it was exported.
         case treeChanged
         case cancelled
-        /// A system call failed in a way that has no code of its own; see `cause`.
+        /// A system call failed, and none of the codes above says how; see `cause`.
         case system
     }
 

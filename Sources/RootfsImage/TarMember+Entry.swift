@@ -95,7 +95,7 @@ extension TarMember {
     /// - Returns: nil for blanks.
     private func owner(_ key: StaticString, _ field: UstarBlock.Field, _ globals: [Record]) throws(Ambiguity) -> UInt32?
     {
-        let none = Ambiguity(reason: "its owner or group is no number that Linux has")
+        let none = Ambiguity(reason: "its owner or group is not a number that Linux has")
         let number: Int64
         if let value = value(key) ?? Self.last(key, in: globals), !value.isEmpty {
             guard value.allSatisfy({ (0x30...0x39).contains($0) }),

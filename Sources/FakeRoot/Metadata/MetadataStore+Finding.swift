@@ -206,7 +206,7 @@ extension MetadataStore {
         let enough: UInt64 = 128 << 10
         guard let disk = try? System.fileSystemStatus(of: database.file.directory.descriptor.raw),
             disk.blocksAvailable * UInt64(disk.blockSize) >= enough,
-            // Some file systems have no number of inodes.
+            // Some file systems do not count inodes.
             disk.files == 0 || disk.filesFree >= 2
         else { return }
         _ = finding.withLockIfAvailable { _ in

@@ -90,7 +90,7 @@ struct DockerLayout {
     /// What skopeo's "dir:" writes has the same name.
     private func noList(_ document: JSONDocument) -> ImageError {
         guard let version = document["schemaVersion"]?.integer else {
-            return .badImage(files.name, "manifest.json is no list of images")
+            return .badImage(files.name, "manifest.json is not a list of images")
         }
         if version == 1 { return .schema1(files.name) }
         return ImageError(

@@ -4,7 +4,7 @@
 indirect enum JSONDocument: Hashable, Sendable {
     case null
     case bool(Bool)
-    /// Nil for one that is no integer of 64 bits: image documents have no such numbers that matter.
+    /// Nil for a fraction, and for what does not fit 64 bits: nothing in image documents that matters is one.
     case number(Int64?)
     case string(String)
     case array([JSONDocument])
