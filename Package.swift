@@ -36,10 +36,11 @@ let package = Package(
         .target(name: "FakeRoot", dependencies: ["CSQLite", "CNettle", "LinuxFiles"], swiftSettings: strict),
         .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
-        .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "USBHost", dependencies: ["CLibUSB", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "USBHost"], swiftSettings: strict),
 
         // Raspberry Pis that wait to be loaded over USB.
-        .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBLink"], swiftSettings: strict),
+        .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBHost"], swiftSettings: strict),
 
         // Import of root filesystem images.
         .target(
@@ -60,7 +61,7 @@ let package = Package(
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBLink", "RPiBoot", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
+                "USBHost", "USBLink", "RPiBoot", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -103,10 +104,15 @@ let package = Package(
             dependencies: ["CommandSupport", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
-        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
+        .testTarget(name: "USBHostTests", dependencies: ["USBHost"], swiftSettings: strict),
+        .testTarget(
+            name: "USBLinkTests",
+            dependencies: ["USBLink", "USBHost", "P9Wire", "CLibUSB"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "RPiBootTests",
-            dependencies: ["RPiBoot", "USBLink", "LinuxFiles", "TestSupport"],
+            dependencies: ["RPiBoot", "USBHost", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

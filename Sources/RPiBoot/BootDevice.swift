@@ -1,6 +1,6 @@
 internal import CLibUSB
 internal import Glibc
-public import USBLink
+public import USBHost
 
 /// A Raspberry Pi that waits on a USB port for what it is to run.
 public struct BootDevice: AttachedDevice, Hashable, Sendable {
@@ -25,7 +25,7 @@ public struct BootDevice: AttachedDevice, Hashable, Sendable {
     public var isAccessible: Bool
 
     /// The id, such as "0a5c:2711".
-    public var id: String { "\(GadgetSelector.ID(vendor: BootChip.vendorID, product: productID))" }
+    public var id: String { "\(DeviceID(vendor: BootChip.vendorID, product: productID))" }
 
     /// What runs on the board; each enumerates anew.
     public enum Stage: Sendable {
@@ -133,7 +133,7 @@ extension USBContext {
     }
 }
 
-extension GadgetSelector {
+extension DeviceSelector {
     /// Whether the selector means this board.
     ///
     /// The boot ROM of BCM2711 knows the last eight digits of the serial number only, the stages after it sixteen: either
@@ -141,7 +141,7 @@ extension GadgetSelector {
     public func matches(_ device: BootDevice) -> Bool {
         (path == nil || path == device.path)
             && (serial == nil || Self.isSame(serial ?? "", device.serial ?? ""))
-            && (id == nil || id == ID(vendor: BootChip.vendorID, product: device.productID))
+            && (id == nil || id == DeviceID(vendor: BootChip.vendorID, product: device.productID))
     }
 
     private static func isSame(_ one: String, _ other: String) -> Bool {

@@ -1,5 +1,5 @@
 public import LinuxFiles
-public import USBLink
+public import USBHost
 
 /// Why a board could not be loaded.
 public enum BootFailure: Error, Hashable, Sendable {

@@ -1,6 +1,6 @@
 internal import CLibUSB
 internal import LinuxFiles
-public import USBLink
+public import USBHost
 
 /// Carries files to one Raspberry Pi in boot mode, on the thread that calls.
 ///

@@ -1,6 +1,6 @@
 internal import CLibUSB
 internal import LinuxFiles
-internal import USBLink
+internal import USBHost
 
 /// A libusb transfer and its buffer, used for one thing after the other, each waited for.
 final class BootTransfer {

@@ -1,3 +1,5 @@
+public import USBHost
+
 /// A usb9pfs gadget on a USB port: a board that wants its files from here.
 public struct Gadget: AttachedDevice, Hashable, Sendable {
     /// The bus number, such as 2.
@@ -20,7 +22,7 @@ public struct Gadget: AttachedDevice, Hashable, Sendable {
     public var isAccessible: Bool
 
     /// Vendor and product, such as "1d6b:0109".
-    public var id: String { "\(GadgetSelector.ID(vendor: vendorID, product: productID))" }
+    public var id: String { "\(DeviceID(vendor: vendorID, product: productID))" }
 
     /// The link's speed as the host sees it; the raw value is the kernel's `speed` attribute, in Mbit/s.
     public enum Speed: Int, Sendable {
@@ -38,5 +40,14 @@ public struct Gadget: AttachedDevice, Hashable, Sendable {
             case .unknown, .super, .superPlus: 1024
             }
         }
+    }
+}
+
+extension DeviceSelector {
+    /// Whether the selector means this gadget.
+    public func matches(_ gadget: Gadget) -> Bool {
+        (path == nil || path == gadget.path)
+            && (serial == nil || serial == gadget.serial)
+            && (id == nil || id == DeviceID(vendor: gadget.vendorID, product: gadget.productID))
     }
 }

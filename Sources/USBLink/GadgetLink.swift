@@ -1,5 +1,6 @@
 internal import CLibUSB
 internal import P9Wire
+public import USBHost
 
 /// Carries requests from one board to a responder and the replies back, on the thread that calls `run`.
 ///

@@ -1,7 +1,7 @@
 import CommandSupport
 import LinuxFiles
 import RPiBoot
-import USBLink
+import USBHost
 
 /// Takes boards through the stages of being loaded; belongs to one thread.
 final class BoardLoader {

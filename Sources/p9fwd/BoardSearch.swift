@@ -1,9 +1,10 @@
 import RPiBoot
+import USBHost
 import USBLink
 
 /// Finds the one board that a selector means: a gadget that wants its files, or a Raspberry Pi that wants to be loaded.
 struct BoardSearch {
-    var selector: GadgetSelector
+    var selector: DeviceSelector
     /// Which Raspberry Pis in boot mode count; nil where there is nothing to load them with.
     var loads: ((BootDevice) -> Bool)?
     /// Passes over boards that other processes have; nil where there is nothing to load them with.
@@ -22,7 +23,7 @@ struct BoardSearch {
         var loadable: [BootDevice] = []
         if let loads {
             // An id is the gadget's: a Raspberry Pi in boot mode has another one.
-            let port = GadgetSelector(path: selector.path, serial: selector.serial)
+            let port = DeviceSelector(path: selector.path, serial: selector.serial)
             loadable = try context.bootDevices().filter { port.matches($0) && loads($0) }
         }
         if let ports, ports.passesOver {

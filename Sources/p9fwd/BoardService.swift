@@ -2,6 +2,7 @@ import CommandSupport
 import LinuxFiles
 import P9Wire
 import RPiBoot
+import USBHost
 import USBLink
 
 /// Serves one board: waits for it, loads it if it needs that, carries its requests to a responder, says what happened,
@@ -9,7 +10,7 @@ import USBLink
 ///
 /// The board has a thread of its own; the main thread waits for signals.
 struct BoardService: Sendable {
-    var selector: GadgetSelector
+    var selector: DeviceSelector
     /// Whether to end when the board has gone, instead of waiting for it to come back.
     var once: Bool
     /// How long to wait for the board to appear at first, in seconds; nil is for ever.
@@ -63,7 +64,7 @@ struct BoardService: Sendable {
                     continue
                 }
                 // What is loaded comes back at the same port, with another id and perhaps another serial number.
-                selector = GadgetSelector(path: device.path)
+                selector = DeviceSelector(path: device.path)
                 ports.settle()
                 continue
             }
@@ -87,7 +88,7 @@ struct BoardService: Sendable {
                 throw USBFailure.opening(gadget, error)
             }
             // The board that comes back is the one at this port; it may be another one's turn at any other.
-            selector = GadgetSelector(path: gadget.path)
+            selector = DeviceSelector(path: gadget.path)
             ports?.settle()
             timeout = nil
             StandardError.say("serving the board at port \(gadget.path) (\(gadget.title))")
@@ -165,7 +166,7 @@ struct BoardService: Sendable {
     /// Finds the board, or waits for it; nil if the service is to stop.
     /// - Returns: the board, and whether it came while this waited.
     private func find(
-        _ selector: GadgetSelector,
+        _ selector: DeviceSelector,
         _ loader: BoardLoader?,
         _ ports: PortShare?,
         _ timeout: Double?,

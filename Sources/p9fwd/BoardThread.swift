@@ -1,7 +1,7 @@
 import CommandSupport
 import LinuxFiles
 import Synchronization
-import USBLink
+import USBHost
 
 /// Runs a board's work on a thread of its own while the main thread waits for signals.
 enum BoardThread {

@@ -1,7 +1,7 @@
 import CommandSupport
 import LinuxFiles
 import RPiBoot
-import USBLink
+import USBHost
 
 /// Tells how boards are loaded: people in lines on standard error, programs in events on standard output.
 final class BootReport {

@@ -1,10 +1,10 @@
 import CommandSupport
 import RPiBoot
-import USBLink
+import USBHost
 
 /// Loads boards: waits for one, takes it through its stages, and waits again.
 struct BootService: Sendable {
-    var selector: GadgetSelector
+    var selector: DeviceSelector
     /// Whether to end when one board is loaded.
     var once: Bool
     /// How long to wait for the first board, in seconds; nil is for ever.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import P9Client
+import USBHost
 import USBLink
 
 struct ConnectCommand: ParsableCommand {

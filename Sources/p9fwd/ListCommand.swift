@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import RPiBoot
+import USBHost
 import USBLink
 
 struct ListCommand: ParsableCommand {

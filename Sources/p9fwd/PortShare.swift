@@ -1,6 +1,6 @@
 import CommandSupport
 import LinuxFiles
-import USBLink
+import USBHost
 
 /// Shares the boards that wait to be loaded with other processes that would take any of them: each takes a board's port and
 /// passes over the ports that others have. Belongs to one thread.
@@ -17,7 +17,7 @@ final class PortShare {
 
     /// - Parameter tell: called once for each device that is passed over.
     /// - Throws: `.busy` if the selector names a port that another process has.
-    init(_ selector: GadgetSelector, tell: @escaping (_ port: String) -> Void) throws(CommandFailure) {
+    init(_ selector: DeviceSelector, tell: @escaping (_ port: String) -> Void) throws(CommandFailure) {
         passesOver = selector.path == nil && selector.serial == nil
         self.tell = tell
         if let port = selector.path { try reserve(port) }

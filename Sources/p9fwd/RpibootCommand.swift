@@ -1,7 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import RPiBoot
-import USBLink
+import USBHost
 
 struct RpibootCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

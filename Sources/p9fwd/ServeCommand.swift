@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import P9Server
+import USBHost
 import USBLink
 
 struct ServeCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 import CommandSupport
 import RPiBoot
+import USBHost
 import USBLink
 
 /// What a user is told about failures of the USB link.
@@ -49,7 +50,7 @@ enum USBFailure {
         )
     }
 
-    static func timeout(_ selector: GadgetSelector, seconds: Double) -> CommandFailure {
+    static func timeout(_ selector: DeviceSelector, seconds: Double) -> CommandFailure {
         CommandFailure(
             .timeout,
             "no board\(selector.phrase) appeared within \(seconds.formattedSeconds)",
@@ -76,7 +77,7 @@ enum USBFailure {
     }
 }
 
-extension GadgetSelector {
+extension DeviceSelector {
     /// The description with a space before it, or nothing.
     var phrase: String { description.isEmpty ? "" : " " + description }
 }

@@ -37,7 +37,7 @@ struct ArchitectureTests {
 
     @Test(
         "the core knows no Foundation",
-        arguments: ["P9Wire", "LinuxFiles", "FakeRoot", "P9Server", "P9Client", "USBLink", "RPiBoot"]
+        arguments: ["P9Wire", "LinuxFiles", "FakeRoot", "P9Server", "P9Client", "USBHost", "USBLink", "RPiBoot"]
     )
     func noFoundation(target: String) {
         let sources = Self.sources(target)

@@ -3,26 +3,6 @@ import Testing
 
 @testable import USBLink
 
-@Suite struct GadgetSelectorTests {
-    @Test func parsesIDs() {
-        #expect(GadgetSelector.ID(parsing: "1d6b:0109") == .init(vendor: 0x1d6b, product: 0x0109))
-        #expect(GadgetSelector.ID(parsing: "1D6B:109") == .init(vendor: 0x1d6b, product: 0x0109))
-        #expect(GadgetSelector.ID(parsing: "0x1d6b:0x0109") == .init(vendor: 0x1d6b, product: 0x0109))
-        for text in ["", ":", "1d6b", "1d6b:", "1d6b:0109:1", "1d6b:x", "+1:2", "12345:1", "1d6b: 109"] {
-            #expect(GadgetSelector.ID(parsing: text) == nil, "\(text)")
-        }
-    }
-}
-
-@Suite struct GadgetDescriptionTests {
-    @Test func idsAndNodesArePadded() {
-        #expect("\(GadgetSelector.ID(vendor: 0x1d6b, product: 0x9))" == "1d6b:0009")
-        let selector = GadgetSelector(path: "2-1", serial: "x", id: .init(vendor: 1, product: 2))
-        #expect("\(selector)" == "at port 2-1 with serial number x with id 0001:0002")
-        #expect("\(GadgetSelector())" == "")
-    }
-}
-
 @Suite struct BulkPairTests {
     private struct Setting {
         var triple: (UInt8, UInt8, UInt8)

@@ -6,7 +6,7 @@ internal import LinuxFiles
 ///
 /// A board's thread has a session of its own, so that its transfers complete on that thread and on no other.
 public final class USBContext {
-    let raw: OpaquePointer
+    package let raw: OpaquePointer
 
     /// Opens a session. The corresponding C function is `libusb_init`.
     /// - Throws: `USBError.other` where the machine has no USB at all.

@@ -1,22 +1,22 @@
-internal import CLibUSB
+package import CLibUSB
 
 /// A libusb bulk transfer and its buffer, made once and submitted again and again by one thread.
-final class BulkTransfer {
+package final class BulkTransfer {
     private let raw: UnsafeMutablePointer<libusb_transfer>
     /// Kept open for as long as the transfer: the buffer is the device's to free.
     private let interface: ClaimedInterface
     private let endpoint: UInt8
-    private(set) var buffer: UnsafeMutableRawBufferPointer
+    package private(set) var buffer: UnsafeMutableRawBufferPointer
     /// Whether the buffer is the kernel's own memory, mapped: saves the kernel an allocation and a copy per transfer.
     private var isMapped: Bool
 
     /// Whether the transfer is submitted and its callback has not run.
-    private(set) var isInFlight = false
+    package private(set) var isInFlight = false
     /// Whether `cancel` was called since the last submission.
-    private(set) var isCancelled = false
+    package private(set) var isCancelled = false
 
     /// - Throws: `USBError.noMemory`.
-    init(_ interface: ClaimedInterface, endpoint: UInt8, bufferSize: Int) throws(USBError) {
+    package init(_ interface: ClaimedInterface, endpoint: UInt8, bufferSize: Int) throws(USBError) {
         guard let raw = libusb_alloc_transfer(0) else { throw .noMemory }
         self.raw = raw
         self.interface = interface
@@ -32,7 +32,7 @@ final class BulkTransfer {
     }
 
     /// Gives the transfer a buffer of another size, with the first `keeping` bytes of the old one.
-    func resize(_ bufferSize: Int, keeping: Int = 0) {
+    package func resize(_ bufferSize: Int, keeping: Int = 0) {
         precondition(!isInFlight, "bulk transfer resized in flight")
         guard bufferSize != buffer.count else { return }
         let (old, wasMapped) = (buffer, isMapped)
@@ -43,7 +43,7 @@ final class BulkTransfer {
 
     /// Submits a part of the buffer. The corresponding C function is `libusb_submit_transfer`.
     /// - Parameter endWithZeroLengthPacket: OUT only: what to do if `range.count` is a multiple of the packet size.
-    func submit(_ range: Range<Int>, endWithZeroLengthPacket: Bool = false) throws(USBError) {
+    package func submit(_ range: Range<Int>, endWithZeroLengthPacket: Bool = false) throws(USBError) {
         raw.pointee.dev_handle = interface.handle
         raw.pointee.endpoint = endpoint
         raw.pointee.type = UInt8(LIBUSB_TRANSFER_TYPE_BULK.rawValue)
@@ -63,7 +63,7 @@ final class BulkTransfer {
     }
 
     /// Asks for the transfer to end; its callback still runs. The corresponding C function is `libusb_cancel_transfer`.
-    func cancel() {
+    package func cancel() {
         guard isInFlight, !isCancelled else { return }
         isCancelled = true
         // "Not found" says that it has just ended by itself, which its callback will report.
@@ -71,10 +71,10 @@ final class BulkTransfer {
     }
 
     /// How the last transfer ended.
-    var status: libusb_transfer_status { raw.pointee.status }
+    package var status: libusb_transfer_status { raw.pointee.status }
 
     /// Bytes that the last transfer moved, valid for a cancelled one as well.
-    var count: Int { Int(raw.pointee.actual_length) }
+    package var count: Int { Int(raw.pointee.actual_length) }
 
     private static func free(_ buffer: UnsafeMutableRawBufferPointer, _ isMapped: Bool, _ handle: OpaquePointer) {
         guard isMapped, let base = buffer.baseAddress else { return buffer.deallocate() }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import USBLink
+@testable import USBHost
 
 @Suite struct PortReservationTests {
     @Test(arguments: [
