@@ -31,6 +31,8 @@
 #                                 run once more after that, the host side as new as the board, with LAB_BOOTED_BEFORE set
 #   console                       what the board's console has shown until now, since the scenario began
 #   console_says PATTERN          true when that has a line that matches
+#   mount_waits                   true while a mount waits for the host's answer, its first message queued. Before that, a
+#                                 pulled cable is the kernel's end: it looks at a client that is yet to come
 #   console_type LINE             types a line on the board's console
 #   host_counters N               "REQUESTS BYTES" the forwarder counted, or "unknown unknown"
 #   uptime_seconds                seconds since the kernel started, two decimals
@@ -232,6 +234,16 @@ board_reboots() {
 console() { tail -c "+$lab_console_begins" "$LAB_DIR/console" | tr -d '\r'; }
 
 console_says() { grep -qE -- "$1" <(tail -c "+$lab_console_begins" "$LAB_DIR/console"); }
+
+# Not by the gadget's own note, which is written a moment before the mount. A killable wait for an answer shows as D.
+mount_waits() {
+    local process arguments state
+    for process in /proc/[0-9]*; do
+        { mapfile -d '' -t arguments <"$process/cmdline" && read -r _ _ state _ <"$process/stat"; } 2>/dev/null || continue
+        [[ $state = D && ${arguments[*]} = 'mount -t 9p '* ]] && return
+    done
+    return 1
+}
 
 console_type() { printf '%s\r' "$1" >/dev/tty7; }
 

@@ -24,7 +24,7 @@ mounts() {
     # shellcheck disable=SC2086 # "busybox ash" is two words
     $shell "$gadget_script" up --tag board-0 --mount /run/board --timeout 60 >/run/lab/mount.log 2>&1 &
     mounting=$!
-    check "$shell: $1: the mount waits for the program" wait_for 60 test -s /run/usb9pfs-gadget/board-0.mounting
+    check "$shell: $1: the mount waits for the program" wait_for 60 mount_waits
     wait_for 60 board_device 0 >/dev/null
     usb_permissions
     host_serve 0 "$tree" || fail "serve"
@@ -106,7 +106,7 @@ status_is down_is_safe False
 status_is mount_is_lost False
 $shell "$gadget_script" up --tag board-0 --mount /run/board >/run/lab/first.log 2>&1 &
 first=$!
-check "$shell: a mount that nobody answers" wait_for 60 test -s /run/usb9pfs-gadget/board-0.mounting
+check "$shell: a mount that nobody answers" wait_for 60 mount_waits
 $shell "$gadget_script" up --tag board-0 --mount /run/board >/run/lab/second.log 2>&1 &
 second=$!
 check "$shell: a second that waits with it" wait_for 60 grep -q "waits for the host's answer already" /run/lab/second.log

@@ -64,9 +64,6 @@ says() { # SECONDS PATTERN
 
 port=/sys/bus/usb/devices/1-0:1.0/usb1-port1/disable
 
-# The board's notes, as it sees them.
-mount_waits() { [ -s "$board_root/run/usb9pfs-gadget/dummy_udc.0.mounting" ]; }
-
 # One that is stopped before it has done anything.
 serve_stopped() {
     "${as_user[@]}" sh -c 'kill -STOP $$; exec "$@"' sh "$P9FWD" serve --path 1-1 "$1" </dev/null >>"$LAB_DIR/out/host.log" 2>&1 &

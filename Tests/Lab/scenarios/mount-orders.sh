@@ -51,7 +51,7 @@ for shell in dash "busybox ash"; do
     # shellcheck disable=SC2086 # "busybox ash" is two words
     $shell "$gadget_script" up --tag board-0 --mount /run/board >/run/lab/first.log 2>&1 &
     first=$!
-    check "$shell: a mount that nobody answers" wait_for 60 test -s /run/usb9pfs-gadget/board-0.mounting
+    check "$shell: a mount that nobody answers" wait_for 60 mount_waits
     # shellcheck disable=SC2086
     $shell "$gadget_script" up --tag board-0 --mount /run/board >/run/lab/second.log 2>&1 &
     second=$!
