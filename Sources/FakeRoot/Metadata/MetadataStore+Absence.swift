@@ -40,7 +40,7 @@ extension MetadataStore {
                 return nil as MetadataDatabase?
             }
             guard let found = found.flatMap(\.self) else { return false }
-            state.withLock { $0.database = found }
+            setDatabase(found)
             _ = try? reporting { () throws(MetadataError) in try load() }
             return true
         } ?? false

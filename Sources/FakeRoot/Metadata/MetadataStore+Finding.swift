@@ -213,7 +213,7 @@ extension MetadataStore {
             guard self.database === database, let found = (try? open(database.file, isExact: true)) ?? nil,
                 !found.isWithoutRoom
             else { return }
-            state.withLock { $0.database = found }
+            setDatabase(found)
             _ = try? reporting { () throws(MetadataError) in try load() }
         }
     }

@@ -15,14 +15,14 @@ final class MetadataStore: Sendable {
         var warn: @Sendable (String) -> Void
     }
 
-    struct State {
+    private struct State {
         var database: MetadataDatabase?
         /// The last thing that went wrong.
         var problem: MetadataError?
     }
 
     /// Never held over a system call: every request for a file with rows asks it.
-    let state = Mutex(State())
+    private let state = Mutex(State())
     /// Held while a database is looked for, made or moved.
     let finding = Mutex<Void>(())
     let filters = RowFilters()
@@ -75,7 +75,7 @@ final class MetadataStore: Sendable {
             beside: location.files
         )
         let found = try find(waitingAtMost: 2000)
-        state.withLock { $0.database = found }
+        setDatabase(found)
         try load()
         try compareWithRecord(location)
         tellWaiting()
@@ -87,6 +87,16 @@ final class MetadataStore: Sendable {
 
     /// The database, if there is one.
     var database: MetadataDatabase? { state.withLock { $0.database } }
+
+    /// Takes another database, or none. The one before is closed after the lock was given back: SQLite may write to the
+    /// disk then.
+    func setDatabase(_ database: MetadataDatabase?) {
+        let old = state.withLock { state in
+            defer { state.database = database }
+            return state.database
+        }
+        withExtendedLifetime(old) {}
+    }
 
     struct Told {
         var lines: Set<String> = []
@@ -142,7 +152,7 @@ final class MetadataStore: Sendable {
                 // What another process holds longer is no reason for a request to wait.
                 let found = try find(waitingAtMost: 50)
                 let made = if let found { try withRoom(found) } else { try make(waitingAtMost: 50) }
-                state.withLock { $0.database = made }
+                setDatabase(made)
                 try load()
                 return made
             }
@@ -154,9 +164,9 @@ final class MetadataStore: Sendable {
         try reporting { () throws(MetadataError) in
             try finding.withLock { _ throws(MetadataError) in
                 guard database != nil else { return }
-                state.withLock { $0.database = nil }
+                setDatabase(nil)
                 let found = try find(waitingAtMost: 2000)
-                state.withLock { $0.database = found }
+                setDatabase(found)
                 try load()
                 updateRecord()
             }

@@ -143,12 +143,13 @@ public final class SocketServer: Sendable {
     /// Takes no more connections and requests, and waits until those in flight are answered.
     /// - Parameter seconds: how long at most; a client that doesn't read its replies can't hold the server up.
     public func stop(waitingAtMost seconds: Double) {
-        let connections = state.update { state in
+        let (listeners, connections) = state.update { state in
             state.isStopping = true
-            for listener in state.listeners { listener.close() }
-            state.listeners = []
-            return state.connections.connections
+            return (state.listeners, state.connections.connections)
         }
+        // Without the lock, as the names of Unix sockets are removed; and before anybody is told that all is idle.
+        for listener in listeners { listener.close() }
+        state.update { $0.listeners = [] }
         for connection in connections { connection.stop() }
         guard state.wait(seconds: seconds, { $0.connections.isEmpty ? () : nil }) == nil else { return }
         for connection in connections { connection.abandon() }
