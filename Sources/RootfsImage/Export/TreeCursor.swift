@@ -1,5 +1,5 @@
 internal import FakeRoot
-internal import Glibc
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Goes through a tree's files: a directory before what is in it, names in the order of their bytes.
@@ -187,43 +187,7 @@ final class TreeCursor {
     }
 }
 
-/// Names that an export leaves out, with all that is beneath them.
-struct Exclusions {
-    private let names: [[CChar]]
-    private let paths: [[CChar]]
-
-    /// - Parameter patterns: shell patterns; with a "/" in it for a path relative to the tree's root, else for a name
-    ///   anywhere. "*" doesn't match a "/".
-    init(_ patterns: [String]) {
-        func isPath(_ pattern: String) -> Bool { pattern.utf8.contains(UInt8(ascii: "/")) }
-        names = patterns.filter { !isPath($0) }.map { Array($0.utf8CString) }
-        paths = patterns.filter(isPath).map { Array(String($0.drop { $0 == "/" }).utf8CString) }
-    }
-
-    /// The corresponding C function is `fnmatch` with FNM_PATHNAME.
-    func match(_ name: [UInt8], in directory: [UInt8]) -> Bool {
-        func matches(_ patterns: [[CChar]], _ text: [UInt8]) -> Bool {
-            let text = text.map { CChar(bitPattern: $0) } + [0]
-            return patterns.contains { fnmatch($0, text, FNM_PATHNAME) == 0 }
-        }
-        if !names.isEmpty, matches(names, name) { return true }
-        guard !paths.isEmpty else { return false }
-        return matches(paths, directory.isEmpty ? name : directory + [UInt8(ascii: "/")] + name)
-    }
-}
-
 extension ImageError {
-    /// - Parameter name: of what was changed, as `displayed` gives it.
-    static func treeChanged(_ name: String) -> ImageError {
-        ImageError(
-            .treeChanged,
-            "\(name) was changed during the export",
-            hint: "An export is of one moment: stop what writes to the tree, a board too, and export again."
-        )
-    }
-
-    static func treeChanged(_ path: [UInt8]) -> ImageError { treeChanged(displayed(path)) }
-
     /// The error for a file that can't be read.
     /// - Parameters:
     ///   - name: of the file, as `displayed` gives it.
@@ -237,27 +201,4 @@ extension ImageError {
             : "On the host it belongs to uid \(host.uid). Export as that user, or make the files yours."
         return failure
     }
-
-    /// A path of a tree as it may be printed. Of one that is longer than any that Linux takes the middle is left out:
-    /// a tree's deepest files can have paths of megabytes.
-    static func displayed(_ path: [UInt8]) -> String { displayed([], path) }
-
-    /// As above, of the file that a directory has under a name; no name for the directory itself.
-    /// - Parameter limit: bytes that are shown whole.
-    static func displayed(
-        _ directory: ArraySlice<UInt8>,
-        _ name: [UInt8],
-        limit: Int = EntryPath.maxLength
-    ) -> String {
-        let separator = directory.isEmpty || name.isEmpty ? [] : [UInt8(ascii: "/")]
-        let count = directory.count + separator.count + name.count
-        guard count > 0 else { return "the tree's root" }
-        guard count > limit else { return printable(directory + separator + name) }
-        let end = Array(directory.suffix(shownEnd)) + separator + name
-        let beginning = Array(directory.prefix(shownEnd)) + separator + name
-        return "\(printable(beginning.prefix(shownEnd)))...\(printable(end.suffix(shownEnd))) (\(count) bytes)"
-    }
-
-    /// Bytes that are shown of each end of a path that is too long.
-    private static var shownEnd: Int { 100 }
 }
