@@ -33,7 +33,8 @@ let package = Package(
         .target(name: "P9Wire", swiftSettings: strict),
         .target(name: "JSONText", swiftSettings: strict),
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "FakeRoot", dependencies: ["CSQLite", "CNettle", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "SQLite", dependencies: ["CSQLite", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "FakeRoot", dependencies: ["CNettle", "LinuxFiles", "SQLite"], swiftSettings: strict),
         .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBHost", dependencies: ["CLibUSB", "LinuxFiles"], swiftSettings: strict),
@@ -45,7 +46,7 @@ let package = Package(
         // Import of root filesystem images.
         .target(
             name: "RootfsImage",
-            dependencies: ["CArchive", "CZlib", "CLZMA", "CSQLite", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
+            dependencies: ["CArchive", "CZlib", "CLZMA", "CExt2FS", "JSONText", "LinuxFiles", "SQLite", "FakeRoot"],
             swiftSettings: strict
         ),
 
@@ -83,6 +84,8 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "LinuxFilesTests", dependencies: ["LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FakeRootTests",

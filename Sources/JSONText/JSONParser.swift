@@ -1,6 +1,6 @@
 /// Reads one JSON text.
 struct JSONParser {
-    /// Deeper than any image document, and no danger for the stack.
+    /// Deeper than any document that is read here, and safe for the stack.
     private static let maxDepth = 64
 
     private let bytes: [UInt8]
@@ -10,14 +10,14 @@ struct JSONParser {
         self.bytes = bytes
     }
 
-    mutating func parse() throws(JSONDocument.Malformed) -> JSONDocument {
-        let document = try value(depth: 0)
+    mutating func parse() throws(JSONValue.Malformed) -> JSONValue {
+        let result = try value(depth: 0)
         skipBlanks()
         guard position == bytes.count else { throw malformed }
-        return document
+        return result
     }
 
-    private var malformed: JSONDocument.Malformed { JSONDocument.Malformed(offset: position) }
+    private var malformed: JSONValue.Malformed { JSONValue.Malformed(offset: position) }
 
     private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
@@ -31,13 +31,13 @@ struct JSONParser {
         return true
     }
 
-    private mutating func expect(_ text: StaticString) throws(JSONDocument.Malformed) {
+    private mutating func expect(_ text: StaticString) throws(JSONValue.Malformed) {
         let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         guard bytes[position...].starts(with: expected) else { throw malformed }
         position += expected.count
     }
 
-    private mutating func value(depth: Int) throws(JSONDocument.Malformed) -> JSONDocument {
+    private mutating func value(depth: Int) throws(JSONValue.Malformed) -> JSONValue {
         guard depth < Self.maxDepth else { throw malformed }
         skipBlanks()
         switch current {
@@ -53,32 +53,33 @@ struct JSONParser {
         case UInt8(ascii: "n"):
             try expect("null")
             return .null
-        default: return .number(try number())
+        default: return try number()
         }
     }
 
-    private mutating func object(_ depth: Int) throws(JSONDocument.Malformed) -> JSONDocument {
+    private mutating func object(_ depth: Int) throws(JSONValue.Malformed) -> JSONValue {
         position += 1
-        var members: [String: JSONDocument] = [:]
+        var members: [(key: String, value: JSONValue)] = []
+        var names: Set<String> = []
         skipBlanks()
         if take(UInt8(ascii: "}")) { return .object(members) }
         while true {
             skipBlanks()
             guard current == UInt8(ascii: "\"") else { throw malformed }
             let name = try string()
-            guard members[name] == nil else { throw malformed }
+            guard names.insert(name).inserted else { throw malformed }
             skipBlanks()
             guard take(UInt8(ascii: ":")) else { throw malformed }
-            members[name] = try value(depth: depth + 1)
+            members.append((name, try value(depth: depth + 1)))
             skipBlanks()
             if take(UInt8(ascii: "}")) { return .object(members) }
             guard take(UInt8(ascii: ",")) else { throw malformed }
         }
     }
 
-    private mutating func array(_ depth: Int) throws(JSONDocument.Malformed) -> JSONDocument {
+    private mutating func array(_ depth: Int) throws(JSONValue.Malformed) -> JSONValue {
         position += 1
-        var elements: [JSONDocument] = []
+        var elements: [JSONValue] = []
         skipBlanks()
         if take(UInt8(ascii: "]")) { return .array(elements) }
         while true {
@@ -89,7 +90,7 @@ struct JSONParser {
         }
     }
 
-    private mutating func number() throws(JSONDocument.Malformed) -> Int64? {
+    private mutating func number() throws(JSONValue.Malformed) -> JSONValue {
         let start = position
         _ = take(UInt8(ascii: "-"))
         let first = current
@@ -107,16 +108,17 @@ struct JSONParser {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             guard try digits() > 0 else { throw malformed }
         }
-        return isInteger ? Int64(String(decoding: bytes[start..<position], as: UTF8.self)) : nil
+        let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        return (isInteger ? Int64(text) : nil).map { .integer($0) } ?? .number(text)
     }
 
-    private mutating func digits() throws(JSONDocument.Malformed) -> Int {
+    private mutating func digits() throws(JSONValue.Malformed) -> Int {
         let start = position
         while let byte = current, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { position += 1 }
         return position - start
     }
 
-    private mutating func string() throws(JSONDocument.Malformed) -> String {
+    private mutating func string() throws(JSONValue.Malformed) -> String {
         position += 1
         var text: [UInt8] = []
         while let byte = current {
@@ -133,7 +135,7 @@ struct JSONParser {
         throw malformed
     }
 
-    private mutating func escape() throws(JSONDocument.Malformed) -> [UInt8] {
+    private mutating func escape() throws(JSONValue.Malformed) -> [UInt8] {
         guard let byte = current else { throw malformed }
         position += 1
         switch byte {
@@ -148,7 +150,7 @@ struct JSONParser {
         }
     }
 
-    private mutating func escapedScalar() throws(JSONDocument.Malformed) -> Unicode.Scalar {
+    private mutating func escapedScalar() throws(JSONValue.Malformed) -> Unicode.Scalar {
         let first = try hexadecimal()
         guard (0xd800..<0xdc00).contains(first) else {
             guard let scalar = Unicode.Scalar(first) else { throw malformed }
@@ -162,7 +164,7 @@ struct JSONParser {
         return scalar
     }
 
-    private mutating func hexadecimal() throws(JSONDocument.Malformed) -> UInt32 {
+    private mutating func hexadecimal() throws(JSONValue.Malformed) -> UInt32 {
         guard bytes.count - position >= 4 else { throw malformed }
         var number: UInt32 = 0
         for byte in bytes[position..<position + 4] {

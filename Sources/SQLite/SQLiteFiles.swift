@@ -1,6 +1,6 @@
 internal import CSQLite
 internal import Glibc
-internal import LinuxFiles
+public import LinuxFiles
 internal import Synchronization
 
 /// How SQLite gets at our files: a VFS over its own for Unix that resolves no path and reaches nothing but what lies in the
@@ -9,23 +9,39 @@ internal import Synchronization
 /// SQLite's own VFS would turn that into the directory's path and open whatever is there later; here a directory that is
 /// moved or swapped for a link leads nowhere else. A rollback journal may name a further file to be read and removed: no
 /// such file exists for this VFS, whatever its name. Source: `os_unix.c` and https://sqlite.org/vfs.html.
-enum SQLiteFiles {
+public enum SQLiteFiles {
     static let name = "usb9pfs"
-    static let prefix = "/proc/self/fd/"
+    private static let prefix = "/proc/self/fd/"
 
     /// Whose files are opened: the server's user's, root's, and those of the owners of trees that are open.
     private static let owners = Mutex<Set<UInt32>>([0, System.effectiveUser])
 
-    static func trust(_ owner: UInt32) { owners.withLock { _ = $0.insert(owner) } }
+    /// Takes a user's files too, from now on: a tree's owner's.
+    public static func trust(_ owner: UInt32) { owners.withLock { _ = $0.insert(owner) } }
 
     /// Why a file is not opened: nil for a regular file with one name that nobody but its trusted owner may write to.
-    static func objection(_ file: FileStatus) -> String? {
+    public static func objection(_ file: FileStatus) -> String? {
         let othersWrite: UInt32 = 0o022
         guard file.format == .regular else { return "is no regular file" }
         guard file.linkCount <= 1 else { return "has several names" }
         guard owners.withLock({ $0.contains(file.uid) }) else { return "belongs to another user" }
         guard file.mode & othersWrite == 0 else { return "may be written by others" }
         return nil
+    }
+
+    /// What SQLite is to open: `/proc/self/fd/N/NAME` as a URI, in which all bytes are allowed.
+    static func uri(of name: [UInt8], in directory: CInt) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes = Array("file:\(prefix)\(directory)/".utf8)
+        for byte in name {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                bytes.append(byte)
+            default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Once in a process.
