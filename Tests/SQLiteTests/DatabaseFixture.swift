@@ -4,7 +4,7 @@ import TestSupport
 @testable import SQLite
 
 /// A directory with a database "a.db".
-struct DatabaseFixture {
+final class DatabaseFixture {
     let directory: TemporaryDirectory
     let descriptor: OwnedDescriptor
     let name = Array("a.db".utf8)
