@@ -59,6 +59,12 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // What p9serve does to a tree and says of it.
+        .target(
+            name: "TreeTools",
+            dependencies: ["RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport"],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "p9fwd",
             dependencies: [
@@ -70,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "p9serve",
             dependencies: [
-                "P9Server", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
+                "P9Server", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport", "TreeTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -111,6 +117,11 @@ let package = Package(
         .testTarget(
             name: "USBLinkTests",
             dependencies: ["USBLink", "USBHost", "P9Wire", "CLibUSB"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "TreeToolsTests",
+            dependencies: ["TreeTools", "JSONText", "RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

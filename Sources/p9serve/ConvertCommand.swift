@@ -2,6 +2,7 @@ public import ArgumentParser
 import CommandSupport
 import LinuxFiles
 public import RootfsImage
+import TreeTools
 
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

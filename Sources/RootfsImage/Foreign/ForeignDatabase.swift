@@ -36,7 +36,7 @@ extension SQLiteConnection<ImageError> {
 
     /// Opens a database to write, and makes it if it isn't there. No symbolic link leads elsewhere.
     convenience init(writing path: String) throws(ImageError) {
-        let (parent, last) = StagingDirectory.split(path)
+        let (parent, last) = Destination.split(path)
         let directory = try ImageError.attempt("can't open \(parent)") { () throws(Errno) in
             let opened = try System.open(parent, [.path, .directory])
             return try System.currentPath(of: opened.raw)

@@ -159,15 +159,3 @@ struct StagingPlace: ~Copyable {
         }
     }
 }
-
-extension ImageError {
-    /// The error for a destination that another process is making.
-    static func beingMade(_ path: String) -> ImageError {
-        ImageError(
-            .busy,
-            "another p9serve is making \(ShellWord(path)) just now",
-            hint: "Wait until it is done, or choose another name.",
-            cause: .EBUSY
-        )
-    }
-}

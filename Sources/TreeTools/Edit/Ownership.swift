@@ -1,17 +1,16 @@
-import CommandSupport
-import FakeRoot
-import RootfsImage
+internal import CommandSupport
+public import RootfsImage
 
 /// What `chown` is told: "OWNER", "OWNER:GROUP", ":GROUP" or, for the owner's number as group too, "OWNER:".
-struct Ownership {
+public struct Ownership {
     private let text: String
 
-    init(_ text: String) {
+    public init(_ text: String) {
         self.text = text
     }
 
     /// - Throws: `CommandFailure` for a name that the board doesn't have.
-    func numbers(_ names: AccountNames) throws -> (uid: UInt32?, gid: UInt32?) {
+    public func numbers(_ names: AccountNames) throws -> (uid: UInt32?, gid: UInt32?) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let uid = parts[0].isEmpty ? nil : try user(parts[0], names)
         guard parts.count == 2 else { return (uid, nil) }

@@ -1,15 +1,17 @@
-import CommandSupport
+public import CommandSupport
 
 /// What went wrong with some of several files: as coreutils do, a command goes on with the others, and its exit code is the
 /// worst at the end.
-final class PathFailures {
+public final class PathFailures {
     /// Not told yet: it ends the command, if no other follows.
     private var last: CommandFailure?
     private var worst = ExitCause.success
 
+    public init() {}
+
     /// Does something with a file.
     /// - Throws: what is no `CommandFailure`, such as wrong arguments.
-    func attempt(_ body: () throws -> Void) throws {
+    public func attempt(_ body: () throws -> Void) throws {
         do {
             try body()
         } catch let failure as CommandFailure {
@@ -17,7 +19,7 @@ final class PathFailures {
         }
     }
 
-    func note(_ failure: CommandFailure) {
+    public func note(_ failure: CommandFailure) {
         if failure.cause.rawValue > worst.rawValue { worst = failure.cause }
         // With -R a name that the board doesn't have is as wrong for every file.
         guard failure != last else { return }
@@ -26,12 +28,12 @@ final class PathFailures {
     }
 
     /// - Throws: the last failure, with the worst code.
-    func finish() throws {
+    public func finish() throws {
         if let failure { throw failure }
     }
 
     /// What `--json` adds to a document of the files that could be looked at.
-    var members: [(key: String, value: JSONValue)] {
+    public var members: [(key: String, value: JSONValue)] {
         failure.map { [("error", .object($0.members))] } ?? []
     }
 

@@ -1,9 +1,10 @@
-import CommandSupport
-import LinuxFiles
-import RootfsImage
+public import CommandSupport
+internal import LinuxFiles
+public import RootfsImage
 
 extension CommandFailure {
-    init(_ error: ImageError) {
+    /// The failure of an import, export, check or conversion. Its texts are printable.
+    public init(_ error: ImageError) {
         // Names of files and texts of archives are in it: nothing of that shall move a terminal's cursor.
         let advice = error.hint.map { hint in
             hint.split(separator: "\n", omittingEmptySubsequences: false).map { printable($0) }.joined(separator: "\n")

@@ -1,25 +1,27 @@
-import CommandSupport
-import FakeRoot
-import Glibc
-import LinuxFiles
-import RootfsImage
+public import CommandSupport
+public import FakeRoot
+internal import Glibc
+internal import LinuxFiles
+internal import RootfsImage
 
 /// What the board sees of one file, for people and as JSON.
-struct BoardView {
-    let path: String
-    let status: BoardStatus
-    let user: String?
-    let group: String?
+public struct BoardView {
+    public let path: String
+    public let status: BoardStatus
+    /// The owner's name on the board; nil if it has none.
+    public let user: String?
+    public let group: String?
     /// Of a symbolic link.
-    let target: String?
-    let attributes: [Attribute]
+    public let target: String?
+    public let attributes: [Attribute]
 
-    struct Attribute {
-        let name: String
-        let value: [UInt8]
+    public struct Attribute {
+        public let name: String
+        public let value: [UInt8]
     }
 
-    init(_ file: borrowing TreeFile) throws {
+    /// - Throws: `CommandFailure`.
+    public init(_ file: borrowing TreeFile) throws {
         path = file.path
         status = try file.status()
         user = file.names.user(status.uid)
@@ -45,7 +47,7 @@ struct BoardView {
 
     /// As `ls -l` begins a line, up to the time: "-rwsr-xr-x 1 root root 281624 2026-11-21 12:00".
     /// - Parameter isNumeric: whether owner and group are numbers in any case.
-    func columns(isNumeric: Bool, isHumanReadable: Bool) -> [String] {
+    public func columns(isNumeric: Bool, isHumanReadable: Bool) -> [String] {
         let size = status.host.size
         return [
             modeText, String(status.host.linkCount),
@@ -66,7 +68,7 @@ struct BoardView {
     }
 
     /// Several lines, as `stat` prints.
-    var description: String {
+    public var description: String {
         var lines = ["\(printable(path))\(target.map { " -> \($0)" } ?? "")"]
         let size = device.map { "device \($0.major), \($0.minor)" } ?? "\(status.host.size) bytes"
         lines.append("  type    \(typeText), \(size), links \(status.host.linkCount)")
@@ -109,7 +111,7 @@ struct BoardView {
     }
 
     /// "drwxr-xr-t".
-    var modeText: String {
+    public var modeText: String {
         let type =
             switch status.kind {
             case .file: "-"
@@ -132,7 +134,8 @@ struct BoardView {
 
     // MARK: JSON
 
-    var json: JSONValue {
+    /// The keys are an interface: version 1.
+    public var json: JSONValue {
         var members: [(key: String, value: JSONValue)] = [
             ("path", .string(path)), ("type", .string(typeText)), ("mode", .string(octal(status.permissions))),
             ("uid", .integer(status.uid)), ("gid", .integer(status.gid)), ("user", JSONValue(user)),

@@ -1,22 +1,23 @@
-import CommandSupport
-import LinuxFiles
-import RootfsImage
+internal import CommandSupport
+internal import LinuxFiles
+public import RootfsImage
 
 /// What is said when a conversion has succeeded.
-struct ConversionReport {
+public struct ConversionReport {
     private let summary: ConversionSummary
     private let directory: String
     private let output: String?
     private let isDryRun: Bool
 
-    init(_ summary: ConversionSummary, directory: String, output: String?, isDryRun: Bool) {
+    public init(_ summary: ConversionSummary, directory: String, output: String?, isDryRun: Bool) {
         self.summary = summary
         self.directory = directory
         self.output = output
         self.isDryRun = isDryRun
     }
 
-    func write(isQuiet: Bool, asJSON: Bool) {
+    /// - Parameter isQuiet: whether warnings are all that a person gets.
+    public func write(isQuiet: Bool, asJSON: Bool) {
         for warning in warnings { StandardError.say("warning: \(warning)") }
         if asJSON {
             JSONValue.printDocument(version: 1, members)
@@ -25,7 +26,7 @@ struct ConversionReport {
         }
     }
 
-    private var text: String {
+    var text: String {
         let action = isDryRun ? "would convert" : summary.isContinued ? "finished converting" : "converted"
         var text = "\(action) \(summary.files) files from \(summary.from.label) to \(summary.to.label)"
         text += output.map { " in \(ShellWord($0))" } ?? ""
@@ -36,12 +37,12 @@ struct ConversionReport {
         return text
     }
 
-    private var warnings: [String] {
+    var warnings: [String] {
         (summary.losses.sentences(for: summary.to) + summary.notices).map { printable($0) }
     }
 
     /// The keys are an interface: version 1.
-    private var members: [(key: String, value: JSONValue)] {
+    var members: [(key: String, value: JSONValue)] {
         [
             ("directory", .string(directory)),
             ("output", JSONValue(output)),

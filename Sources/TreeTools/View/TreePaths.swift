@@ -1,10 +1,10 @@
-import CommandSupport
-import FakeRoot
-import LinuxFiles
-import RootfsImage
+internal import CommandSupport
+internal import FakeRoot
+internal import LinuxFiles
+internal import RootfsImage
 
 /// Paths of the host, and the trees that they lie in.
-final class TreePaths {
+public final class TreePaths {
     private let explicitRoot: String?
     private let isForeignAccepted: Bool
     /// What is known to be no tree that is being converted; with all above it.
@@ -13,17 +13,19 @@ final class TreePaths {
     private var checkedParents: Set<String> = []
     private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
 
-    /// - Parameter option: with the tree's directory; without one it is found for each path.
-    init(_ option: TreeOption) {
-        explicitRoot = option.tree
-        isForeignAccepted = option.asIs
+    /// - Parameters:
+    ///   - root: the tree's directory; nil to find it for each path.
+    ///   - acceptsForeignFiles: whether files with another tool's metadata are taken for what the host says.
+    public init(root: String?, acceptsForeignFiles: Bool) {
+        explicitRoot = root
+        isForeignAccepted = acceptsForeignFiles
     }
 
     /// Finds a file. The path is the host's up to the tree's root; from there symbolic links lead where they lead on the
     /// board.
     /// - Parameter following: whether a symbolic link at the path's end is followed.
     /// - Throws: `CommandFailure`.
-    func open(_ path: String, following: Bool) throws -> TreeFile {
+    public func open(_ path: String, following: Bool) throws -> TreeFile {
         let place = try locate(path)
         do throws(Errno) {
             let descriptor = try Self.open(place.path, in: place.tree, following: following)
@@ -34,7 +36,7 @@ final class TreePaths {
     }
 
     /// Finds the directory of a file that does not exist yet, and the name it shall have there.
-    func openParent(of path: String) throws -> NewTreeFile {
+    public func openParent(of path: String) throws -> NewTreeFile {
         let trimmed = Self.trimmed(path)
         let (parent, name) = Self.split(trimmed)
         guard !name.isEmpty, name != ".", name != ".." else {

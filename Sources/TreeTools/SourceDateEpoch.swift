@@ -1,11 +1,16 @@
-import CommandSupport
-import Glibc
+internal import CommandSupport
+internal import Glibc
 
 /// The environment's SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it.
-enum SourceDateEpoch {
+public enum SourceDateEpoch {
     /// In seconds since 1970; nil if it isn't set.
-    static func fromEnvironment() throws -> Int64? {
-        guard let text = getenv("SOURCE_DATE_EPOCH").map({ String(cString: $0) }), !text.isEmpty else { return nil }
+    /// - Throws: `CommandFailure` for what is no such number.
+    public static func fromEnvironment() throws -> Int64? {
+        try getenv("SOURCE_DATE_EPOCH").flatMap { try seconds(String(cString: $0)) }
+    }
+
+    static func seconds(_ text: String) throws -> Int64? {
+        guard !text.isEmpty else { return nil }
         guard let seconds = Int64(text), seconds >= 0 else {
             throw CommandFailure(
                 .badInput,

@@ -1,16 +1,19 @@
-import CommandSupport
-import LinuxFiles
-import RootfsImage
+public import CommandSupport
+internal import LinuxFiles
+public import RootfsImage
 
 /// A check's report, for people and as JSON.
-struct CheckView {
+public struct CheckView {
     private let report: CheckReport
     private let directory: String
     private let showsAll: Bool
 
     private static let shown = 10
 
-    init(_ report: CheckReport, directory: String, showsAll: Bool) {
+    /// - Parameters:
+    ///   - directory: as the user wrote it.
+    ///   - showsAll: every path, not only the first ten of each kind.
+    public init(_ report: CheckReport, directory: String, showsAll: Bool) {
         self.report = report
         self.directory = directory
         self.showsAll = showsAll
@@ -18,7 +21,7 @@ struct CheckView {
 
     // MARK: Text
 
-    var text: String {
+    public var text: String {
         var lines = hostLines
         for kind in CheckFinding.Kind.allCases {
             let findings = report.findings.filter { $0.kind == kind }
@@ -78,7 +81,7 @@ struct CheckView {
     }
 
     /// What to do about problems.
-    var advice: String {
+    public var advice: String {
         let kinds = problems
         if kinds.contains(.databaseDamaged) {
             return "Restore the database from a backup, or move it away and import again."
@@ -109,7 +112,7 @@ struct CheckView {
     }
 
     /// What to do about problems that were not mended.
-    var remainder: String? {
+    public var remainder: String? {
         let kinds = problems
         if kinds.contains(.databaseDamaged) { return advice }
         let lines = decisions(kinds)
@@ -119,7 +122,7 @@ struct CheckView {
     // MARK: JSON
 
     /// The keys are an interface: version 2, in which only an `error` differs from version 1.
-    var members: [(key: String, value: JSONValue)] {
+    public var members: [(key: String, value: JSONValue)] {
         let host = report.host
         let hostMembers: [(key: String, value: JSONValue)] = [
             ("file_system", .string(host.fileSystem)), ("user_attributes", .bool(host.hasUserAttributes)),

@@ -1,7 +1,5 @@
-import ArgumentParser
-
 /// What `chmod` is told: an octal mode, or clauses such as "u+s,go-w".
-struct ModeChange: ExpressibleByArgument, CustomStringConvertible {
+public struct ModeChange: CustomStringConvertible {
     private enum Clause {
         /// `isWhole`: written with five digits, such as 00755.
         case octal(UInt32, isWhole: Bool)
@@ -10,10 +8,11 @@ struct ModeChange: ExpressibleByArgument, CustomStringConvertible {
     }
 
     /// As it was written.
-    let description: String
+    public let description: String
     private let clauses: [Clause]
 
-    init?(argument: String) {
+    /// - Returns: nil for what is no mode.
+    public init?(argument: String) {
         description = argument
         if !argument.isEmpty, argument.allSatisfy({ "01234567".contains($0) }) {
             guard let mode = UInt32(argument, radix: 8), mode <= 0o7777 else { return nil }
@@ -53,7 +52,8 @@ struct ModeChange: ExpressibleByArgument, CustomStringConvertible {
         return mask
     }
 
-    func apply(to old: UInt32, isDirectory: Bool) -> UInt32 {
+    /// The mode that comes of an old one; permission, setuid, setgid and sticky bits.
+    public func apply(to old: UInt32, isDirectory: Bool) -> UInt32 {
         var mode = old
         for clause in clauses {
             switch clause {

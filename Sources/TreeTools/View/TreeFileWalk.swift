@@ -1,7 +1,7 @@
-import CommandSupport
-import FakeRoot
-import LinuxFiles
-import RootfsImage
+internal import CommandSupport
+internal import FakeRoot
+internal import LinuxFiles
+internal import RootfsImage
 
 /// Goes through a directory of a tree and all directories beneath it, each before those in it, for `-R`.
 ///

@@ -1,11 +1,11 @@
-import CommandSupport
-import LinuxFiles
-import RootfsImage
+public import CommandSupport
+internal import LinuxFiles
+public import RootfsImage
 
 extension SignalWaiter {
     /// From now on SIGINT, SIGTERM and SIGHUP ask an import or export to stop and to leave nothing behind. A second one ends
     /// the process at once: what the command prints may wait for a reader that doesn't read.
-    static func cancelOnSignals(_ cancellation: Cancellation) throws {
+    public static func cancelOnSignals(_ cancellation: Cancellation) throws {
         let signals = SignalWaiter()
         do throws(Errno) {
             try startThread {

@@ -1,9 +1,9 @@
-import CommandSupport
-import LinuxFiles
-import RootfsImage
+public import CommandSupport
+internal import LinuxFiles
+public import RootfsImage
 
 /// What is said when an import has succeeded.
-struct ImportReport {
+public struct ImportReport {
     private let summary: ImportSummary
     private let source: String
     private let directory: String
@@ -11,7 +11,7 @@ struct ImportReport {
     private let notices: [String]
 
     /// - Parameter notices: what else is odd, one sentence each.
-    init(_ summary: ImportSummary, source: String, directory: String, notices: [String]) {
+    public init(_ summary: ImportSummary, source: String, directory: String, notices: [String]) {
         self.summary = summary
         self.notices = notices
         self.source = source
@@ -19,7 +19,7 @@ struct ImportReport {
     }
 
     /// - Parameter isQuiet: whether warnings are all that a person gets.
-    func write(isQuiet: Bool, _ events: EventStream) {
+    public func write(isQuiet: Bool, _ events: EventStream) {
         for warning in warnings {
             events.send("warning", [("message", .string(warning))])
             StandardError.say("warning: \(warning)")
@@ -33,7 +33,7 @@ struct ImportReport {
         )
     }
 
-    private var warnings: [String] {
+    var warnings: [String] {
         let losses = summary.losses
         var warnings = summary.notices + notices
         func warn(_ count: Int, _ one: String, _ many: String) {
@@ -58,7 +58,7 @@ struct ImportReport {
     }
 
     /// The keys are an interface: version 1.
-    private var members: [(key: String, value: JSONValue)] {
+    var members: [(key: String, value: JSONValue)] {
         [
             ("kind", .string(summary.kind.rawValue)),
             ("source", .string(source)),

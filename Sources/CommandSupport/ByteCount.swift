@@ -1,8 +1,8 @@
 /// A number of bytes for people: "3.4 MiB".
-struct ByteCount {
-    let text: String
+public struct ByteCount {
+    public let text: String
 
-    init(_ bytes: UInt64) {
+    public init(_ bytes: UInt64) {
         var value = Double(bytes)
         var unit = 0
         let units = ["B", "KiB", "MiB", "GiB", "TiB"]
@@ -15,7 +15,7 @@ struct ByteCount {
     }
 
     /// A number of seconds for people, to hundredths.
-    static func seconds(_ seconds: Double) -> String {
+    public static func seconds(_ seconds: Double) -> String {
         let hundredths = Int((seconds * 100).rounded())
         return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
     }
