@@ -33,7 +33,8 @@ let package = Package(
         .target(name: "P9Wire", swiftSettings: strict),
         .target(name: "JSONText", swiftSettings: strict),
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "FakeRoot", dependencies: ["CSQLite", "CNettle", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "SQLite", dependencies: ["CSQLite", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "FakeRoot", dependencies: ["CNettle", "LinuxFiles", "SQLite"], swiftSettings: strict),
         .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBHost", dependencies: ["CLibUSB", "LinuxFiles"], swiftSettings: strict),
@@ -58,7 +59,7 @@ let package = Package(
         // Root filesystems: import, export, check, other tools' metadata.
         .target(
             name: "RootfsImage",
-            dependencies: ["CSQLite", "LinuxFiles", "FakeRoot", "ImageEntries", "Ext4Image", "Archives"],
+            dependencies: ["LinuxFiles", "SQLite", "FakeRoot", "ImageEntries", "Ext4Image", "Archives"],
             swiftSettings: strict
         ),
 
@@ -69,6 +70,12 @@ let package = Package(
                 "JSONText", "LinuxFiles", "FakeRoot", "P9Server",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: strict
+        ),
+        // What p9serve does to a tree and says of it.
+        .target(
+            name: "TreeTools",
+            dependencies: ["ImageEntries", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport"],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -82,7 +89,7 @@ let package = Package(
         .executableTarget(
             name: "p9serve",
             dependencies: [
-                "P9Server", "ImageEntries", "Archives", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
+                "P9Server", "ImageEntries", "Archives", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport", "TreeTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -97,6 +104,8 @@ let package = Package(
         ),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "LinuxFilesTests", dependencies: ["LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FakeRootTests",
@@ -122,6 +131,11 @@ let package = Package(
         .testTarget(
             name: "USBLinkTests",
             dependencies: ["USBLink", "USBHost", "P9Wire", "CLibUSB"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "TreeToolsTests",
+            dependencies: ["TreeTools", "JSONText", "RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -21,11 +21,9 @@ extension FakeRootTree {
                 if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
                 if BoardStatus.isWithheld(host, label) { findings.append(.notBelieved(.writableByEverybody(label))) }
                 if case .standing = label.mirror { findings.append(.unfinished) }
-                if let entry = entryWithoutPrivileges(descriptor, host, label, path) {
-                    findings.append(.lostWithPrivileges(entry))
-                }
-            } else if let lost = lostEntry(descriptor, host, path) {
-                findings.append(lost)
+                findings += loss(descriptor, host, label, path)
+            } else {
+                findings += loss(descriptor, host, nil, path)
             }
         } catch .EACCES {
             findings.append(.unreadable)
@@ -70,30 +68,15 @@ extension FakeRootTree {
         return fits || NodeKind(host: host) == kind ? nil : kind
     }
 
-    private func lostEntry(_ descriptor: CInt, _ host: FileStatus, _ path: [UInt8]) -> LabelFinding? {
-        guard hasManifest, let row = expectation(path), let file = try? handle(of: descriptor, host),
-            Self.fits(row.entry, host), isLost(row, file, descriptor, host)
-        else { return nil }
-        let keepsPrivileges = !Self.isPrivileged(row.entry) || hasContent(of: row.entry, descriptor, host)
-        return keepsPrivileges ? .lost(row.entry) : .lostWithPrivileges(row.entry)
-    }
-
-    /// The manifest's entry of a privileged program that has lost its privileges: its label came back, but the content is
-    /// another one. It stays so until somebody says what the new program shall have.
-    private func entryWithoutPrivileges(
+    /// What the file has lost of the import's. A database that can't be asked is a finding of its own.
+    private func loss(
         _ descriptor: CInt,
         _ host: FileStatus,
-        _ label: Label,
+        _ label: Label?,
         _ path: [UInt8]
-    ) -> ManifestEntry? {
-        guard hasManifest, let row = expectation(path), Self.isPrivileged(row.entry), Self.fits(row.entry, host),
-            let file = try? handle(of: descriptor, host), row.file == file
-        else { return nil }
-        let setIDs: UInt32 = 0o6000
-        let hasSetIDs = label.mode & setIDs == row.entry.status.mode & setIDs
-        let capability = try? value(of: AttributeName(.capability), descriptor, host, isLocked: false)
-        let hasAll = hasSetIDs && (row.entry.capability == nil || capability != nil)
-        return hasAll || hasContent(of: row.entry, descriptor, host) ? nil : row.entry
+    ) -> [LabelFinding] {
+        guard hasManifest, let loss = try? labelLoss(of: descriptor, host, label, at: path) else { return [] }
+        return [loss.isOfPrivileges ? .lostWithPrivileges(loss.entry) : .lost(loss.entry)]
     }
 
     /// Mends what can be: gives lost labels back, removes what is no label, lifts modes to the floor, completes what

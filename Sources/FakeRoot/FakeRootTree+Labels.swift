@@ -80,8 +80,8 @@ extension FakeRootTree {
     /// do so. Usual files cost nothing here.
     private func confirmed(_ label: Label, _ descriptor: CInt, _ host: FileStatus) -> Label {
         guard BoardStatus.isWithheld(host, label), hasManifest, host.linkCount > 0,
-            let path = try? manifestPath(of: descriptor), let entry = expectation(path)?.entry,
-            Self.says(entry, label), Self.fits(entry, host)
+            let path = try? manifestPath(of: descriptor), let entry = expectation(path),
+            Self.says(entry, label), entry.fits(host)
         else { return label }
         // A program that everybody may write to is the import's only as long as its content is.
         if entry.status.kind == .file, !hasContent(of: entry, descriptor, host, raisesMode: false) { return label }

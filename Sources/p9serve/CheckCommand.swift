@@ -4,6 +4,7 @@ import ArgumentParser
 import CommandSupport
 import LinuxFiles
 import RootfsImage
+import TreeTools
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ import CommandSupport
 import ImageEntries
 import LinuxFiles
 public import RootfsImage
+import TreeTools
 
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 internal import ImageEntries
+internal import JSONText
 internal import LinuxFiles
 
 /// Finds an image in what `docker save` writes: manifest.json, a list of images with their layers' paths.
@@ -89,7 +90,7 @@ struct DockerLayout {
     }
 
     /// What skopeo's "dir:" writes has the same name.
-    private func noList(_ document: JSONDocument) -> ImageError {
+    private func noList(_ document: JSONValue) -> ImageError {
         guard let version = document["schemaVersion"]?.integer else {
             return .badImage(files.name, "manifest.json is not a list of images")
         }
@@ -118,7 +119,7 @@ struct DockerLayout {
     }
 
     /// The file's name is its digest.
-    private func configuration(of image: Image) throws(ImageError) -> JSONDocument {
+    private func configuration(of image: Image) throws(ImageError) -> JSONValue {
         try files.document(image.configuration, sha256: image.digest)
     }
 }

@@ -1,4 +1,5 @@
 internal import ImageEntries
+internal import JSONText
 
 /// A reference to a document or layer of an OCI image.
 ///
@@ -16,7 +17,7 @@ struct ImageDescriptor: Hashable {
     var urls: [String]
 
     /// - Parameter image: what messages call the image.
-    init(_ document: JSONDocument, image: String) throws(ImageError) {
+    init(_ document: JSONValue, image: String) throws(ImageError) {
         guard let digest = document["digest"]?.string, let size = document["size"]?.integer, size >= 0 else {
             throw .badImage(image, "a descriptor has no digest or no size")
         }
@@ -24,7 +25,11 @@ struct ImageDescriptor: Hashable {
         self.size = UInt64(size)
         mediaType = document["mediaType"]?.string ?? ""
         platform = document["platform"].flatMap(Platform.init(document:))
-        annotations = (document["annotations"]?.object ?? [:]).compactMapValues(\.string)
+        annotations = Dictionary(
+            uniqueKeysWithValues: (document["annotations"]?.object ?? []).compactMap { name, value in
+                value.string.map { (name, $0) }
+            }
+        )
         urls = (document["urls"]?.array ?? []).compactMap(\.string)
     }
 

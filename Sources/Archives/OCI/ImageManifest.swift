@@ -1,4 +1,5 @@
 internal import ImageEntries
+internal import JSONText
 internal import LinuxFiles
 
 /// An image's manifest: its configuration and its layers, the lowest first.
@@ -13,8 +14,8 @@ struct ImageManifest {
     var artifact: String?
 
     /// - Parameter image: what messages call the image.
-    init(_ document: JSONDocument, image: String) throws(ImageError) {
-        guard let config = document["config"], config != .null else {
+    init(_ document: JSONValue, image: String) throws(ImageError) {
+        guard let config = document["config"], !config.isNull else {
             let isSchema1 = document["schemaVersion"]?.integer == 1
             throw isSchema1 ? .schema1(image) : .badImage(image, "its manifest names no configuration")
         }
@@ -52,7 +53,7 @@ struct ImageManifest {
 
     /// The digests of the decompressed layers, as 64 digits each.
     /// - Parameter configuration: an image's configuration.
-    static func contentDigests(_ configuration: JSONDocument, image: String) throws(ImageError) -> [String] {
+    static func contentDigests(_ configuration: JSONValue, image: String) throws(ImageError) -> [String] {
         guard let list = configuration["rootfs"]?["diff_ids"]?.list else {
             throw .badImage(image, "its configuration has no \"rootfs\" with the digests of the layers (diff_ids)")
         }

@@ -1,4 +1,5 @@
 package import ImageEntries
+internal import JSONText
 package import LinuxFiles
 
 /// The files of a container image: a directory, or a tar archive that can be read here and there.
@@ -54,7 +55,7 @@ extension LayoutFiles {
         _ path: String,
         sha256 digest: String? = nil,
         size: UInt64? = nil
-    ) throws(ImageError) -> JSONDocument {
+    ) throws(ImageError) -> JSONValue {
         let file = try need(path)
         let shown = printable(path.utf8)
         if let size, size != file.size {
@@ -74,8 +75,8 @@ extension LayoutFiles {
         }
         guard count == bytes.count else { throw .badImage(name, "\(shown) is cut short") }
         if let digest { try Digest.check(bytes, digest, "\(shown)", name) }
-        do throws(JSONDocument.Malformed) {
-            return try JSONDocument(parsing: bytes)
+        do throws(JSONValue.Malformed) {
+            return try JSONValue(parsing: bytes)
         } catch {
             throw .badImage(name, "\(shown) is no JSON document (byte \(error.offset))")
         }
@@ -84,7 +85,7 @@ extension LayoutFiles {
 
 extension LayoutFiles {
     /// Reads a document that another one names.
-    func document(_ descriptor: ImageDescriptor) throws(ImageError) -> JSONDocument {
+    func document(_ descriptor: ImageDescriptor) throws(ImageError) -> JSONValue {
         try document(descriptor.path, sha256: descriptor.digest, size: descriptor.size)
     }
 }

@@ -1,4 +1,5 @@
 internal import ImageEntries
+internal import JSONText
 internal import LinuxFiles
 
 /// Finds an image in an OCI image layout, also in one that `docker save` wrote.
@@ -64,7 +65,7 @@ struct OCILayout {
         return try layers(of: choice.descriptor)
     }
 
-    private func descriptors(_ document: JSONDocument, _ member: String) throws(ImageError) -> [ImageDescriptor] {
+    private func descriptors(_ document: JSONValue, _ member: String) throws(ImageError) -> [ImageDescriptor] {
         guard let list = document[member]?.list else {
             throw .badImage(files.name, "a document has no \"\(member)\"")
         }

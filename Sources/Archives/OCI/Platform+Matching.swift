@@ -1,4 +1,5 @@
 internal import ImageEntries
+internal import JSONText
 internal import LinuxFiles
 
 /// Which images' platform is the one that a user asks for.
@@ -9,7 +10,7 @@ internal import LinuxFiles
 /// Source: github.com/containerd/platforms, `normalizeArch` in database.go.
 extension Platform {
     /// - Parameter document: with "os", "architecture" and perhaps "variant": a descriptor's, or an image's configuration.
-    init?(document: JSONDocument) {
+    init?(document: JSONValue) {
         guard let system = document["os"]?.string, let architecture = document["architecture"]?.string,
             !architecture.isEmpty
         else { return nil }

@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
 /// What a tree's database held when somebody looked last, kept outside of it: so a database that has gone or lost its
 /// content is noticed, and not taken for that of a tree in which everything is root's.

@@ -1,6 +1,6 @@
-internal import CSQLite
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
 /// The tables beside a tree: labels and attributes that no extended attribute holds, and the import's manifest.
 ///
@@ -20,7 +20,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// Says outside of the database what is in it.
     let record: DatabaseRecord?
     /// How it was opened.
-    private let access: SQLiteConnection.Access
+    private let access: SQLiteAccess
     /// Whether it is only read because the disk had no room for the files beside it. See `MetadataStore.lookForRoom`.
     let isWithoutRoom: Bool
     /// Called under the lock of writing when another process is found to have changed something.
@@ -31,13 +31,13 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     /// What is asked often, prepared once.
     final class Reader {
-        let connection: SQLiteConnection
-        let node: SQLiteStatement
-        let attribute: SQLiteStatement
-        let attributeNames: SQLiteStatement
-        let entry: SQLiteStatement
+        let connection: MetadataConnection
+        let node: MetadataStatement
+        let attribute: MetadataStatement
+        let attributeNames: MetadataStatement
+        let entry: MetadataStatement
 
-        init(_ connection: consuming SQLiteConnection, _ version: Int64) throws(MetadataError) {
+        init(_ connection: MetadataConnection, _ version: Int64) throws(MetadataError) {
             let isNodeRight = RowSum.isRight(RowSum.node, version: version)
             let isAttributeRight = RowSum.isRight(RowSum.attribute, version: version)
             let isEntryRight = RowSum.isRight(RowSum.manifest, version: version)
@@ -61,12 +61,12 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     }
 
     final class Writer {
-        let connection: SQLiteConnection
-        let version: SQLiteStatement
+        let connection: MetadataConnection
+        let version: MetadataStatement
         private let mayWrite: Bool
         private var prepared: Changes?
 
-        init(_ connection: consuming SQLiteConnection, mayWrite: Bool) throws(MetadataError) {
+        init(_ connection: MetadataConnection, mayWrite: Bool) throws(MetadataError) {
             let version = try connection.prepare("PRAGMA data_version")
             self.connection = connection
             self.version = version
@@ -90,15 +90,15 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     }
 
     final class Changes {
-        let node: SQLiteStatement
-        let removeNode: SQLiteStatement
-        let attribute: SQLiteStatement
-        let removeAttribute: SQLiteStatement
-        let removeAttributes: SQLiteStatement
-        let entry: SQLiteStatement
-        let anyRow: SQLiteStatement
+        let node: MetadataStatement
+        let removeNode: MetadataStatement
+        let attribute: MetadataStatement
+        let removeAttribute: MetadataStatement
+        let removeAttributes: MetadataStatement
+        let entry: MetadataStatement
+        let anyRow: MetadataStatement
 
-        init(_ connection: borrowing SQLiteConnection) throws(MetadataError) {
+        init(_ connection: MetadataConnection) throws(MetadataError) {
             let node = try connection.prepare(
                 "INSERT OR REPLACE INTO node VALUES (?1, ?2, ?3, ?4, ?5, ?6, row_sum(?1, ?2, ?3, ?4, ?5, ?6))"
             )
@@ -132,15 +132,15 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// - Throws: `.foreign` for a later version or another program's file.
     static func open(
         _ file: DatabaseFile,
-        _ access: SQLiteConnection.Access,
+        _ access: SQLiteAccess,
         root: FileHandle,
         mayChange: Bool = false,
         isWithoutRoom: Bool = false,
         record: DatabaseRecord? = nil
     ) throws(MetadataError) -> MetadataDatabase? {
-        let connection = try SQLiteConnection(file, access, milliseconds: strangersTime)
+        let connection = try MetadataConnection(file, access, milliseconds: strangersTime)
         connection.setBusyTimeout(milliseconds: 2000)
-        let version = try DatabaseSchema.verify(connection)
+        let version = try DatabaseSchema.verify(connection, of: file)
         guard try Self.root(of: connection) == root else { return nil }
         return try MetadataDatabase(
             file,
@@ -155,19 +155,19 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     private convenience init(
         _ file: DatabaseFile,
-        _ first: consuming SQLiteConnection,
-        _ access: SQLiteConnection.Access,
+        _ first: MetadataConnection,
+        _ access: SQLiteAccess,
         _ version: Int64,
         mayChange: Bool,
         isWithoutRoom: Bool,
         _ record: DatabaseRecord?
     ) throws(MetadataError) {
-        first.trust()
+        first.setWorkLimit(.none)
         // A log is written to the disk at checkpoints, and when a client asks for it. A journal has no such choice.
         let isLog = try first.text("PRAGMA journal_mode") == "wal"
         if isLog { try first.execute("PRAGMA synchronous = NORMAL") }
-        let second = try SQLiteConnection(file, access, milliseconds: Self.strangersTime)
-        second.trust()
+        let second = try MetadataConnection(file, access, milliseconds: Self.strangersTime)
+        second.setWorkLimit(.none)
         second.setBusyTimeout(milliseconds: 1000)
         first.setBusyTimeout(milliseconds: 5000)
         let writer = try Writer(first, mayWrite: mayChange)
@@ -179,7 +179,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         _ file: DatabaseFile,
         _ reader: Reader,
         _ writer: Writer,
-        _ access: SQLiteConnection.Access,
+        _ access: SQLiteAccess,
         _ version: Int64,
         _ record: DatabaseRecord?,
         hasLog: Bool,
@@ -214,7 +214,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     /// - Throws: `.system` with `EROFS` if it was opened for reading, with `ENOSPC` if that was for want of room.
     func write<Result>(
-        _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
+        _ body: (MetadataConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         try writeLock.withLock { _ throws(MetadataError) in
             guard let changes = try writer.changes else {
@@ -240,13 +240,13 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// As `write`, for what removes labels and attributes: the record must not say that there are rows after the last one
     /// has gone, whenever the process ends.
     func remove<Result>(
-        _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
+        _ body: (MetadataConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         try write { (connection, changes) throws(MetadataError) in
             try connection.transaction { () throws(MetadataError) in
                 let result = try body(connection, changes)
                 defer { changes.anyRow.reset() }
-                if try !changes.anyRow.step(connection) { record?.update { $0.rows = 0 } }
+                if try !changes.anyRow.step() { record?.update { $0.rows = 0 } }
                 return result
             }
         }
@@ -262,7 +262,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
             guard let changes = try writer.changes else { return }
             try writer.connection.transaction { () throws(MetadataError) in
                 defer { changes.anyRow.reset() }
-                guard try changes.anyRow.step(writer.connection) else { return }
+                guard try changes.anyRow.step() else { return }
                 // The tables may have been brought up to date just now: then the list is recorded for the first time.
                 let hasManifest = try isManifestComplete(writer.connection)
                 record.update { content in
@@ -275,15 +275,15 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     /// Another connection on the file, for what takes long.
     func withOwnConnection<Result>(
-        _ body: (borrowing SQLiteConnection) throws(MetadataError) -> Result
+        _ body: (MetadataConnection) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         let isImmutable = if case .immutable = access { true } else { false }
-        let connection = try SQLiteConnection(
+        let connection = try MetadataConnection(
             file,
             isImmutable ? .immutable : .readOnly,
             milliseconds: Self.strangersTime
         )
-        connection.trust()
+        connection.setWorkLimit(.none)
         return try body(connection)
     }
 
@@ -294,7 +294,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// Only under the lock of writing. The connection that writes has a version that its own changes don't move.
     private func look() throws(MetadataError) {
         defer { writer.version.reset() }
-        guard try writer.version.step(writer.connection) else { return }
+        guard try writer.version.step() else { return }
         let found = writer.version.number(0)
         guard found != dataVersion else { return }
         dataVersion = found
@@ -323,7 +323,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     func startLooking() throws(MetadataError) {
         try writeLock.withLock { _ throws(MetadataError) in
             defer { writer.version.reset() }
-            if try writer.version.step(writer.connection) { dataVersion = writer.version.number(0) }
+            if try writer.version.step() { dataVersion = writer.version.number(0) }
         }
     }
 

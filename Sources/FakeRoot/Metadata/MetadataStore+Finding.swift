@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
 /// Finding a tree's database, making it, and moving it to where it belongs. Only under `finding`, or when the tree is opened.
 extension MetadataStore {
@@ -100,7 +101,7 @@ extension MetadataStore {
         if mayWrite { file.tighten() }
         do throws(MetadataError) {
             // A reader that could write leaves no files beside it when it closes; one that can't, does.
-            let access = mayWrite || file.isWritable ? SQLiteConnection.Access.readWrite : .readOnly
+            let access = mayWrite || file.isWritable ? SQLiteAccess.readWrite : .readOnly
             return try MetadataDatabase.open(file, access, root: rootHandle, mayChange: mayWrite, record: record)
         } catch  where error.isOfFullDisk && file.hasEmptyLog {
             // No room for the files beside it. Looking needs none, and who has to write is told so when it writes.

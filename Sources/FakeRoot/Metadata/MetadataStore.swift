@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
 /// A tree's database, found when the tree is opened, made when something must be stored that no extended attribute
 /// carries; and what is known of it in memory, so that requests for all other files don't ask it.
@@ -200,7 +201,7 @@ final class MetadataStore: Sendable {
 
     private static func rows(
         of database: MetadataDatabase,
-        _ connection: borrowing SQLiteConnection
+        _ connection: MetadataConnection
     ) throws(MetadataError) -> RowFilters.Sets {
         var sets = RowFilters.Sets()
         try database.forEachHandle(

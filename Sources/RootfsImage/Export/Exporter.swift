@@ -110,43 +110,39 @@ public struct Exporter {
     ) throws(ImageError) {
         let kind = plan.kind
         let platform = try plan.isOCI ? platform(of: tree) : nil
-        let made = try ExportTarget.make(
+        let made = try Staging.target(
             for: target,
+            .exporting,
             kind == .oci ? .directory : .file,
             mode: (kind == .oci ? 0o777 : 0o666) & ~mask,
             mayReplace: options.replacesTarget,
             outside: tree.root.raw
         )
-        do throws(ImageError) {
-            let output = DescriptorOutput(made.descriptor, name: target, wait)
-            switch kind {
-            case .tar, .cpio:
-                summary.losses = try write(walk, to: streamSink(plan, output, wait), observer)
-            case .squashfs:
-                let sink = try SquashfsSink(
-                    made.descriptor,
-                    plan.compression,
-                    level: options.level,
-                    time: options.sourceDateEpoch ?? 0,
-                    wait
-                )
-                summary.losses = try write(walk, to: sink, observer)
-            case .ext4:
-                let sink = try Ext4Sink(made.descriptor, try measure(tree), ext4Settings)
-                summary.losses = try write(walk, to: sink, observer)
-            case .oci:
-                let sink = try OCISink(made.descriptor, ociSettings(plan, platform), wait)
-                summary.losses = try write(walk, to: sink, observer)
-                summary.targetBytes = sink.size
-            case .ociArchive:
-                summary.losses = try writeArchive(walk, tree, ociSettings(plan, platform), to: output, wait, observer)
-            }
-            if kind != .oci { summary.targetBytes = try made.size() }
-            if let notice = try made.commit(wait) { summary.notices.append(notice) }
-        } catch {
-            made.discard()
-            throw error
+        let output = DescriptorOutput(made.descriptor, name: target, wait)
+        switch kind {
+        case .tar, .cpio:
+            summary.losses = try write(walk, to: streamSink(plan, output, wait), observer)
+        case .squashfs:
+            let sink = try SquashfsSink(
+                made.descriptor,
+                plan.compression,
+                level: options.level,
+                time: options.sourceDateEpoch ?? 0,
+                wait
+            )
+            summary.losses = try write(walk, to: sink, observer)
+        case .ext4:
+            let sink = try Ext4Sink(made.descriptor, try measure(tree), ext4Settings)
+            summary.losses = try write(walk, to: sink, observer)
+        case .oci:
+            let sink = try OCISink(made.descriptor, ociSettings(plan, platform), wait)
+            summary.losses = try write(walk, to: sink, observer)
+            summary.targetBytes = sink.size
+        case .ociArchive:
+            summary.losses = try writeArchive(walk, tree, ociSettings(plan, platform), to: output, wait, observer)
         }
+        if kind != .oci { summary.targetBytes = try made.size() }
+        if let notice = try made.publishTarget(wait) { summary.notices.append(notice) }
     }
 
     private func streamSink(
@@ -244,14 +240,7 @@ public struct Exporter {
         _ wait: ExportWait,
         _ observer: @escaping Observer
     ) throws(ImageError) -> ExportLosses {
-        let scratch = try ExportTarget.make(
-            for: target,
-            .scratch,
-            mode: 0o700,
-            mayReplace: false,
-            outside: tree.root.raw
-        )
-        defer { scratch.discard() }
+        let scratch = try Staging.target(for: target, .scratch, .directory, mode: 0o700, outside: tree.root.raw)
         let losses = try write(walk, to: OCISink(scratch.descriptor, settings, wait), observer)
         try OCIArchive(scratch.descriptor, cancellation).write(to: output)
         return losses

@@ -27,7 +27,6 @@ final class TreeWalk {
     private var linkCounts: [Identity: UInt32] = [:]
     /// The first name, of files that have several, with what its other names repeat, and how many follow.
     private var firstNames: [Identity: (entry: ImageEntry, rest: UInt32)] = [:]
-    private let lostLabels: LostLabels
     private(set) var progress = ExportProgress()
     /// Files that were given the owners and modes of their import.
     private(set) var restoredLabels = 0
@@ -49,7 +48,6 @@ final class TreeWalk {
         self.exclusions = exclusions
         self.latestTime = latestTime
         self.cancellation = cancellation
-        lostLabels = LostLabels(tree)
     }
 
     /// Counts the tree's files and their bytes.
@@ -141,7 +139,7 @@ final class TreeWalk {
                 modificationTime: clamped(host.modificationTime),
                 attributes: try attributes(of: item.descriptor.raw)
             )
-            try restore(&entry, board, file)
+            if let loss = try tree.labelLoss(of: item.descriptor.raw, at: item.key) { apply(loss, board, to: &entry) }
         } catch {
             throw .unreadable(name, error, item.host)
         }
@@ -164,21 +162,21 @@ final class TreeWalk {
 
     private static let capability = Array("security.capability".utf8)
 
-    /// Gives an entry what its file has lost.
-    private func restore(_ entry: inout ImageEntry, _ board: BoardStatus, _ file: OpenFile?) throws(Errno) {
-        let hasCapability = entry.attributes.contains { $0.name == Self.capability }
-        guard
-            let found = try lostLabels.find(board, entry.path, hasCapability: hasCapability, file: file?.raw)
-        else { return }
-        entry.owner = found.owner
-        entry.permissions = found.permissions
-        if found.kind.isSpecial { entry.body = .special(found.kind) }
-        if let capability = found.capability, !hasCapability {
-            entry.attributes.append(ImageEntry.Attribute(name: Self.capability, value: capability))
-            entry.attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
+    /// Gives an entry what its file has lost, as the server would; nothing is written into the tree.
+    private func apply(_ loss: LabelLoss, _ board: BoardStatus, to entry: inout ImageEntry) {
+        if loss.isOfLabel {
+            let restored = loss.restored(board)
+            entry.owner = Owner(uid: restored.uid, gid: restored.gid)
+            entry.permissions = restored.permissions
+            if restored.kind.isSpecial { entry.body = .special(restored.kind) }
+            if let capability = loss.capability {
+                entry.attributes.removeAll { $0.name == Self.capability }
+                entry.attributes.append(ImageEntry.Attribute(name: Self.capability, value: capability))
+                entry.attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
+            }
+            restoredLabels += 1
         }
-        restoredLabels += 1
-        if found.hasLostPrivileges, lostPrivileges.count < Self.maxPaths {
+        if loss.isOfPrivileges, lostPrivileges.count < Self.maxPaths {
             lostPrivileges.append(ImageError.displayed(entry.path))
         }
     }

@@ -239,15 +239,15 @@ public struct TreeConversion {
         let source = try ForeignDirectorySource(directory, from, metadata: metadata)
         let file = newMetadataFile(output)
         let hadFile = file.map(Self.exists) ?? false
-        let staging = try StagingDirectory.make(for: output)
+        let staging = try Staging.tree(for: output)
         do throws(ImageError) {
-            var summary = try fill(staging.directory, source, from)
+            var summary = try fill(staging.descriptor, source, from)
             if options.to != .overrideStat {
                 let marker = ConversionMarker(phase: .describe, from: .overrideStat, to: options.to)
-                let pass = ConversionInPlace(self, staging.directory, marker, path: output)
+                let pass = ConversionInPlace(self, staging.descriptor, marker, path: output)
                 let converted = try pass.run(
                     metadata: nil,
-                    prefix: Self.finalPath(staging.directory, output),
+                    prefix: Self.finalPath(staging.descriptor, output),
                     isContinued: false
                 )
                 summary.losses += converted.losses
@@ -255,14 +255,13 @@ public struct TreeConversion {
                 summary.metadataFile = converted.metadataFile
             }
             try ImageError.attempt("can't write \(ShellWord(output)) to the disk") { () throws(Errno) in
-                try System.synchronizeFileSystem(staging.directory)
+                try System.synchronizeFileSystem(staging.descriptor)
             }
-            try staging.commit(isSynchronized: true)
+            try staging.publishTree(isSynchronized: true)
             // Our own database, if there is one, gets its name from the directory.
             if options.to == .overrideStat { _ = try? FakeRootTree(directory: output) }
             return summary
         } catch {
-            staging.discard()
             if let file, !hadFile { removeMetadata(file) }
             throw error
         }

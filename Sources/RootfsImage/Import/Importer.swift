@@ -52,7 +52,7 @@ public struct Importer {
         let start = ContinuousClock.now
         let opener = SourceOpener(source, options, cancellation)
         try opener.prepare()
-        let staging = try StagingDirectory.make(for: destination, source: source)
+        let staging = try Staging.tree(for: destination, source: source)
         var database: String?
         do throws(ImageError) {
             var progress = ImportProgress()
@@ -60,18 +60,19 @@ public struct Importer {
             if options.isSynchronized {
                 progress.phase = .syncing
                 observer(progress)
-                try synchronize(staging.directory, database)
+                try synchronize(staging.descriptor, database)
             }
-            try staging.commit(isSynchronized: options.isSynchronized)
+            let leftoversRemoved = staging.leftoversRemoved
+            try staging.publishTree(isSynchronized: options.isSynchronized)
             // Best effort: the database is found by the directory's identity, whatever it is called.
             try? result.tree.followRename()
             var summary = result.summary
-            summary.leftoversRemoved = staging.leftoversRemoved
+            summary.leftoversRemoved = leftoversRemoved
             summary.seconds = (ContinuousClock.now - start) / .seconds(1)
             return summary
         } catch {
-            staging.discard()
-            if let database { StagingDirectory.removeDatabase(database) }
+            // The tree goes after it, with `staging`.
+            if let database { TreeDatabase.remove(database) }
             throw error
         }
     }
@@ -82,7 +83,7 @@ public struct Importer {
             try System.synchronizeFileSystem(directory)
             guard let database else { return }
             // Not the file itself: closing it would take SQLite's locks away.
-            let place = try System.open(StagingDirectory.split(database).parent, [.readOnly, .directory])
+            let place = try System.open(Destination.split(database).parent, [.readOnly, .directory])
             guard try System.status(of: place.raw).device != System.status(of: directory).device else { return }
             try System.synchronizeFileSystem(place.raw)
         }
@@ -90,19 +91,19 @@ public struct Importer {
 
     /// - Parameter database: gets the path of the new tree's database when there is one.
     private func fill(
-        _ staging: borrowing StagingDirectory,
+        _ staging: borrowing Staging,
         from opener: SourceOpener,
         _ database: inout String?,
         _ progress: inout ImportProgress,
         _ observer: Observer
     ) throws(ImageError) -> (summary: ImportSummary, tree: FakeRootTree) {
-        try opener.refuseNesting(staging.directory)
-        let source = try opener.open(temporary: staging.directory) { bytes, total in
+        try opener.refuseNesting(staging.descriptor)
+        let source = try opener.open(temporary: staging.descriptor) { bytes, total in
             progress.phase = .copying
             (progress.archiveBytes, progress.archiveSize) = (bytes, total)
             observer(progress)
         }
-        let extraction = try prepare(staging.directory, opener.kind)
+        let extraction = try prepare(staging.descriptor, opener.kind)
         let tree = extraction.tree
         database = tree.databasePath
         progress = ImportProgress()
@@ -128,7 +129,7 @@ public struct Importer {
             )
         }
         summary.notices += source.closingNotices.prefix(ImportSummary.maxNotices)
-        if opener.kind == .tar, let kind = Self.imageThatCameLate(staging.directory) {
+        if opener.kind == .tar, let kind = Self.imageThatCameLate(staging.descriptor) {
             summary.notices.append(
                 "this is no root filesystem but the files of a container image, whose list came after others: "
                     + "--from \(kind.rawValue) imports the image"

@@ -60,6 +60,8 @@ struct StagingPlace: ~Copyable {
         }
     }
 
+    var nameBytes: [UInt8] { name.bytes.withUnsafeBytes { Array($0) } }
+
     private init(name: consuming FileName, descriptor: consuming OwnedDescriptor, leftoversRemoved: Int) {
         self.name = name
         self.descriptor = descriptor
@@ -158,17 +160,5 @@ struct StagingPlace: ~Copyable {
             }
             found = []
         }
-    }
-}
-
-extension ImageError {
-    /// The error for a destination that another process is making.
-    static func beingMade(_ path: String) -> ImageError {
-        ImageError(
-            .busy,
-            "another p9serve is making \(ShellWord(path)) just now",
-            hint: "Wait until it is done, or choose another name.",
-            cause: .EBUSY
-        )
     }
 }
