@@ -24,7 +24,9 @@ struct FileNumberTests {
         #expect(numbers.number(device: 8, inode: 1234) == 0x8f0e_9c4b_9c2a_7f00)
         #expect(numbers.number(device: 7, inode: .max) == 0)
         let other = FileNumbers(exportDevice: 7)
-        for inode in stride(from: UInt64.max, to: UInt64.max - 1000, by: -1) { _ = other.number(device: 3, inode: inode) }
+        for inode in stride(from: UInt64.max, to: UInt64.max - 1000, by: -1) {
+            _ = other.number(device: 3, inode: inode)
+        }
         #expect(other.number(device: 8, inode: 1234) == numbers.number(device: 8, inode: 1234))
     }
 

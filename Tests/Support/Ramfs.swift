@@ -1,5 +1,5 @@
 internal import Glibc
-public import LinuxFiles
+internal import LinuxFiles
 
 /// A directory on a file system without extended attributes: a ramfs of its own.
 public final class Ramfs: Sendable {
@@ -9,7 +9,9 @@ public final class Ramfs: Sendable {
     public let tree: Subdirectory
 
     /// Whether this process may mount one, or was given one in USB9PFS_NO_XATTR_DIR.
-    public static var isPossible: Bool { System.effectiveUser == 0 || System.environment("USB9PFS_NO_XATTR_DIR") != nil }
+    public static var isPossible: Bool {
+        System.effectiveUser == 0 || System.environment("USB9PFS_NO_XATTR_DIR") != nil
+    }
 
     public init() throws {
         if let given = System.environment("USB9PFS_NO_XATTR_DIR") {

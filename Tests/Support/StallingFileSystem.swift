@@ -68,7 +68,7 @@ private final class StallingCore: Sendable {
         device = try System.open("/dev/fuse", .readWrite)
         var first = State()
         first.nodes[1] = Node(mode: 0o40755)
-        for (inode, name) in zip(firstInode..., files) {
+        for (name, inode) in zip(files, firstInode...) {
             first.nodes[inode] = Node(mode: 0o100644)
             first.numbers[Array(name.utf8)] = inode
         }

@@ -7,7 +7,9 @@ public struct HeldFile {
     let descriptor: SharedDescriptor
 
     /// What a client sees: owner, mode, size, times.
-    public func status() throws(Errno) -> BoardStatus { try use { (tree, file) throws(Errno) in try tree.status(of: file) } }
+    public func status() throws(Errno) -> BoardStatus {
+        try use { (tree, file) throws(Errno) in try tree.status(of: file) }
+    }
 
     /// Of the file system that holds the file.
     public func fileSystemStatus() throws(Errno) -> FileSystemStatus {

@@ -50,7 +50,8 @@ public final class OpenFile: Sendable {
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
         guard access.contains(.read) else { throw .EBADF }
         let offset = try Self.position(offset)
-        return try descriptor.use { (descriptor) throws(Errno) in try System.read(descriptor, into: buffer, at: offset) }
+        return try descriptor.use { (descriptor) throws(Errno) in try System.read(descriptor, into: buffer, at: offset)
+        }
     }
 
     /// Writes all of a span. What another user than root writes to loses its privileges.
