@@ -35,7 +35,12 @@ let package = Package(
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
         .target(name: "SQLite", dependencies: ["CSQLite", "LinuxFiles"], swiftSettings: strict),
         .target(name: "FakeRoot", dependencies: ["CNettle", "LinuxFiles", "SQLite"], swiftSettings: strict),
-        .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(name: "ServedTree", dependencies: ["LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(
+            name: "P9Server",
+            dependencies: ["P9Wire", "LinuxFiles", "FakeRoot", "ServedTree"],
+            swiftSettings: strict
+        ),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBHost", dependencies: ["CLibUSB", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "USBHost"], swiftSettings: strict),
@@ -67,7 +72,7 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "JSONText", "LinuxFiles", "FakeRoot", "P9Server",
+                "JSONText", "LinuxFiles", "FakeRoot", "ServedTree", "P9Server",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -89,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "p9serve",
             dependencies: [
-                "P9Server", "ImageEntries", "Archives", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport", "TreeTools",
+                "P9Server", "ImageEntries", "Archives", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
+                "TreeTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -98,7 +104,7 @@ let package = Package(
         // What several test targets need: temporary directories, other programs, frames byte by byte, a server.
         .target(
             name: "TestSupport",
-            dependencies: ["CLinux", "P9Wire", "LinuxFiles", "P9Server", "P9Client"],
+            dependencies: ["CLinux", "P9Wire", "LinuxFiles", "ServedTree", "P9Server", "P9Client"],
             path: "Tests/Support",
             swiftSettings: strict
         ),
@@ -113,8 +119,13 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "ServedTreeTests",
+            dependencies: ["ServedTree", "FakeRoot", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "P9ServerTests",
-            dependencies: ["P9Server", "P9Client", "P9Wire", "LinuxFiles", "TestSupport"],
+            dependencies: ["ServedTree", "P9Server", "P9Client", "P9Wire", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

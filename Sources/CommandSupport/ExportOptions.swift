@@ -1,7 +1,7 @@
 public import ArgumentParser
 internal import FakeRoot
 internal import LinuxFiles
-public import P9Server
+public import ServedTree
 
 /// What is exported besides the main directory, and how.
 public struct ExportOptions: ParsableArguments {

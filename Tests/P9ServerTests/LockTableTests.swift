@@ -1,4 +1,5 @@
 @testable import P9Server
+import ServedTree
 import P9Wire
 import TestSupport
 import Testing

@@ -149,12 +149,12 @@ struct SlowRequestTests {
 @Suite("Flushes of requests in flight")
 struct FlushTests {
     private let pipe: Pipe
-    private let output: SharedDescriptor
+    private let output: StreamDescriptor
     private let inFlight: RequestsInFlight
 
     init() throws {
         pipe = try Pipe()
-        output = SharedDescriptor(OwnedDescriptor(owning: pipe.takeWriteEnd()))
+        output = StreamDescriptor(OwnedDescriptor(owning: pipe.takeWriteEnd()))
         inFlight = RequestsInFlight(output: output.raw)
     }
 

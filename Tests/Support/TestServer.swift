@@ -3,6 +3,7 @@ internal import LinuxFiles
 public import P9Client
 public import P9Server
 public import P9Wire
+internal import ServedTree
 internal import Synchronization
 
 /// How a test's messages reach the server.

@@ -1,4 +1,5 @@
 public import LinuxFiles
+internal import ServedTree
 
 /// How much a server lets its clients have, in all and each.
 public struct ServerLimits: Sendable {

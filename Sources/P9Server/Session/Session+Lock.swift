@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import P9Wire
+internal import ServedTree
 
 /// Tlock and Tgetlock. Neither waits: a client whose lock is refused asks again.
 extension Session {
@@ -66,7 +67,11 @@ extension Session {
     }
 
     private static func lockable(_ entry: FidEntry) throws(Errno) -> LockTable.File {
-        guard case .file = entry.state else { throw .EBADF }
-        return entry.node.lockFile
+        guard case .open(.file) = entry.state else { throw .EBADF }
+        return entry.lockFile
     }
+}
+
+extension FidEntry {
+    var lockFile: LockTable.File { LockTable.File(device: node.identity.device, inode: node.identity.inode) }
 }

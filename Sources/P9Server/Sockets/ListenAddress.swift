@@ -91,9 +91,9 @@ final class Listener: Sendable {
     func waitForClient() -> Bool { wakeUp.waitUntilReadable(descriptor.raw) }
 
     /// The next connection; nil after `close`.
-    func accept() throws(Errno) -> SharedDescriptor? {
+    func accept() throws(Errno) -> StreamDescriptor? {
         guard waitForClient() else { return nil }
-        return SharedDescriptor(try System.accept(descriptor.raw))
+        return StreamDescriptor(try System.accept(descriptor.raw))
     }
 
     convenience init(inherited descriptor: CInt) throws(Errno) {

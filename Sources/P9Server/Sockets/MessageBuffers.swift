@@ -1,3 +1,5 @@
+internal import ServedTree
+
 /// Room for a request and its reply, of one thread of a connection.
 struct MessageBuffers: ~Copyable {
     private(set) var request = UnsafeMutableRawBufferPointer(start: nil, count: 0)

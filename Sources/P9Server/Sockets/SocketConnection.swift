@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import P9Wire
+internal import ServedTree
 internal import Synchronization
 
 /// Serves one stream with a few threads that take turns at reading.
@@ -8,8 +9,8 @@ internal import Synchronization
 /// bytes are waiting, or the request is of a kind that takes long, it first lets another thread read; if it takes long
 /// all the same, `StallWatch` does so in its place.
 final class SocketConnection: Sendable {
-    private let input: SharedDescriptor
-    private let output: SharedDescriptor
+    private let input: StreamDescriptor
+    private let output: StreamDescriptor
     private let stream: FrameStream
     private let server: ServerConnection
     private let configuration: ServerConfiguration
@@ -54,8 +55,8 @@ final class SocketConnection: Sendable {
     ///   - log: gets a line when the client breaks the protocol.
     /// - Throws: `EMFILE` and the like.
     init(
-        input: SharedDescriptor,
-        output: SharedDescriptor,
+        input: StreamDescriptor,
+        output: StreamDescriptor,
         _ configuration: ServerConfiguration,
         _ watch: StallWatch,
         log: @escaping @Sendable (String) -> Void

@@ -44,8 +44,8 @@ public final class SocketServer: Sendable {
                 try accept(from: listener)
                 return [listener.address]
             }
-            let source = SharedDescriptor(OwnedDescriptor(owning: input))
-            let sink = input == output ? source : SharedDescriptor(OwnedDescriptor(owning: output))
+            let source = StreamDescriptor(OwnedDescriptor(owning: input))
+            let sink = input == output ? source : StreamDescriptor(OwnedDescriptor(owning: output))
             try serve(SocketConnection(input: source, output: sink, configuration, watch, log: log))
             return [address]
         }

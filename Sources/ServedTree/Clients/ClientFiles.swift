@@ -1,12 +1,14 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// One client's descriptors, and those of its nodes that may give theirs up.
+/// One client's part of what all share for files: its descriptors, and those of its nodes that may give theirs up.
 ///
 /// Another client's thread may park this client's nodes. So nothing here asks the file system that a node is on, which may
 /// not answer: parking reads the path that the kernel remembers, and whether it is right shows when the node is wanted again.
-final class ClientDescriptors: Sendable {
-    let account: Budget.Account
+public final class ClientFiles: Sendable {
+    let descriptors: Budget.Account
+    /// Pays for what directories remember.
+    let memory: Budget.Account
     private let pool: DescriptorPool
     private let idle = Mutex(Idle())
 
@@ -18,48 +20,47 @@ final class ClientDescriptors: Sendable {
         var underWay = 0
     }
 
-    /// How a client's fids use a node; under the lock of `idle`.
+    /// How a client uses a node; under the lock of `idle`.
     struct NodeUse {
-        var fids = 0
-        /// How many of them are open: a node keeps its descriptor as long as there is one.
-        var open = 0
+        /// Handles that stand for it.
+        var handles = 0
+        /// Openings: a node keeps its descriptor as long as there is one.
+        var openings = 0
         /// Its place in `Idle.nodes`.
         var index: Int?
         /// It was tried, and no path leads to the file.
         var isPathless = false
     }
 
-    init(_ pool: DescriptorPool, _ account: Budget.Account) {
+    init(_ pool: DescriptorPool, _ descriptors: Budget.Account, _ memory: Budget.Account) {
         self.pool = pool
-        self.account = account
+        self.descriptors = descriptors
+        self.memory = memory
     }
 
     var places: ParkedPlaces { pool.places }
+    var directoryBuffers: BufferStore { pool.directoryBuffers }
 
     /// Makes room for one more descriptor.
     /// - Throws: `EMFILE` if the client has its share and can park nothing.
     func reserve() throws(Errno) { try pool.reserve(for: self) }
 
+    /// How many nodes could be parked.
     var idleCount: Int { idle.withLock { $0.nodes.count } }
 
     /// Whether some thread is parking nodes of this client.
     var isParking: Bool { idle.withLock { $0.underWay > 0 } }
 
-    // MARK: What fids stand on
+    // MARK: Handles and openings
 
-    /// A fid has come to stand on a node.
-    func bind(_ node: Node, isOpen: Bool) {
-        idle.withLock { idle in
-            node.use.fids += 1
-            if isOpen { node.use.open += 1 }
-            Self.settle(node, &idle)
-        }
-    }
+    func bind(_ node: Node) { change(node) { $0.handles += 1 } }
+    func unbind(_ node: Node) { change(node) { $0.handles -= 1 } }
+    fileprivate func beginOpening(_ node: Node) { change(node) { $0.openings += 1 } }
+    fileprivate func endOpening(_ node: Node) { change(node) { $0.openings -= 1 } }
 
-    func unbind(_ node: Node, isOpen: Bool) {
+    private func change(_ node: Node, _ change: (inout NodeUse) -> Void) {
         idle.withLock { idle in
-            node.use.fids -= 1
-            if isOpen { node.use.open -= 1 }
+            change(&node.use)
             Self.settle(node, &idle)
         }
     }
@@ -67,7 +68,7 @@ final class ClientDescriptors: Sendable {
     /// Puts a node where it belongs: among the idle ones or not.
     private static func settle(_ node: Node, _ idle: inout Idle) {
         let use = node.use
-        let isIdle = use.fids > 0 && use.open == 0 && !use.isPathless && node.isParkable && !node.isParked
+        let isIdle = use.handles > 0 && use.openings == 0 && !use.isPathless && node.isParkable && !node.isParked
         if isIdle, use.index == nil {
             node.use.index = idle.nodes.count
             idle.nodes.append(node)
@@ -112,8 +113,9 @@ final class ClientDescriptors: Sendable {
         return idle.withLock { idle in
             var descriptor: SharedDescriptor?
             switch place {
-            // A fid may have been opened, or clunked, meanwhile.
-            case .found(let place) where node.use.open == 0 && node.use.fids > 0: descriptor = node.park(at: place)
+            // It may have been opened, or its last handle given up, meanwhile.
+            case .found(let place) where node.use.openings == 0 && node.use.handles > 0:
+                descriptor = node.park(at: place)
             case .none: node.use.isPathless = true
             case .found, .moving: break
             }
@@ -133,5 +135,19 @@ final class ClientDescriptors: Sendable {
             Self.settle(node, &idle)
             return descriptor
         }
+    }
+}
+
+/// A node that is open, or about to be: it isn't parked as long as this lives, as an open file outlives its name.
+struct OpenNode: ~Copyable, Sendable {
+    let node: Node
+
+    init(_ node: Node) {
+        self.node = node
+        node.client.beginOpening(node)
+    }
+
+    deinit {
+        node.client.endOpening(node)
     }
 }

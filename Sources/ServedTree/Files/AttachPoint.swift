@@ -1,20 +1,20 @@
 internal import LinuxFiles
 
-/// The directory that a client attached to: the export's root, or one below it.
+/// The directory that a client attached to: the export's own, or one below it.
 final class AttachPoint: Sendable {
     let export: Export
     let root: SharedDescriptor
     let rootStatus: FileStatus
-    let client: ClientDescriptors
+    let client: ClientFiles
     /// The root's own place among the parked ones; nil where it is too deep for anything to be parked.
     let place: ParkedPlaces.Place?
 
-    init(export: Export, root: SharedDescriptor, _ client: ClientDescriptors) throws(Errno) {
+    init(export: Export, root: SharedDescriptor, _ client: ClientFiles) throws(Errno) {
         self.export = export
         self.root = root
         self.client = client
-        rootStatus = try System.status(of: root.raw)
-        place = client.places.attachPoint(at: try System.currentPath(of: root.raw))
+        rootStatus = try root.use(System.status(of:))
+        place = client.places.attachPoint(at: try root.use(System.currentPath(of:)))
     }
 
     /// Where the kernel says a file is.
@@ -24,7 +24,7 @@ final class AttachPoint: Sendable {
     ///   calls removed ones. Not for another client's file: that file system may not answer.
     /// - Returns: nil for a file that was removed, or is not beneath this directory any more.
     func path(of descriptor: CInt, mayAsk: Bool) -> ParkedPlaces.Path? {
-        guard let place, let top = try? System.currentPath(of: root.raw),
+        guard let place, let top = try? root.use(System.currentPath(of:)),
             let path = try? System.currentPath(of: descriptor)
         else { return nil }
         if path.reversed().starts(with: " (deleted)".utf8.reversed()) {

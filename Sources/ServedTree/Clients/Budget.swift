@@ -4,26 +4,28 @@ internal import Synchronization
 ///
 /// Each client has a part that nobody else can take. The rest is common: a client may hold seven times as much of it as it
 /// leaves free. Alone it gets seven eighths of the common part, the next client seven eighths of what is left, and so on.
-final class Budget: Sendable {
+public final class Budget: Sendable {
     /// What each account may hold whatever the others do.
-    let guaranteed: Int
+    public let guaranteed: Int
     /// What all accounts may hold beyond that, together.
-    let common: Int
+    public let common: Int
     private let commonInUse = Atomic<Int>(0)
 
     private static let greed = 7
 
-    init(guaranteed: Int, common: Int) {
+    /// - Parameters: both in what the budget counts: descriptors, or bytes.
+    public init(guaranteed: Int, common: Int) {
         self.guaranteed = guaranteed
         self.common = common
     }
 
     /// What one client holds.
-    final class Account: Sendable {
+    public final class Account: Sendable {
         private let budget: Budget
         private let held = Atomic<Int>(0)
 
-        init(_ budget: Budget) {
+        /// The account of a client that holds nothing yet.
+        public init(_ budget: Budget) {
             self.budget = budget
         }
 
@@ -31,7 +33,7 @@ final class Budget: Sendable {
         var commonPart: Int { budget.commonPart(of: held.load(ordering: .relaxed)) }
 
         /// Whether the client may hold this much more. Threads that ask at the same moment may all be told yes.
-        func mayTake(_ amount: Int) -> Bool {
+        public func mayTake(_ amount: Int) -> Bool {
             let now = held.load(ordering: .relaxed)
             let later = budget.commonPart(of: now + amount)
             guard later > 0 else { return true }
@@ -40,19 +42,20 @@ final class Budget: Sendable {
         }
 
         /// Takes this much, if the client may.
-        func take(_ amount: Int) -> Bool {
+        public func take(_ amount: Int) -> Bool {
             guard mayTake(amount) else { return false }
             add(amount)
             return true
         }
 
         /// Takes note of what the client holds already.
-        func add(_ amount: Int) {
+        public func add(_ amount: Int) {
             let now = held.add(amount, ordering: .relaxed)
             budget.move(from: now.oldValue, to: now.newValue)
         }
 
-        func give(_ amount: Int) {
+        /// Gives back what was taken or added.
+        public func give(_ amount: Int) {
             let now = held.subtract(amount, ordering: .relaxed)
             budget.move(from: now.oldValue, to: now.newValue)
         }

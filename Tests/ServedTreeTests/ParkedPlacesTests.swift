@@ -1,5 +1,5 @@
 import LinuxFiles
-@testable import P9Server
+@testable import ServedTree
 import TestSupport
 import Testing
 

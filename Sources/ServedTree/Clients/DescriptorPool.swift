@@ -1,29 +1,35 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// The descriptors that all clients of a server keep for fids.
+/// The descriptors that all clients of a server keep for their handles.
 ///
-/// A fid holds its file by a descriptor; clients keep tens of thousands of fids, and processes may have few descriptors.
-/// A client that has its share parks fids that aren't open: they give their descriptors up, and their names are kept in
+/// A node holds its file by a descriptor; clients keep tens of thousands of them, and processes may have few descriptors.
+/// A client that has its share parks nodes that aren't open: they give their descriptors up, and their names are kept in
 /// `places`. What can't be parked (open files, removed ones, those deeper than any path can say) stays in the client's
 /// share, so it never costs another client's.
-final class DescriptorPool: Sendable {
+public final class DescriptorPool: Sendable {
     /// Where parked files are.
     let places = ParkedPlaces()
+    /// For reading directories.
+    let directoryBuffers = BufferStore(size: DirectoryStream.bufferSize)
     private let budget: Budget
-    private let clients = Mutex<[ObjectIdentifier: ClientDescriptors]>([:])
+    private let clients = Mutex<[ObjectIdentifier: ClientFiles]>([:])
 
-    init(_ budget: Budget) {
+    /// - Parameter budget: of descriptors.
+    public init(_ budget: Budget) {
         self.budget = budget
     }
 
-    func join() -> ClientDescriptors {
-        let client = ClientDescriptors(self, Budget.Account(budget))
+    /// A client comes. Each `join` has its `leave`.
+    /// - Parameter memory: bytes, for what the client's open directories remember.
+    public func join(memory: Budget.Account) -> ClientFiles {
+        let client = ClientFiles(self, Budget.Account(budget), memory)
         clients.withLock { $0[ObjectIdentifier(client)] = client }
         return client
     }
 
-    func leave(_ client: ClientDescriptors) {
+    /// A client goes: nobody parks its nodes any more.
+    public func leave(_ client: ClientFiles) {
         // Its nodes go when the lock is given back.
         _ = clients.withLock { $0.removeValue(forKey: ObjectIdentifier(client)) }
     }
@@ -32,8 +38,8 @@ final class DescriptorPool: Sendable {
     ///
     /// The client that holds most of the common part gives first, half of what it can; then the one that asks.
     /// - Throws: `EMFILE` if the client has its share and can park nothing.
-    func reserve(for client: ClientDescriptors) throws(Errno) {
-        guard !client.account.mayTake(1) else { return }
+    func reserve(for client: ClientFiles) throws(Errno) {
+        guard !client.descriptors.mayTake(1) else { return }
         for _ in 0..<Self.maximumTries {
             // What another thread is parking is not idle any more, and not given up yet.
             let isParking = isParking
@@ -41,29 +47,29 @@ final class DescriptorPool: Sendable {
             guard isParking || self.isParking else { break }
             System.sleep(milliseconds: 1)
         }
-        guard client.account.mayTake(1) else { throw .EMFILE }
+        guard client.descriptors.mayTake(1) else { throw .EMFILE }
     }
 
     /// A second, as long as others are parking all the time.
     private static let maximumTries = 1000
 
-    private func makeRoom(for client: ClientDescriptors) -> Bool {
+    private func makeRoom(for client: ClientFiles) -> Bool {
         if let greediest {
             greediest.park((greediest.idleCount + 1) / 2)
-            if client.account.mayTake(1) { return true }
+            if client.descriptors.mayTake(1) { return true }
         }
         client.park((client.idleCount + 1) / 2)
-        if client.account.mayTake(1) { return true }
+        if client.descriptors.mayTake(1) { return true }
         client.park(client.idleCount)
-        return client.account.mayTake(1)
+        return client.descriptors.mayTake(1)
     }
 
     private var isParking: Bool { clients.withLock { $0.values.contains(where: \.isParking) } }
 
-    private var greediest: ClientDescriptors? {
+    private var greediest: ClientFiles? {
         clients.withLock { clients in
-            clients.values.filter { $0.idleCount > 0 && $0.account.commonPart > 0 }
-                .max { $0.account.commonPart < $1.account.commonPart }
+            clients.values.filter { $0.idleCount > 0 && $0.descriptors.commonPart > 0 }
+                .max { $0.descriptors.commonPart < $1.descriptors.commonPart }
         }
     }
 }

@@ -1,21 +1,20 @@
 internal import FakeRoot
-internal import LinuxFiles
-internal import P9Wire
+public import LinuxFiles
 internal import Synchronization
 
-/// A file that fids stand for.
+/// A file that clients have a handle of: a fid, a FUSE inode.
 ///
 /// Holds it by a descriptor, so that it stays the same file through every rename and after its removal. Under pressure
 /// an idle node is parked: it gives the descriptor up and remembers its place instead.
-final class Node: Sendable {
+public final class Node: Sendable {
+    public let id: FileID
+    public let identity: FileIdentity
     let attachPoint: AttachPoint
-    let qid: Qid
     /// Whether the descriptor may be given up: it only stands for the file.
     let isParkable: Bool
-    private let identity: FileIdentity
     private let holding: Mutex<Holding>
-    /// Under the lock of the client's `ClientDescriptors`, which is the only one to use it.
-    nonisolated(unsafe) var use = ClientDescriptors.NodeUse()
+    /// Under the lock of the `ClientFiles`, which is the only one to use it.
+    nonisolated(unsafe) var use = ClientFiles.NodeUse()
 
     private enum Holding {
         case descriptor(SharedDescriptor)
@@ -30,23 +29,37 @@ final class Node: Sendable {
         at attachPoint: AttachPoint
     ) {
         self.attachPoint = attachPoint
-        qid = attachPoint.export.qid(of: status)
+        id = attachPoint.export.id(of: status)
         isParkable = !isOpenFile && !status.isSameFile(as: attachPoint.rootStatus)
         identity = status.identity
         holding = Mutex(.descriptor(descriptor))
     }
 
-    var export: Export { attachPoint.export }
+    public var export: Export { attachPoint.export }
     var tree: FakeRootTree { attachPoint.export.tree }
+    var client: ClientFiles { attachPoint.client }
+    var isDirectory: Bool { id.format == .directory }
+    /// Whether this is what the client attached to.
     var isAttachRoot: Bool { identity == attachPoint.rootStatus.identity }
-    var lockFile: LockTable.File { LockTable.File(device: identity.device, inode: identity.inode) }
+
+    /// A handle has come to stand for the node. Only nodes with handles are parked; each `bind` has its `unbind`.
+    public func bind() { client.bind(self) }
+
+    /// A handle is given up.
+    public func unbind() { client.unbind(self) }
 
     /// The file, found again if need be.
-    /// - Throws: as `ClientDescriptors.descriptor(of:)`.
-    func descriptor() throws(Errno) -> SharedDescriptor { try attachPoint.client.descriptor(of: self) }
+    /// - Throws: as `ClientFiles.descriptor(of:)`.
+    func descriptor() throws(Errno) -> SharedDescriptor { try client.descriptor(of: self) }
+
+    /// Every change begins here: this is the one place that knows read-only exports.
+    /// - Throws: `EROFS`.
+    public func expectChangeable() throws(Errno) {
+        guard !export.isReadOnly else { throw .EROFS }
+    }
 }
 
-/// For `ClientDescriptors`.
+/// For `ClientFiles`.
 extension Node {
     /// The descriptor, if the node is not parked.
     var heldDescriptor: SharedDescriptor? {
@@ -68,13 +81,14 @@ extension Node {
     /// Looks for a place by which the file can be found again.
     func findPlace(in places: ParkedPlaces) -> PlaceFound {
         guard let descriptor = heldDescriptor else { return .moving }
-        defer { extendLifetime(descriptor) }
-        guard let path = attachPoint.path(of: descriptor.raw, mayAsk: false), !places.isTooDeep(path) else {
-            return .none
+        return descriptor.use { descriptor in
+            guard let path = attachPoint.path(of: descriptor, mayAsk: false), !places.isTooDeep(path) else {
+                return .none
+            }
+            guard let place = places.place(at: path) else { return .moving }
+            // A rename that ended before the place was kept has not moved it.
+            return attachPoint.path(of: descriptor, mayAsk: false)?.names == path.names ? .found(place) : .moving
         }
-        guard let place = places.place(at: path) else { return .moving }
-        // A rename that ended before the place was kept has not moved it.
-        return attachPoint.path(of: descriptor.raw, mayAsk: false)?.names == path.names ? .found(place) : .moving
     }
 
     /// - Returns: the descriptor that was given up.
@@ -124,14 +138,12 @@ extension Node {
         let path = Array(names.joined(separator: [UInt8(ascii: "/")])) + [0]
         let opened = try path.span.bytes.withUnsafeBytes { (bytes) throws(Errno) -> OwnedDescriptor in
             guard let base = bytes.baseAddress else { throw .ESTALE }
-            return try System.open(
-                beneath: attachPoint.root.raw,
-                base.assumingMemoryBound(to: CChar.self),
-                [.path, .noFollow]
-            )
+            return try attachPoint.root.use { (root) throws(Errno) in
+                try System.open(beneath: root, base.assumingMemoryBound(to: CChar.self), [.path, .noFollow])
+            }
         }
         let status = try System.status(of: opened.raw)
         guard status.identity == identity else { throw .ESTALE }
-        return SharedDescriptor(opened, countedBy: attachPoint.client)
+        return SharedDescriptor(opened, countedBy: client)
     }
 }
