@@ -1,7 +1,6 @@
 public import CommandSupport
 public import ImageEntries
 internal import LinuxFiles
-public import RootfsImage
 
 extension CommandFailure {
     /// The failure of an import, export, check or conversion. Its texts are printable.

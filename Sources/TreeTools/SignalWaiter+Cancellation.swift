@@ -1,7 +1,6 @@
 public import CommandSupport
 public import ImageEntries
 internal import LinuxFiles
-public import RootfsImage
 
 extension SignalWaiter {
     /// From now on SIGINT, SIGTERM and SIGHUP ask an import or export to stop and to leave nothing behind. A second one ends

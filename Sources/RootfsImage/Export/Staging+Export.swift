@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// An archive or image in the making.

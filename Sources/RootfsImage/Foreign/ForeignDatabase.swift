@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 internal import SQLite
 

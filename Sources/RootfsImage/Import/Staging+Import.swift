@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A tree in the making.

@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Where something is to be made: a name in a directory.

@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A file or directory that is made under a hidden name beside its destination, so on the same file system: it becomes the

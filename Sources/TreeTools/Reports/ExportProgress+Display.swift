@@ -1,5 +1,5 @@
 public import CommandSupport
-public import RootfsImage
+public import ImageEntries
 
 extension ExportProgress {
     /// What a progress line shows.

@@ -1,4 +1,5 @@
 public import CommandSupport
+internal import ImageEntries
 internal import LinuxFiles
 public import RootfsImage
 
