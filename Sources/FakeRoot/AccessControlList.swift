@@ -57,7 +57,7 @@ public struct AccessControlList: Hashable, Sendable {
         self.entries = sorted
     }
 
-    /// Reads an attribute's value; nil for what is none, or what Linux would refuse.
+    /// Reads an attribute's value; nil if it is malformed, or if Linux would refuse it.
     public init?(attribute value: [UInt8]) {
         func number<Integer: FixedWidthInteger>(at offset: Int, _: Integer.Type) -> Integer {
             (0..<MemoryLayout<Integer>.size).reduce(0) { $0 | Integer(value[offset + $1]) << (8 * $1) }
@@ -101,7 +101,7 @@ public struct AccessControlList: Hashable, Sendable {
         return (permissions(.owner) ?? 0) << 6 | group << 3 | (permissions(.other) ?? 0)
     }
 
-    /// Takes the nine bits of a mode over, as chmod does.
+    /// Takes over the nine bits of a mode, as chmod does.
     mutating func setModeBits(_ mode: UInt32) {
         let groupTag: Tag = entries.contains { $0.tag == .mask } ? .mask : .owningGroup
         for index in entries.indices {

@@ -23,7 +23,7 @@ public struct FileCapabilities: Hashable, Sendable {
     private static let effectiveFlag: UInt32 = 1
 
     /// Reads a value of revision 1, 2 or 3.
-    /// - Returns: nil for what is none.
+    /// - Returns: nil for a malformed value.
     public init?(_ value: [UInt8]) {
         guard value.count >= 4, value.count % 4 == 0 else { return nil }
         let words = stride(from: 0, to: value.count, by: 4).map { start in

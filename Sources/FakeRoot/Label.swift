@@ -12,10 +12,10 @@ public struct Label: Hashable, Sendable {
     public var mode: UInt32
     /// Nil where the label leaves it to the host's file, as fuse-overlayfs' three-field form does.
     public var kind: NodeKind?
-    /// What the host's own mode says beside this label; labels are equal whatever this is.
+    /// What the host's own mode says beside this label. Equality ignores it.
     var mirror = Mirror.mirrored
-    /// Whether the database says it, which nobody else can write to: the label is a row there, or the import's list
-    /// says the same. Labels are equal whatever this is.
+    /// Whether the database says it, which nobody else can write to: the label is a row there, or the import's list says the
+    /// same. Equality ignores it.
     var isConfirmed = false
 
     enum Mirror: Hashable, Sendable {
@@ -24,7 +24,7 @@ public struct Label: Hashable, Sendable {
         case mirrored
         /// As `mirrored`, but versions before this one left the sticky bit out.
         case older
-        /// As `mirrored`, but these bits stand there for a while, and are nobody's chmod.
+        /// As `mirrored`, but these bits stand there during a change, and are nobody's chmod.
         case standing(UInt32)
         /// Nothing: the label is of a kind that we don't write.
         case unrelated
@@ -132,7 +132,7 @@ public struct Label: Hashable, Sendable {
         return kind
     }
 
-    /// Whether Linux knows such an owner and device: the largest number stands for "no change" in chown(2).
+    /// Whether Linux has such an owner and device: the largest number means "no change" in chown(2).
     var isPossible: Bool { uid != .max && gid != .max && kind?.isPossible ?? true }
 
     /// The mode of a directory whose sticky bit is on the host too has a second leading zero. Other tools read it as

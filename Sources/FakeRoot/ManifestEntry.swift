@@ -4,7 +4,7 @@ public import LinuxFiles
 public struct ManifestEntry: Hashable, Sendable {
     /// Relative to the root, without a slash at the beginning; empty for the root itself.
     public var path: [UInt8]
-    /// Owner, mode and kind, always complete: also of what needs no label.
+    /// Owner, mode and kind, always complete, even if the file needs no label.
     public var status: Label
     /// Bytes in a regular file.
     public var size: UInt64

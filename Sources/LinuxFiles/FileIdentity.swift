@@ -1,4 +1,4 @@
-/// What tells a file from all others, those included that get its inode number after it.
+/// What tells a file from all others, also from those that get its inode number later.
 public struct FileIdentity: Hashable, Sendable {
     public let device: UInt64
     public let inode: UInt64

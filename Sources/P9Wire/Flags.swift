@@ -17,10 +17,10 @@ public struct OpenFlags: OptionSet, Hashable, Sendable {
     public static let append = OpenFlags(rawValue: 0o2000)
     public static let directory = OpenFlags(rawValue: 0o200000)
 
-    /// Whether the file may be written through a fid opened so. 3, which Linux gives a meaning of its own, counts.
+    /// Whether the file may be written through a fid opened with these flags. So is 3, which has a meaning of its own in Linux.
     public var writes: Bool { !intersection(.accessMask).isEmpty }
 
-    /// Whether the file may be read through a fid opened so.
+    /// Whether the file may be read through a fid opened with these flags.
     public var reads: Bool { intersection(.accessMask) != .writeOnly }
 }
 

@@ -16,7 +16,7 @@ public struct FrameHeader: Hashable, Sendable {
     public static let size = 7
 
     /// Reads the header of a frame.
-    /// - Returns: nil if there are fewer than 7 bytes. Whether `size` is plausible is for the caller to say.
+    /// - Returns: nil if there are fewer than 7 bytes. The caller checks whether `size` is plausible.
     public init?(decoding frame: RawSpan) {
         guard frame.byteCount >= Self.size else { return nil }
         var reader = WireReader(frame)
