@@ -17,23 +17,29 @@ public struct AccessControlList: Hashable, Sendable {
         public var hasID: Bool { self == .user || self == .group }
     }
 
+    /// One entry of a list.
     public struct Entry: Hashable, Sendable {
+        /// Whom the entry is about.
         public var tag: Tag
         /// 0...7: read 4, write 2, execute 1.
         public var permissions: UInt16
         /// The user's or group's number; `noID` for the other tags.
         public var id: UInt32
 
+        /// An entry; `id` only for a named user or group.
         public init(_ tag: Tag, permissions: UInt16, id: UInt32 = Self.noID) {
             self.tag = tag
             self.permissions = permissions & 7
             self.id = tag.hasID ? id : Self.noID
         }
 
+        /// What Linux writes where an entry has no number.
         public static let noID = UInt32.max
     }
 
+    /// The attribute of the list that counts for the file itself.
     public static let accessName = Array("system.posix_acl_access".utf8)
+    /// The attribute of the list that new files of a directory get.
     public static let defaultName = Array("system.posix_acl_default".utf8)
     private static let version: UInt32 = 2
     private static let headerSize = 4

@@ -4,8 +4,11 @@ public import LinuxFiles
 public struct BoardStatus: Sendable {
     /// The file on the host: size, times, link count, identity.
     public var host: FileStatus
+    /// What the board takes the file for.
     public var kind: NodeKind
+    /// The owner.
     public var uid: UInt32
+    /// The group.
     public var gid: UInt32
     /// Permission, setuid, setgid and sticky bits.
     public var permissions: UInt32

@@ -3,17 +3,21 @@ internal import Synchronization
 
 /// New owner and mode of a file; nil keeps what there is.
 public struct OwnerAndMode: Hashable, Sendable {
+    /// The new owner.
     public var uid: UInt32?
+    /// The new group.
     public var gid: UInt32?
     /// Permission, setuid, setgid and sticky bits.
     public var permissions: UInt32?
 
+    /// A change of what is given.
     public init(uid: UInt32? = nil, gid: UInt32? = nil, permissions: UInt32? = nil) {
         self.uid = uid
         self.gid = gid
         self.permissions = permissions
     }
 
+    /// Whether it changes nothing.
     public var isEmpty: Bool { uid == nil && gid == nil && permissions == nil }
 }
 

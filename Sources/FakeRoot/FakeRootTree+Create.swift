@@ -3,9 +3,12 @@ internal import Synchronization
 
 /// Who a new file belongs to, on the board.
 public struct Owner: Hashable, Sendable {
+    /// The user.
     public var uid: UInt32
+    /// The group.
     public var gid: UInt32
 
+    /// An owner; see `isPossible`.
     public init(uid: UInt32, gid: UInt32) {
         self.uid = uid
         self.gid = gid
@@ -238,6 +241,7 @@ extension FakeRootTree {
     /// Names that begin with this don't exist for the board: a file is being made there, or was when a server was killed.
     static let stagingPrefix: StaticString = ".usb9pfs-new."
 
+    /// Whether something under this name is being made, or was when a server was killed.
     public static func isStagingName(_ name: borrowing FileName) -> Bool {
         name.hasPrefix(stagingPrefix)
     }

@@ -16,6 +16,7 @@ public final class FakeRootTree: Sendable {
     /// Where labels and attributes are kept.
     public let storage: Storage
 
+    /// Where a tree keeps labels and attributes.
     public enum Storage: String, Hashable, Sendable {
         /// In the host files' own attributes, and in the database what doesn't fit there.
         case extendedAttributes
@@ -332,6 +333,7 @@ public final class FakeRootTree: Sendable {
 public struct Place: ~Copyable {
     /// O_PATH.
     public let directory: OwnedDescriptor
+    /// The name there.
     public let name: FileName
 }
 

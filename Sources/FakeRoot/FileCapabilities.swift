@@ -4,12 +4,14 @@
 public struct FileCapabilities: Hashable, Sendable {
     /// A bit per capability, as CAP_CHOWN is bit 0.
     public var permitted: UInt64
+    /// The inheritable ones; a bit per capability.
     public var inheritable: UInt64
     /// Whether the program has the capabilities in force from the start: one bit for all of them.
     public var isEffective: Bool
     /// The uid that is root in the user namespace the capabilities are for; 0 for all but revision 3.
     public var rootID: UInt32
 
+    /// Capabilities, with a bit for each.
     public init(permitted: UInt64 = 0, inheritable: UInt64 = 0, isEffective: Bool = false, rootID: UInt32 = 0) {
         self.permitted = permitted
         self.inheritable = inheritable
@@ -65,6 +67,7 @@ public struct FileCapabilities: Hashable, Sendable {
 
     /// Why a text names no capabilities; goes after the text.
     public struct TextError: Error, Hashable, Sendable {
+        /// A part of a sentence.
         public var reason: String
     }
 

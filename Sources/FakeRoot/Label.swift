@@ -6,7 +6,9 @@ internal import LinuxFiles
 /// `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`, `char-MAJOR-MINOR`: the format of containers/storage. While
 /// label and host mode change together it has a fifth field, octal: the host's mode that is not yet the label's.
 public struct Label: Hashable, Sendable {
+    /// The owner.
     public var uid: UInt32
+    /// The group.
     public var gid: UInt32
     /// Permission, setuid, setgid and sticky bits.
     public var mode: UInt32
@@ -30,6 +32,7 @@ public struct Label: Hashable, Sendable {
         case unrelated
     }
 
+    /// A label; of the mode only the low 12 bits count.
     public init(uid: UInt32, gid: UInt32, mode: UInt32, kind: NodeKind?) {
         self.uid = uid
         self.gid = gid
@@ -37,10 +40,12 @@ public struct Label: Hashable, Sendable {
         self.kind = kind
     }
 
+    /// Compares what the board sees.
     public static func == (left: Label, right: Label) -> Bool {
         left.uid == right.uid && left.gid == right.gid && left.mode == right.mode && left.kind == right.kind
     }
 
+    /// Hashes what the board sees.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(uid)
         hasher.combine(gid)

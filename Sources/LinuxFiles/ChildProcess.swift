@@ -22,6 +22,7 @@ public final class ChildProcess {
         case exited(CInt)
         case signalled(CInt)
 
+        /// Whether the program ended with exit code 0.
         public var isSuccess: Bool { self == .exited(0) }
 
         /// To go after the program's name: "ended with code 1".
@@ -41,6 +42,7 @@ public final class ChildProcess {
 
     private static let maxErrorText = 4096
 
+    /// The number of the process; another one may get it after `wait`.
     public let processID: CInt
     private var input: OwnedDescriptor?
     private var output: OwnedDescriptor?

@@ -5,6 +5,7 @@
 public struct DescriptorPath: ~Copyable {
     private let storage: InlineArray<32, UInt8>
 
+    /// The path of an open descriptor, which must stay open while the path is used.
     public init(_ descriptor: CInt) {
         var storage = InlineArray<32, UInt8>(repeating: 0)
         let prefix: StaticString = "/proc/self/fd/"

@@ -23,6 +23,7 @@ public final class DirectoryTrail {
 
     private var steps: [Step] = []
 
+    /// An empty trail.
     public init() {}
 
     /// How many directories the trail has, including the current one.

@@ -10,6 +10,7 @@ public struct FileHandle: Hashable, Sendable {
     public static let maxSize = 144
 
     private var storage = InlineArray<144, UInt8>(repeating: 0)
+    /// How many bytes it has.
     public private(set) var count = 0
 
     fileprivate enum Form: UInt8 {
@@ -37,6 +38,7 @@ public struct FileHandle: Hashable, Sendable {
         for index in 0..<bytes { append(UInt8(truncatingIfNeeded: number >> (8 * UInt64(index)))) }
     }
 
+    /// Lends the bytes, as they are stored.
     public func withBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -63,10 +65,12 @@ public struct FileHandle: Hashable, Sendable {
         }
     }
 
+    /// Compares the bytes.
     public static func == (left: FileHandle, right: FileHandle) -> Bool {
         left.count == right.count && left.withBytes { left in right.withBytes { left.elementsEqual($0) } }
     }
 
+    /// Hashes the bytes.
     public func hash(into hasher: inout Hasher) {
         withBytes { hasher.combine(bytes: $0) }
     }

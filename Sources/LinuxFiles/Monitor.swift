@@ -7,6 +7,7 @@ public final class Monitor<State>: @unchecked Sendable {  // the state is touche
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
 
+    /// A monitor over `state`, which nobody else may keep.
     public init(_ state: State) {
         self.state = state
         mutex = .allocate(capacity: 1)

@@ -3,15 +3,18 @@
 /// Control characters and bytes beyond ASCII are written as `$'\\ooo'`, which bash, zsh and ksh know: so none of them reaches
 /// the terminal.
 public struct ShellWord: Sendable, CustomStringConvertible {
+    /// The word, with the quotes that it needs.
     public let text: String
 
     /// The word, for a command line in a message.
     public var description: String { text }
 
+    /// The word for a path.
     public init(_ path: some StringProtocol) {
         self.init(path.utf8)
     }
 
+    /// The word for a path of any bytes.
     public init(_ path: some Sequence<UInt8>) {
         var bytes = Array(path)
         // Not an option.

@@ -161,12 +161,20 @@ extension System {
 public struct FileSystemStatus: Sendable {
     /// The magic number, as in linux/magic.h.
     public var type: UInt64
+    /// In bytes.
     public var blockSize: UInt32
+    /// All blocks.
     public var blocks: UInt64
+    /// Free blocks, also those for root only.
     public var blocksFree: UInt64
+    /// Blocks that are free for everybody.
     public var blocksAvailable: UInt64
+    /// All inodes.
     public var files: UInt64
+    /// Free inodes.
     public var filesFree: UInt64
+    /// What tells the file system from others.
     public var id: UInt64
+    /// The longest name in bytes.
     public var nameLength: UInt32
 }

@@ -103,6 +103,7 @@ extension System {
         return isListening != 0 ? .listening : .connected
     }
 
+    /// What a descriptor is, as a socket.
     public enum SocketState: Sendable {
         case none
         case connected

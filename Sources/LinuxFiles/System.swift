@@ -5,6 +5,7 @@ internal import Glibc
 ///
 /// Nothing here keeps state or takes decisions. Each call is retried when a signal interrupts it.
 public enum System {
+    /// AT_FDCWD, in the place of a directory: the current one.
     public static let atCurrentDirectory = AT_FDCWD
 
     /// Opens a name relative to a directory; O_CLOEXEC is always added.
@@ -336,21 +337,33 @@ public enum System {
 
 /// Flags of `open(2)`, in the host's numbers.
 public struct OpenMode: OptionSet, Sendable {
+    /// The bits, as in `open(2)`.
     public let rawValue: CInt
 
+    /// Takes bits of `open(2)`.
     public init(rawValue: CInt) {
         self.rawValue = rawValue
     }
 
+    /// O_RDONLY.
     public static let readOnly = OpenMode([])
+    /// O_WRONLY.
     public static let writeOnly = OpenMode(rawValue: O_WRONLY)
+    /// O_RDWR.
     public static let readWrite = OpenMode(rawValue: O_RDWR)
+    /// O_CREAT.
     public static let create = OpenMode(rawValue: O_CREAT)
+    /// O_EXCL.
     public static let exclusive = OpenMode(rawValue: O_EXCL)
+    /// O_TRUNC.
     public static let truncate = OpenMode(rawValue: O_TRUNC)
+    /// O_DIRECTORY.
     public static let directory = OpenMode(rawValue: O_DIRECTORY)
+    /// O_NOFOLLOW.
     public static let noFollow = OpenMode(rawValue: O_NOFOLLOW)
+    /// O_NONBLOCK.
     public static let nonBlocking = OpenMode(rawValue: O_NONBLOCK)
+    /// O_NOCTTY.
     public static let noControllingTerminal = OpenMode(rawValue: O_NOCTTY)
     /// A descriptor that only stands for the file.
     public static let path = OpenMode(rawValue: clinux_O_PATH)

@@ -22,6 +22,7 @@ public final class RequestForwarder {
         /// When a message first tells of a server that does not answer; the next one comes after twice the time, and so on.
         public var firstWord = Duration.seconds(5)
 
+        /// The times that the program uses.
         public init() {}
     }
 

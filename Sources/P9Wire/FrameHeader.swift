@@ -4,8 +4,10 @@ public struct FrameHeader: Hashable, Sendable {
     public var size: UInt32
     /// The raw type byte; it need not be a known `MessageType`.
     public var type: UInt8
+    /// The tag of the message.
     public var tag: Tag
 
+    /// The header of a message that is to be written.
     public init(size: UInt32, type: UInt8, tag: Tag) {
         self.size = size
         self.type = type

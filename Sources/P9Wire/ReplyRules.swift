@@ -6,6 +6,7 @@
 public struct ReplyRules: Hashable, Sendable {
     /// The request's raw type byte; it need not be a known `MessageType`.
     public let requestType: UInt8
+    /// The tag of the request, which its reply must have.
     public let tag: Tag
     /// The most bytes the client has room for, header included; 11, an Rlerror, or more.
     public let capacity: Int

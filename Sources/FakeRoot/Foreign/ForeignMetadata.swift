@@ -5,6 +5,7 @@ internal import LinuxFiles
 /// If such a directory were served as it stands all of it would be root's, and a label on one of its files would hide what
 /// the tool knew of that file.
 public struct ForeignMetadata: Hashable, Sendable {
+    /// Whose metadata they are.
     public let tool: Tool
     /// The tool's file, or the first file of the directory that has its attributes; printable.
     public let evidence: String
