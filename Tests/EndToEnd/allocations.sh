@@ -3,10 +3,9 @@
 #
 # A Twalk that binds a fid is the exception: it allocates what the fid stands for, and its Tclunk frees it.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages gcc libc6-dev python3
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'rm -rf "$work"' EXIT
+need_programs
 
 cat >"$work/count.c" <<'C'
 #include <stdatomic.h>
@@ -22,7 +21,5 @@ C
 gcc -O2 -shared -fPIC "$work/count.c" -o "$work/count.so"
 mkdir "$work/tree"
 head -c 10000 /dev/zero >"$work/tree/file"
-chmod 755 "$work"
 chown -R "$developer_uid:$developer_gid" "$work/tree"
-as_developer timeout 600 python3 "$usb9pfs_root/Tests/EndToEnd/lib/allocations.py" \
-    "${P9SERVE:-$usb9pfs_root/.build/release/p9serve}" "$work/count.so" "$work/tree"
+user timeout 600 python3 "$programs/allocations.py" "$p9serve" "$work/count.so" "$work/tree"

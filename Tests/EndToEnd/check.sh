@@ -1,20 +1,11 @@
 #!/usr/bin/env bash
 # p9serve check: what it finds in a tree that was edited, damaged or left half-done, and what --repair makes of it.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages attr python3 sqlite3
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'rm -rf "$work"' EXIT
-# Where everybody may write no database is beside a tree.
-chmod 755 "$work"
-[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
+need_programs
 cd "$work"
 
-user() { as_developer env HOME="$work" "$@"; }
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 # The findings as "KIND PATH", sorted, and the exit code.
 findings() {
     local code=0
@@ -56,8 +47,8 @@ import() {
 }
 
 import
-check "a fresh import is clean" "$(findings)" "nothing 0"
-check "nothing has changed since" "$(drift)" ""
+check_equal "a fresh import is clean" "nothing 0" "$(findings)"
+check_equal "nothing has changed since" "" "$(drift)"
 
 # What tools do that replace files.
 user cp --no-preserve=all tree/etc/shadow shadow
@@ -70,17 +61,17 @@ user chmod 755 su
 user mv su tree/bin/sudo
 user rm tree/dev/null
 user touch tree/dev/null
-check "lost labels are found" "$(findings)" \
-    "label_lost bin/su, label_lost dev/null, label_lost etc/shadow, privileges_lost bin/sudo 1"
-check "and mended" "$(findings --repair)" \
-    "label_lost bin/su repaired, label_lost dev/null repaired, label_lost etc/shadow repaired, privileges_lost bin/sudo 1"
-check "what has another content goes without its setuid bit" "$(user "$p9serve" stat tree/bin/sudo | grep -o 'mode .*')" \
-    "mode    0755 -rwxr-xr-x"
-check "what has the same gets it back" "$(user "$p9serve" stat tree/bin/su | grep -o 'mode .*')" "mode    4755 -rwsr-xr-x"
-check "a device is one again" "$(user "$p9serve" stat tree/dev/null | grep -o 'device 1, 3')" "device 1, 3"
-check "which is said until somebody decides" "$(findings)" "privileges_lost bin/sudo 1"
+check_equal "lost labels are found" "label_lost bin/su, label_lost dev/null, label_lost etc/shadow, privileges_lost bin/sudo 1" \
+    "$(findings)"
+check_equal "and mended" "label_lost bin/su repaired, label_lost dev/null repaired, label_lost etc/shadow repaired, privileges_lost bin/sudo 1" \
+    "$(findings --repair)"
+check_equal "what has another content goes without its setuid bit" "mode    0755 -rwxr-xr-x" \
+    "$(user "$p9serve" stat tree/bin/sudo | grep -o 'mode .*')"
+check_equal "what has the same gets it back" "mode    4755 -rwsr-xr-x" "$(user "$p9serve" stat tree/bin/su | grep -o 'mode .*')"
+check_equal "a device is one again" "device 1, 3" "$(user "$p9serve" stat tree/dev/null | grep -o 'device 1, 3')"
+check_equal "which is said until somebody decides" "privileges_lost bin/sudo 1" "$(findings)"
 user "$p9serve" chmod u-s tree/bin/sudo
-check "the tree is clean then" "$(findings)" "nothing 0"
+check_equal "the tree is clean then" "nothing 0" "$(findings)"
 
 # What check says is to be typed as it stands, and ends in a clean tree.
 mkdir path
@@ -102,42 +93,42 @@ for repaired in no yes; do
         replaced
         [ "$repaired" = no ] || findings --repair >/dev/null
         advised "$choice" >commands
-        check "each program has its commands" "$(wc -l <commands)" 2
+        check_equal "each program has its commands" 2 "$(wc -l <commands)"
         user env PATH="$work/path:$PATH" bash -e commands || true
-        check "the advice ends in a clean tree (repaired: $repaired, choice $choice)" "$(findings)" "nothing 0"
+        check_equal "the advice ends in a clean tree (repaired: $repaired, choice $choice)" "nothing 0" "$(findings)"
         want=$([ "$choice" = 1 ] && echo "4755 6755 1" || echo "0755 0755 0")
-        check "  with what was chosen" "$(for name in sudo "it's one"; do user "$p9serve" stat "tree/bin/$name" |
+        check_equal "  with what was chosen" "$want" "$(for name in sudo "it's one"; do user "$p9serve" stat "tree/bin/$name" |
             sed -n 's/^  mode *\([0-7]*\).*/\1/p'; done | tr '\n' ' ')$(user "$p9serve" stat "tree/bin/it's one" |
-            grep -c cap_net_raw || true)" "$want"
+            grep -c cap_net_raw || true)"
     done
 done
 replaced
 findings --repair >/dev/null
-check "what --repair can't mend is not sent to --repair again" "$({ user "$p9serve" check tree 2>&1 || true; } |
-    grep -c -- '--repair' || true)" 0
+check_equal "what --repair can't mend is not sent to --repair again" 0 "$({ user "$p9serve" check tree 2>&1 || true; } |
+    grep -c -- '--repair' || true)"
 
 import
 user setfattr -n user.containers.override_stat -v "nonsense" tree/etc/hosts
 user setfattr -n user.containers.override_stat -v "0:0:0644:char-1-3" tree/etc/gone
-check "malformed and misplaced labels" "$(findings)" "label_malformed etc/hosts, label_misplaced etc/gone 1"
-check "are mended" "$(findings --repair)" "label_malformed etc/hosts repaired, label_misplaced etc/gone repaired 0"
-check "for good" "$(findings)" "nothing 0"
+check_equal "malformed and misplaced labels" "label_malformed etc/hosts, label_misplaced etc/gone 1" "$(findings)"
+check_equal "are mended" "label_malformed etc/hosts repaired, label_misplaced etc/gone repaired 0" "$(findings --repair)"
+check_equal "for good" "nothing 0" "$(findings)"
 
 import
 user chmod 400 tree/etc/shadow
 user setfattr -n user.containers.override_stat -v "0:0:04755:file:0755" tree/bin/su
 user touch tree/etc/.usb9pfs-new.4194305.1
-check "what is harmless is no problem" "$(findings)" \
-    "change_unfinished bin/su, leftover etc/.usb9pfs-new.4194305.1, mode_below_floor etc/shadow 0"
-check "and goes with --repair" "$(findings --repair)" \
-    "change_unfinished bin/su repaired, leftover etc/.usb9pfs-new.4194305.1 repaired, mode_below_floor etc/shadow repaired 0"
-check "a developer's chmod is what the board sees" "$(user "$p9serve" stat tree/etc/shadow | grep -o 'mode .*')" "mode    0400 -r--------"
+check_equal "what is harmless is no problem" "change_unfinished bin/su, leftover etc/.usb9pfs-new.4194305.1, mode_below_floor etc/shadow 0" \
+    "$(findings)"
+check_equal "and goes with --repair" "change_unfinished bin/su repaired, leftover etc/.usb9pfs-new.4194305.1 repaired, mode_below_floor etc/shadow repaired 0" \
+    "$(findings --repair)"
+check_equal "a developer's chmod is what the board sees" "mode    0400 -r--------" "$(user "$p9serve" stat tree/etc/shadow | grep -o 'mode .*')"
 
 import
 user rm tree/link
-check "the row of a file that is no more" "$(findings | sed 's/ (.*//')" "row_stale 0"
-check "goes" "$(findings --repair)" "row_stale repaired 0"
-check "labels in the database" "$(user sqlite3 .tree.usb9pfs.db 'select count(*) from node')" 0
+check_equal "the row of a file that is no more" "row_stale 0" "$(findings | sed 's/ (.*//')"
+check_equal "goes" "row_stale repaired 0" "$(findings --repair)"
+check_equal "labels in the database" 0 "$(user sqlite3 .tree.usb9pfs.db 'select count(*) from node')"
 
 import
 echo more | user tee -a tree/etc/hosts >/dev/null
@@ -145,33 +136,33 @@ user rm tree/etc/gone
 user touch tree/etc/new
 user chmod 600 tree/bin/sudo
 findings >/dev/null
-check "what has changed since the import" "$(drift)" "added etc/new; removed etc/gone; edited etc/hosts; changed bin/sudo"
+check_equal "what has changed since the import" "added etc/new; removed etc/gone; edited etc/hosts; changed bin/sudo" "$(drift)"
 user touch -r tree/bin/su stamp
 printf PROGRAM | user tee tree/bin/su >/dev/null
 user touch -r stamp tree/bin/su
 findings >/dev/null
-check "an edit that keeps size and time" "$(drift | grep -c 'bin/su,')" 0
+check_equal "an edit that keeps size and time" 0 "$(drift | grep -c 'bin/su,')"
 findings --hash >/dev/null
-check "is seen with --hash" "$(drift | grep -c 'edited bin/su,etc/hosts')" 1
+check_equal "is seen with --hash" 1 "$(drift | grep -c 'edited bin/su,etc/hosts')"
 
 import
 user dd if=/dev/zero of=.tree.usb9pfs.db bs=4096 count=2 conv=notrunc status=none
-check "a damaged database is said to be" "$(findings | sed 's/ (.*//')" "database_damaged 1"
+check_equal "a damaged database is said to be" "database_damaged 1" "$(findings | sed 's/ (.*//')"
 import
 user sqlite3 .tree.usb9pfs.db "UPDATE manifest SET mtime = mtime + 1 WHERE path = CAST('bin/su' AS BLOB)"
 user chmod 600 tree/bin/sudo
-check "a damaged row is that, and all other files are looked at" "$(findings)" "database_damaged, database_damaged bin/su 1"
-check "and compared" "$(drift)" "changed bin/sudo"
-check "which the text says too" "$(user "$p9serve" check tree 2>/dev/null | grep -c "rows of the table manifest are not as they were written\|bin/su: ")" 2
+check_equal "a damaged row is that, and all other files are looked at" "database_damaged, database_damaged bin/su 1" "$(findings)"
+check_equal "and compared" "changed bin/sudo" "$(drift)"
+check_equal "which the text says too" 2 "$(user "$p9serve" check tree 2>/dev/null | grep -c "rows of the table manifest are not as they were written\|bin/su: ")"
 
 code=0
 user "$p9serve" check nowhere 2>error || code=$?
-check "no such directory" "$code" 3
+check_equal "no such directory" 3 "$code"
 
 import
 user chmod 000 tree/etc
-check "a directory that can't be read hides nothing for good" "$(findings)" \
-    "mode_below_floor etc, not_entered etc, unreadable etc 1"
+check_equal "a directory that can't be read hides nothing for good" "mode_below_floor etc, not_entered etc, unreadable etc 1" \
+    "$(findings)"
 findings --repair >/dev/null || true
-check "its mode is lifted, the board's view is not" "$(user "$p9serve" stat tree/etc | grep -o 'mode .*')" "mode    0000 d---------"
-check "and a second look finds nothing amiss" "$(findings)" "nothing 0"
+check_equal "its mode is lifted, the board's view is not" "mode    0000 d---------" "$(user "$p9serve" stat tree/etc | grep -o 'mode .*')"
+check_equal "and a second look finds nothing amiss" "nothing 0" "$(findings)"

@@ -3,45 +3,26 @@
 #
 #   Tests/EndToEnd/command-lines.sh
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages python3 attr procps
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve} p9fwd=${P9FWD:-$usb9pfs_root/.build/release/p9fwd}
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'rm -rf "$work"' EXIT
-# Where everybody may write no database is beside a tree.
-chmod 755 "$work"
-[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
+need_programs
 cd "$work"
-
-user() { as_developer env HOME="$work" "$@"; }
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
-# wait_for SECONDS COMMAND...
-wait_for() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.05
-    done
-}
 
 # Every subcommand's --help.
 for program in "$p9serve" "$p9fwd"; do
     name=$(basename "$program")
     for command in $("$program" --help | sed -n '/^SUBCOMMANDS:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
         help=$("$program" "$command" --help)
-        check "$name $command --help has examples and exit codes" \
-            "$(grep -c '^Examples:$' <<<"$help") $(grep -c "^  $name $command" <<<"$help" | sed 's/[1-9][0-9]*/some/') $(grep -c '^Exit codes:$' <<<"$help") $(grep -c '^   64  wrong arguments' <<<"$help")" \
-            "1 some 1 1"
+        check_equal "$name $command --help has examples and exit codes" \
+            "1 some 1 1" \
+            "$(grep -c '^Examples:$' <<<"$help") $(grep -c "^  $name $command" <<<"$help" | sed 's/[1-9][0-9]*/some/') $(grep -c '^Exit codes:$' <<<"$help") $(grep -c '^   64  wrong arguments' <<<"$help")"
     done
 done
 for program in "$p9serve" "$p9fwd" "$usb9pfs_root/scripts/gadget/usb9pfs-gadget"; do
-    check "$(basename "$program") --version" "$("$program" --version)" \
-        "$(sed -n 's/^public let softwareVersion = "\(.*\)"$/\1/p' "$usb9pfs_root/Sources/CommandSupport/Version.swift")"
+    check_equal "$(basename "$program") --version" "$(sed -n 's/^public let softwareVersion = "\(.*\)"$/\1/p' "$usb9pfs_root/Sources/CommandSupport/Version.swift")" \
+        "$("$program" --version)"
 done
-check "p9serve --help has all exit codes" "$("$p9serve" --help | grep -cE '^ +(0|1|3|4|5|6|7|8|64|130)  ')" 10
+check_equal "p9serve --help has all exit codes" 10 "$("$p9serve" --help | grep -cE '^ +(0|1|3|4|5|6|7|8|64|130)  ')"
 
 # Whatever fails with --json: an object on standard output, which has what standard error and the exit code say.
 user mkdir tree plain half
@@ -64,7 +45,7 @@ good = error["exit_code"] == int(sys.argv[1]) and error["message"] in told and (
 print(error["exit_code"] if good and last["version"] in (1, 2) else f"{last} {told}")
 PY
     ) || got=$(cat out)
-    check "$name" "$got" "$want"
+    check_equal "$name" "$want" "$got"
 }
 failing "import --json of nothing" 3 "$p9serve" import --json nothing.tar new
 failing "export --json of nothing" 3 "$p9serve" export --json nothing new.tar
@@ -77,48 +58,48 @@ failing "ls --json of a half-converted tree" 64 "$p9serve" ls --json half
 # rpiboot's are told nowhere else: who has both streams in one (a pty) is to find JSON only.
 code=0
 user "$p9fwd" rpiboot --json nothing >out 2>error || code=$?
-check "rpiboot --json of nothing: told on standard output alone" \
-    "$code $(python3 -c 'import json; e = json.load(open("out")); print(e["event"], e["exit_code"], e["message"])')$(cat error)" \
-    "3 error 3 there is no directory nothing"
+check_equal "rpiboot --json of nothing: told on standard output alone" \
+    "3 error 3 there is no directory nothing" \
+    "$code $(python3 -c 'import json; e = json.load(open("out")); print(e["event"], e["exit_code"], e["message"])')$(cat error)"
 user "$p9serve" stat --json tree/nothing tree/file >out 2>error || true
-check "stat --json has the good besides the error" \
-    "$(python3 -c 'import json; d = json.load(open("out")); print(len(d["files"]), d["error"]["exit_code"])')" "1 3"
+check_equal "stat --json has the good besides the error" \
+    "1 3" "$(python3 -c 'import json; d = json.load(open("out")); print(len(d["files"]), d["error"]["exit_code"])')"
 
 # Options of another kind of source.
 user tar -cf some.tar tree
 user "$p9serve" import --json some.tar imported --partition 2 --platform linux/arm64 --image x --metadata y >out 2>error || true
-check "import tells which options it had no use for" \
-    "$(python3 -c 'import json; print(*[json.loads(line)["message"].split()[0] for line in open("out") if "\"warning\"" in line])')" \
-    "--partition --platform --image --metadata"
+check_equal "import tells which options it had no use for" \
+    "--partition --platform --image --metadata" \
+    "$(python3 -c 'import json; print(*[json.loads(line)["message"].split()[0] for line in open("out") if "\"warning\"" in line])')"
 code=0
 user "$p9serve" serve tree --listen unix:/nothing/socket 2>error || code=$?
-check "serve on a socket in no directory" "$code $(grep -c 'there is no such directory' error)" "3 1"
+check_equal "serve on a socket in no directory" "3 1" "$code $(grep -c 'there is no such directory' error)"
 
 # What fingers type after ls.
 user mkdir -p tree/a/b
 user touch tree/.hidden tree/a/b/deep
 plain=$(user "$p9serve" ls --tree tree tree)
-check "ls -la is what ls shows" "$(user "$p9serve" ls -la --tree tree tree)" "$plain"
-check "ls shows names that begin with a dot" "$(grep -c ' \.hidden$' <<<"$plain")" 1
-check "ls -lR" "$(user "$p9serve" ls -lR --tree tree tree | sed 's/.* //')" \
-    "$(printf '%s\n' tree: .hidden a file '' tree/a: b '' tree/a/b: deep)"
-check "ls -R --json" "$(user "$p9serve" ls -R --json --tree tree tree | python3 -c '
+check_equal "ls -la is what ls shows" "$plain" "$(user "$p9serve" ls -la --tree tree tree)"
+check_equal "ls shows names that begin with a dot" 1 "$(grep -c ' \.hidden$' <<<"$plain")"
+check_equal "ls -lR" "$(printf '%s\n' tree: .hidden a file '' tree/a: b '' tree/a/b: deep)" \
+    "$(user "$p9serve" ls -lR --tree tree tree | sed 's/.* //')"
+check_equal "ls -R --json" "tree/.hidden tree/a tree/file tree/a/b tree/a/b/deep" "$(user "$p9serve" ls -R --json --tree tree tree | python3 -c '
 import json, sys
-print(*[file["path"] for file in json.load(sys.stdin)["files"]])')" "tree/.hidden tree/a tree/file tree/a/b tree/a/b/deep"
+print(*[file["path"] for file in json.load(sys.stdin)["files"]])')"
 user mkdir tree/etc
 printf 'root:x:0:0::/root:/bin/sh\n' | user tee tree/etc/passwd >/dev/null
-check "ls has names, ls -n numbers" \
-    "$(user "$p9serve" ls --tree tree tree/file | tr -s ' ' | cut -d ' ' -f 3) $(user "$p9serve" ls -n --tree tree tree/file | tr -s ' ' | cut -d ' ' -f 3)" \
-    "root 0"
+check_equal "ls has names, ls -n numbers" \
+    "root 0" \
+    "$(user "$p9serve" ls --tree tree tree/file | tr -s ' ' | cut -d ' ' -f 3) $(user "$p9serve" ls -n --tree tree tree/file | tr -s ' ' | cut -d ' ' -f 3)"
 
-check "ls -lh has sizes for people" "$(user truncate -s 3400K tree/file; user "$p9serve" ls -lh --tree tree tree/file | grep -c ' 3\.3 MiB ')" 1
+check_equal "ls -lh has sizes for people" 1 "$(user truncate -s 3400K tree/file; user "$p9serve" ls -lh --tree tree tree/file | grep -c ' 3\.3 MiB ')"
 
 # What would be waited for in vain, or passed over: refused, and nothing is made.
 refused() { # TEXT COMMAND...
     local text=$1 code=0
     shift
     user timeout 60 "$@" >out 2>error </dev/null || code=$?
-    check "refused: $(basename "$1") ${*:2}" "$code $(grep -cF -- "$(basename "$1"): $text" error)" "64 1"
+    check_equal "refused: $(basename "$1") ${*:2}" "64 1" "$code $(grep -cF -- "$(basename "$1"): $text" error)"
 }
 for path in usb1 1- -1 1-0 01-1 1-1:1.0 1-1. 1-1.a /dev/bus/usb/001/002; do
     refused "The value '$path' is invalid for '--path <port>'" "$p9fwd" serve tree "--path=$path"
@@ -143,7 +124,7 @@ ext4 --compress zstd
 tar --level 3
 squashfs --level 3 --compress none
 OPTIONS
-check "nothing was made" "$(find . -maxdepth 1 -name '*made*' | wc -l)" 0
+check_equal "nothing was made" 0 "$(find . -maxdepth 1 -name '*made*' | wc -l)"
 
 # Signals: 130 for work that is not done, 0 for what runs until somebody ends it. The process itself is to get it, not setpriv
 # or a shell: by its command line, which has the path of this run.
@@ -160,9 +141,9 @@ for signal in INT TERM HUP; do
     code=0
     wait $import || code=$?
     exec 7>&-
-    check "import ended by SIG$signal" \
-        "$code $(python3 -c 'import json; print(json.loads(open("out").read().splitlines()[-1])["exit_code"])') $(find . -maxdepth 1 -name '*new*' | wc -l)" \
-        "130 130 0"
+    check_equal "import ended by SIG$signal" \
+        "130 130 0" \
+        "$code $(python3 -c 'import json; print(json.loads(open("out").read().splitlines()[-1])["exit_code"])') $(find . -maxdepth 1 -name '*new*' | wc -l)"
 
     user env --default-signal=INT,HUP,TERM "$p9serve" serve tree --listen "unix:$work/socket" 2>error &
     serve=$!
@@ -170,7 +151,7 @@ for signal in INT TERM HUP; do
     kill -$signal "$(pgrep -f -x "$p9serve serve tree --listen unix:$work/socket")"
     code=0
     wait $serve || code=$?
-    check "serve ended by SIG$signal" "$code" 0
+    check_equal "serve ended by SIG$signal" 0 "$code"
 
     user env --default-signal=INT,HUP,TERM "$p9fwd" serve "$work/tree" --path 99-9 2>error &
     serve=$!
@@ -178,7 +159,7 @@ for signal in INT TERM HUP; do
         kill -$signal "$(pgrep -f -x "$p9fwd serve $work/tree --path 99-9")"
         code=0
         wait $serve || code=$?
-        check "p9fwd serve ended by SIG$signal" "$code" 0
+        check_equal "p9fwd serve ended by SIG$signal" 0 "$code"
     else
         wait $serve || true # no USB on this machine
     fi
@@ -204,12 +185,12 @@ blocks_hangup() {
 while read -r want how; do
     # shellcheck disable=SC2086 # words
     listening $how
-    check "$how p9serve serve: SIGHUP is $want" "$(blocks_hangup && echo taken || echo ignored)" "$want"
+    check_equal "$how p9serve serve: SIGHUP is $want" "$want" "$(blocks_hangup && echo taken || echo ignored)"
     [ "$want" = taken ] || kill -HUP "$pid"
     kill -TERM "$pid"
     code=0
     wait $serve || code=$?
-    check "... and SIGTERM ends it" "$code" 0
+    check_equal "... and SIGTERM ends it" 0 "$code"
 done <<'WAYS'
 taken env --default-signal=HUP
 ignored nohup
@@ -218,8 +199,8 @@ WAYS
 # The advice about udev has the rules and the commands of the rules' file, and so have the README and the demo.
 rules=$usb9pfs_root/scripts/host/70-usb9pfs.rules
 advice=$usb9pfs_root/Sources/p9fwd/USBFailure.swift
-check "p9fwd's advice has the file's rules" "$(grep -v '^#' "$rules" | grep -cvxFf <(sed 's/^ *//' "$advice") || true)" 0
+check_equal "p9fwd's advice has the file's rules" 0 "$(grep -v '^#' "$rules" | grep -cvxFf <(sed 's/^ *//' "$advice") || true)"
 reload='sudo udevadm control --reload && sudo udevadm trigger'
 for file in "$rules" "$advice" "$usb9pfs_root"/{README.md,docs/first-board.md,scripts/demo}; do
-    check "${file#"$usb9pfs_root"/} says how to load the rules" "$(grep -cE "$reload\$" "$file")" 1
+    check_equal "${file#"$usb9pfs_root"/} says how to load the rules" 1 "$(grep -cE "$reload\$" "$file")"
 done

@@ -3,18 +3,11 @@
 #
 # Needs scripts/build to have run; prints "ok" or "not ok" for each test.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages attr python3
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
+need_programs
+chmod 777 "$work" # so no database is beside a tree
 cd "$work"
-
-user() { as_developer env HOME="$work" "$@"; }
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 
 python3 - <<'PY'
 import io, tarfile
@@ -68,7 +61,7 @@ for format in rsync virtfs pseudo; do
         [ "$(view tree)" = "$wanted" ] || different=$((different + 1))
     done
     [ "$killed" -ge 1 ] || echo "not ok nothing was killed on the way to $format"
-    check "killed on the way to $format, all labels are there" "$different" 0
+    check_equal "killed on the way to $format, all labels are there" 0 "$different"
 done
 
 # Whoever may write to the root's attributes can set the mark. The advised command stripped every label.
@@ -82,10 +75,10 @@ for mark in 'clean override-stat rsync' 'replace override-stat virtfs' 'clean ov
     case $to in fakeroot | nonsense) to=rsync ;; esac
     code=0
     user "$p9serve" convert tree --to "$to" 2>error || code=$?
-    check "the mark '$mark': advice, and a refusal" "$((said > 0)) $code $(grep -c 'setfattr -x user.usb9pfs.convert tree' error)" "1 64 1"
+    check_equal "the mark '$mark': advice, and a refusal" "1 64 1" "$((said > 0)) $code $(grep -c 'setfattr -x user.usb9pfs.convert tree' error)"
     # As the advice says.
     user setfattr -x user.usb9pfs.convert tree
-    check "all labels are there without it" "$(view tree)" "$wanted"
+    check_equal "all labels are there without it" "$wanted" "$(view tree)"
 done
 
 # A file of another user's in the tree's /tmp ended a conversion half way, and the tree could not be served any more.
@@ -97,8 +90,8 @@ if [ "$(id -u)" = 0 ]; then
         chown 4242 tree/d1/theirs
         code=0
         user "$p9serve" convert tree --to rsync 2>error || code=$?
-        check "another user's file is refused before anything is changed" \
-            "$code $(grep -c 'refused d1/theirs: it belongs to another user' error) $(getfattr -R -d -m 'rsync|convert' tree | wc -l)" "64 1 0"
+        check_equal "another user's file is refused before anything is changed" \
+            "64 1 0" "$code $(grep -c 'refused d1/theirs: it belongs to another user' error) $(getfattr -R -d -m 'rsync|convert' tree | wc -l)"
         rm tree/d1/theirs
     done
 fi

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # What scripts/test and scripts/soak make of a program's lines and exit code (Tests/runner.sh).
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
-code=0
+. "$(dirname "$0")/lib/test.sh"
 
 # counts NAME WANTED PROGRAM [FUNCTION]: "passed failed skipped" after a shell program was run
 counts() {
@@ -15,12 +14,7 @@ counts() {
         } >/dev/null
         echo "$passed $failed ${#skipped[@]}"
     )
-    if [ "$got" = "$2" ]; then
-        echo "ok $1"
-    else
-        echo "not ok $1: $got, and not $2"
-        code=1
-    fi
+    check_equal "$1" "$2" "$got"
 }
 
 for way in tally in_turn; do
@@ -31,4 +25,3 @@ for way in tally in_turn; do
     counts "$way: what is skipped counts, be it all" "0 0 2" "echo 'skipped a: why'; echo 'skipped b: why'" $way
     counts "$way: words within a line" "1 0 0" "echo ok a; echo '# not ok b'; echo '| skipped c'; echo ' ok d'" $way
 done
-exit $code

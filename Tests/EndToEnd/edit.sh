@@ -1,20 +1,12 @@
 #!/usr/bin/env bash
 # p9serve stat, ls, chown, chmod, mknod and setcap as an ordinary uid, against what chmod(1) and setcap(8) do.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages libcap2-bin attr python3
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'rm -rf "$work"' EXIT
-# Where everybody may write no database is beside a tree.
-chmod 755 "$work"
-[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
+need_programs
 cd "$work"
 
 edit() { as_developer "$p9serve" "$@"; }
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 # A member of what stat says of a file, such as mode.
 member() {
     edit stat --tree tree --json "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["files"][0].get(sys.argv[1]))' "$2"
@@ -49,25 +41,25 @@ for file in json.load(sys.stdin)["files"]:
     diff got want >difference || { different=$((different + 1)) && echo "  $change:" && cat difference; }
 done
 as_developer touch tree/file
-check "chmod gives the mode that chmod(1) does, $compared times" "$different" 0
+check_equal "chmod gives the mode that chmod(1) does, $compared times" 0 "$different"
 
 edit chmod --tree tree 6755 tree/file
 edit chown --tree tree user:shadow tree/file
-check "chown takes names of the board" "$(member tree/file uid):$(member tree/file gid)" 1000:42
-check "chown takes the setuid and setgid bits away" "$(member tree/file mode)" 0755
+check_equal "chown takes names of the board" 1000:42 "$(member tree/file uid):$(member tree/file gid)"
+check_equal "chown takes the setuid and setgid bits away" 0755 "$(member tree/file mode)"
 edit chown --tree tree -R 7:8 tree/dev
-check "chown -R" "$(member tree/dev uid):$(member tree/dev gid)" 7:8
+check_equal "chown -R" 7:8 "$(member tree/dev uid):$(member tree/dev gid)"
 code=0
 edit chown --tree tree nobody tree/file 2>error || code=$?
-check "a name that the board lacks is refused" "$code $(grep -c "no user 'nobody'" error)" "64 1"
+check_equal "a name that the board lacks is refused" "64 1" "$code $(grep -c "no user 'nobody'" error)"
 
 edit mknod --tree tree tree/dev/sda1 b 8 1 --mode 660 --owner root:6
-check "mknod" "$(member tree/dev/sda1 type) $(member tree/dev/sda1 major) $(member tree/dev/sda1 minor) $(member tree/dev/sda1 mode) $(member tree/dev/sda1 gid)" \
-    "block device 8 1 0660 6"
-check "a device is a plain file on the host" "$(stat -c %F tree/dev/sda1)" "regular empty file"
+check_equal "mknod" "block device 8 1 0660 6" \
+    "$(member tree/dev/sda1 type) $(member tree/dev/sda1 major) $(member tree/dev/sda1 minor) $(member tree/dev/sda1 mode) $(member tree/dev/sda1 gid)"
+check_equal "a device is a plain file on the host" "regular empty file" "$(stat -c %F tree/dev/sda1)"
 code=0
 edit mknod --tree tree tree/dev/sda1 b 8 1 2>error || code=$?
-check "mknod replaces nothing" "$code" 64
+check_equal "mknod replaces nothing" 64 "$code"
 
 for text in cap_net_raw+ep cap_net_admin,cap_net_raw+eip cap_sys_ptrace=p; do
     edit setcap --tree tree "$text" tree/file
@@ -77,65 +69,65 @@ for text in cap_net_raw+ep cap_net_admin,cap_net_raw+eip cap_sys_ptrace=p; do
         setcap "$text" cap
         want=$(getfattr --only-values -n security.capability cap 2>/dev/null | od -An -tx1 | tr -d ' \n')
         got=$(edit stat --tree tree --json tree/file | python3 -c 'import json, sys; print(json.load(sys.stdin)["files"][0]["attributes"]["security.capability"])')
-        check "setcap $text gives the bytes that setcap(8) does" "$got" "$want"
+        check_equal "setcap $text gives the bytes that setcap(8) does" "$want" "$got"
     fi
 done
-check "stat names capabilities" "$(edit stat --tree tree tree/file | grep -o 'cap_sys_ptrace=p')" cap_sys_ptrace=p
+check_equal "stat names capabilities" cap_sys_ptrace=p "$(edit stat --tree tree tree/file | grep -o 'cap_sys_ptrace=p')"
 edit setcap --tree tree -r tree/file
-check "setcap -r" "$(edit stat --tree tree tree/file | grep -c capability || true)" 0
+check_equal "setcap -r" 0 "$(edit stat --tree tree tree/file | grep -c capability || true)"
 
 as_developer ln -s /etc/passwd tree/link
-check "a symbolic link leads where it does on the board" "$(edit stat --tree tree -L tree/link | grep -o '[0-9]* bytes')" \
-    "$(stat -c %s tree/etc/passwd) bytes"
-check "ls shows what the board sees" "$(edit ls --tree tree tree/dev | tr -s ' ' | cut -d' ' -f1,3-6)" "brw-rw---- root 6 8, 1"
+check_equal "a symbolic link leads where it does on the board" "$(stat -c %s tree/etc/passwd) bytes" \
+    "$(edit stat --tree tree -L tree/link | grep -o '[0-9]* bytes')"
+check_equal "ls shows what the board sees" "brw-rw---- root 6 8, 1" "$(edit ls --tree tree tree/dev | tr -s ' ' | cut -d' ' -f1,3-6)"
 
 # What Linux takes away at a chown.
 as_developer touch tree/capable
 edit setcap --tree tree cap_net_raw+ep tree/capable
 edit chown --tree tree 5 tree/capable
-check "chown takes capabilities away" "$(edit stat --tree tree tree/capable | grep -c capability || true)" 0
+check_equal "chown takes capabilities away" 0 "$(edit stat --tree tree tree/capable | grep -c capability || true)"
 edit chown --tree tree 6 tree/capable tree/dev
-check "chown of what has none" "$(member tree/capable uid):$(member tree/dev uid)" 6:6
+check_equal "chown of what has none" 6:6 "$(member tree/capable uid):$(member tree/dev uid)"
 
 # The good among several paths.
 code=0
 edit chmod --tree tree 600 tree/none tree/capable tree/none2 2>error || code=$?
-check "chmod goes on after a bad path" "$code $(grep -c "can't open" error) $(member tree/capable mode)" "3 2 0600"
+check_equal "chmod goes on after a bad path" "3 2 0600" "$code $(grep -c "can't open" error) $(member tree/capable mode)"
 code=0
 edit stat --tree tree tree/none tree/capable >out 2>error || code=$?
-check "stat goes on after a bad path" "$code $(grep -c capable out)" "3 1"
+check_equal "stat goes on after a bad path" "3 1" "$code $(grep -c capable out)"
 code=0
 edit chown --tree tree -R nobody tree 2>error || code=$?
-check "a name that the board lacks is told once" "$code $(grep -c "no user 'nobody'" error)" "64 1"
+check_equal "a name that the board lacks is told once" "64 1" "$code $(grep -c "no user 'nobody'" error)"
 
 # Words that are wrong.
 code=0
 edit chwon 0 tree/file 2>error || code=$?
-check "a mistyped command" "$code $(head -1 error)" "64 p9serve: unknown command 'chwon'; did you mean chown?"
+check_equal "a mistyped command" "64 p9serve: unknown command 'chwon'; did you mean chown?" "$code $(head -1 error)"
 code=0
 as_developer "$p9serve" stat $'tree/caf\xe9' 2>error || code=$?
-check "an argument that is no UTF-8" "$code $(head -1 error)" "64 p9serve: the argument 'tree/caf\\xe9' is no UTF-8"
+check_equal "an argument that is no UTF-8" "64 p9serve: the argument 'tree/caf\\xe9' is no UTF-8" "$code $(head -1 error)"
 code=0
 edit chmod --tree tree 999 tree/file 2>error || code=$?
-check "a wrong mode is told with chmod's usage" "$code $(grep -c '^Usage: p9serve chmod ' error)" "64 1"
+check_equal "a wrong mode is told with chmod's usage" "64 1" "$code $(grep -c '^Usage: p9serve chmod ' error)"
 code=0
 edit chown --tree tree 4294967295 tree/file 2>error || code=$?
-check "a number that is no owner" "$code $(head -1 error)" "64 p9serve: Linux has no user 4294967295: the largest number is 4294967294"
+check_equal "a number that is no owner" "64 p9serve: Linux has no user 4294967295: the largest number is 4294967294" "$code $(head -1 error)"
 code=0
 edit chown --tree notree 0 tree/file 2>error || code=$?
-check "a tree that is not there" "$code $(head -1 error)" "3 p9serve: can't open the directory notree: No such file or directory"
+check_equal "a tree that is not there" "3 p9serve: can't open the directory notree: No such file or directory" "$code $(head -1 error)"
 as_developer mkdir tree/names tree/names/sub
 as_developer touch $'tree/names/line\nbreak' $'tree/names/\e[31mred' $'tree/names/caf\xe9' tree/names/$'\xc3\xa9t\xc3\xa9'
-check "ls: names reach no terminal as they are" "$(edit ls --tree tree tree/names | sed 's/.*[0-9][0-9]:[0-9][0-9] //' | paste -s -d ' ')" \
-    "\\x1b[31mred caf\\xe9 line\\x0abreak sub été"
-check "stat: nor there" "$(edit stat --tree tree $'tree/names/line\nbreak' | head -1)" 'tree/names/line\x0abreak'
-check "ls --json: a name that is no UTF-8" "$(edit ls --json --tree tree tree/names | grep -c '"tree/names/caf\\\\xe9"')" 1
-check "mknod -m" "$(edit mknod --tree tree -m 600 tree/names/sub/null c 1 3 && member tree/names/sub/null mode)" 0600
-check "mknod --help shows the mode" "$(edit mknod --help | grep -c 'default: 644')" 1
-check "chown --help shows -h once" "$(edit chown --help | grep -c -- '-h,')" 1
+check_equal "ls: names reach no terminal as they are" "\\x1b[31mred caf\\xe9 line\\x0abreak sub été" \
+    "$(edit ls --tree tree tree/names | sed 's/.*[0-9][0-9]:[0-9][0-9] //' | paste -s -d ' ')"
+check_equal "stat: nor there" 'tree/names/line\x0abreak' "$(edit stat --tree tree $'tree/names/line\nbreak' | head -1)"
+check_equal "ls --json: a name that is no UTF-8" 1 "$(edit ls --json --tree tree tree/names | grep -c '"tree/names/caf\\\\xe9"')"
+check_equal "mknod -m" 0600 "$(edit mknod --tree tree -m 600 tree/names/sub/null c 1 3 && member tree/names/sub/null mode)"
+check_equal "mknod --help shows the mode" 1 "$(edit mknod --help | grep -c 'default: 644')"
+check_equal "chown --help shows -h once" 1 "$(edit chown --help | grep -c -- '-h,')"
 as_developer ln -s file tree/own
 as_developer "$p9serve" chown --tree tree -h 9 tree/own
-check "chown -h" "$(member tree/own uid)" 9
+check_equal "chown -h" 9 "$(member tree/own uid)"
 
 # Directories that are no trees, or parts of one.
 as_developer mkdir -p foreign/etc
@@ -150,8 +142,8 @@ for command in "export foreign out.tar" "check foreign" "serve foreign --listen 
     code=0
     # shellcheck disable=SC2086 # words
     as_developer timeout 20 "$p9serve" $command >out 2>error || code=$?
-    check "$command of another tool's directory" "$code $(grep -c 'rsync --fake-super' error)" "64 1"
-    check "  with a hint" "$(grep -c 'p9serve import foreign NEW' error) $(grep -c -- '--as-is' error)" "1 1"
+    check_equal "$command of another tool's directory" "64 1" "$code $(grep -c 'rsync --fake-super' error)"
+    check_equal "  with a hint" "1 1" "$(grep -c 'p9serve import foreign NEW' error) $(grep -c -- '--as-is' error)"
 done
 # Where the tree begins is not said.
 for command in "stat foreign/etc/passwd" "chown -R 5 foreign/etc" "chmod u+s foreign/etc/passwd" "mknod foreign/etc/null c 1 3" \
@@ -159,16 +151,16 @@ for command in "stat foreign/etc/passwd" "chown -R 5 foreign/etc" "chmod u+s for
     code=0
     # shellcheck disable=SC2086 # words
     edit $command >out 2>error || code=$?
-    check "$command in another tool's directory" "$code $(grep -c 'rsync --fake-super' error) $(grep -c 'p9serve import foreign NEW' error)" "64 1 1"
+    check_equal "$command in another tool's directory" "64 1 1" "$code $(grep -c 'rsync --fake-super' error) $(grep -c 'p9serve import foreign NEW' error)"
 done
-check "nothing of it was changed" "$(getfattr -Rdm- foreign | sed 's,foreign,,') $(find foreign | wc -l)" \
-    "$(getfattr -Rdm- untouched | sed 's,untouched,,') $(find untouched | wc -l)"
-check "stat --as-is" "$(edit stat --as-is --tree foreign foreign/etc/passwd | grep -c '^  owner   0')" 1
+check_equal "nothing of it was changed" "$(getfattr -Rdm- untouched | sed 's,untouched,,') $(find untouched | wc -l)" \
+    "$(getfattr -Rdm- foreign | sed 's,foreign,,') $(find foreign | wc -l)"
+check_equal "stat --as-is" 1 "$(edit stat --as-is --tree foreign foreign/etc/passwd | grep -c '^  owner   0')"
 as_developer mkdir -p "it's foreign/etc"
 as_developer touch "it's foreign/etc/passwd" "it's foreign.devtable"
 code=0
 edit ls --tree "it's foreign" "it's foreign" 2>error || code=$?
-check "the hint can be pasted" "$code $(grep -cF "p9serve convert 'it'\\''s foreign' --to override-stat" error)" "64 1"
+check_equal "the hint can be pasted" "64 1" "$code $(grep -cF "p9serve convert 'it'\\''s foreign' --to override-stat" error)"
 # Only some files have the tool's metadata: what lies beside the path tells, and another tree beside the file's own doesn't.
 as_developer mkdir -p "part of it/etc" "part of it/dev" neighbour/etc
 as_developer touch "part of it/etc/passwd" "part of it/etc/shadow" neighbour/etc/passwd neighbour/own
@@ -177,7 +169,7 @@ refused() { # HINT COMMAND...
     local code=0 hint=$1
     shift
     edit "$@" >out 2>error || code=$?
-    check "$*: not where another tool's metadata lie beside it" "$code $(grep -c 'QEMU mapped-xattr' error) $(grep -cF "$hint" error)" "64 1 1"
+    check_equal "$*: not where another tool's metadata lie beside it" "64 1 1" "$code $(grep -c 'QEMU mapped-xattr' error) $(grep -cF "$hint" error)"
 }
 for command in "chown 5" "chmod u+s" "setcap cap_net_raw+ep" stat; do
     # shellcheck disable=SC2086 # words
@@ -187,13 +179,13 @@ refused "p9serve import 'part of it' NEW" mknod "part of it/dev/x" c 1 3
 refused "p9serve import 'part of it' NEW" ls "part of it"
 refused "p9serve import 'part of it' NEW" ls "part of it/dev"
 eval "edit $(sed -n 's/^ *p9serve \(import .*\)/\1 -q/p' error)" 2>/dev/null || true
-check "the hint's command makes a tree" "$(edit stat --tree NEW NEW/etc/passwd | grep -c '^  owner   1000')" 1
+check_equal "the hint's command makes a tree" 1 "$(edit stat --tree NEW NEW/etc/passwd | grep -c '^  owner   1000')"
 for path in etc dev etc/shadow; do
     (cd "part of it" && edit ls "$path" >/dev/null 2>"$work/error") && echo "not ok ls $path from within"
-    check "ls $path from within such a directory" "$(grep -cF "p9serve import '$PWD/part of it' NEW" error)" 1
+    check_equal "ls $path from within such a directory" 1 "$(grep -cF "p9serve import '$PWD/part of it' NEW" error)"
 done
-check "nothing was labelled" "$(getfattr -Rdm- "part of it" | grep -c override || true)" 0
-check "its neighbours are edited" "$(edit chown 5 neighbour/etc/passwd neighbour/own neighbour/etc && edit ls neighbour | wc -l)" 2
+check_equal "nothing was labelled" 0 "$(getfattr -Rdm- "part of it" | grep -c override || true)"
+check_equal "its neighbours are edited" 2 "$(edit chown 5 neighbour/etc/passwd neighbour/own neighbour/etc && edit ls neighbour | wc -l)"
 # Labels of ours don't make it our tree.
 edit chown --as-is 5 "part of it/etc/shadow" "part of it"
 for command in "export X out.tar" "check X" "serve X --listen unix:$work/socket" "ls X" "stat X/etc/shadow" "chown 6 X/dev" \
@@ -202,15 +194,15 @@ for command in "export X out.tar" "check X" "serve X --listen unix:$work/socket"
     for word in $command; do words+=("${word/#X/part of it}"); done
     code=0
     as_developer timeout 20 "$p9serve" "${words[@]}" >out 2>error || code=$?
-    check "${words[*]}: labels on files of another tool's" \
-        "$code $(grep -c 'more than one tool: QEMU mapped-xattr (.*), user.containers.override_stat (\|more than one tool: user.containers.override_stat (.*), QEMU mapped-xattr (' error)" "64 1"
+    check_equal "${words[*]}: labels on files of another tool's" \
+        "64 1" "$code $(grep -c 'more than one tool: QEMU mapped-xattr (.*), user.containers.override_stat (\|more than one tool: user.containers.override_stat (.*), QEMU mapped-xattr (' error)"
 done
-check "check --as-is" "$(edit check --as-is "part of it" >/dev/null && echo good)" good
+check_equal "check --as-is" good "$(edit check --as-is "part of it" >/dev/null && echo good)"
 # One with a database is a tree, whatever is put into it.
 as_developer tar -cf ours.tar neighbour
 edit import -q ours.tar ours 2>/dev/null
 as_developer cp -a "part of it/etc/passwd" ours/neighbour/etc/copied
-check "a file of another tool's in an imported tree" "$(edit chown 5 ours/neighbour/etc/passwd && edit check ours >/dev/null; edit export -q ours copied.tar && echo exported)" exported
+check_equal "a file of another tool's in an imported tree" exported "$(edit chown 5 ours/neighbour/etc/passwd && edit check ours >/dev/null; edit export -q ours copied.tar && echo exported)"
 as_developer mkdir -p yocto/rootfs yocto/other yocto/pseudo
 python3 - "$work/yocto" <<'PY'
 import sqlite3, sys
@@ -224,50 +216,50 @@ PY
 chmod -R a+rX yocto
 code=0
 edit ls --tree yocto/rootfs yocto/rootfs 2>error || code=$?
-check "a directory that Yocto's database knows" "$code $(grep -c 'a pseudo database' error)" "64 1"
-check "one that it does not know" "$(edit ls yocto/other && echo listed)" listed
+check_equal "a directory that Yocto's database knows" "64 1" "$code $(grep -c 'a pseudo database' error)"
+check_equal "one that it does not know" listed "$(edit ls yocto/other && echo listed)"
 if [ "$(id -u)" = 0 ]; then
     # It has no blocks, but whoever reads it needs its size.
     install -d -o 4321 pseudo
     truncate -s 400M pseudo/files.db
     chown 4321 pseudo/files.db
     as_developer mkdir outside
-    check "another user's database is not read" "$(as_developer python3 - "$p9serve" <<'PY'
+    check_equal "another user's database is not read" "not read" "$(as_developer python3 - "$p9serve" <<'PY'
 import resource, subprocess, sys
 subprocess.run([sys.argv[1], "ls", "--tree", "outside", "outside"], check=True)
 print("read" if resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 200 << 10 else "not read")
 PY
-    )" "not read"
+    )"
     rm -r pseudo outside
 fi
 # Databases of trees within a tree, and what is in the making, don't exist for the board.
 as_developer mkdir -p outer/.usb9pfs-new.4194305.1
 as_developer touch outer/file outer/.usb9pfs-new.4194305.1/inner
 edit import -q real/../out3.tar outer/inner 2>/dev/null || edit import -q foreign outer/inner 2>/dev/null
-check "an import within a directory has its database there" "$(find outer -maxdepth 1 -name '.inner.usb9pfs.db' | wc -l)" 1
-check "which ls doesn't show" "$(edit ls -R outer | grep -c usb9pfs || true)" 0
-check "nor stat, nor what lies in a reserved name" "$(for name in .inner.usb9pfs.db .usb9pfs-new.4194305.1/inner .usb9pfs-new.4194305.1/.; do
+check_equal "an import within a directory has its database there" 1 "$(find outer -maxdepth 1 -name '.inner.usb9pfs.db' | wc -l)"
+check_equal "which ls doesn't show" 0 "$(edit ls -R outer | grep -c usb9pfs || true)"
+check_equal "nor stat, nor what lies in a reserved name" "" "$(for name in .inner.usb9pfs.db .usb9pfs-new.4194305.1/inner .usb9pfs-new.4194305.1/.; do
     edit stat --tree outer "outer/$name" >/dev/null 2>&1 && echo "$name"
-done)" ""
+done)"
 edit export -q outer outer.tar 2>error
-check "nor export, which says so once" "$(tar -tf outer.tar | grep -c usb9pfs || true) $(grep -c 'database left out' error)" "0 1"
-check "nor check" "$(edit check --all outer 2>&1 | grep -c 'inner.usb9pfs.db' || true)" 0
+check_equal "nor export, which says so once" "0 1" "$(tar -tf outer.tar | grep -c usb9pfs || true) $(grep -c 'database left out' error)"
+check_equal "nor check" 0 "$(edit check --all outer 2>&1 | grep -c 'inner.usb9pfs.db' || true)"
 edit export -q --as-is foreign out.tar
-check "export --as-is" "$(tar -tf out.tar | grep -c passwd)" 1
+check_equal "export --as-is" 1 "$(tar -tf out.tar | grep -c passwd)"
 edit import -q foreign imported 2>error
 code=0
 edit export imported/etc out2.tar 2>error || code=$?
-check "export of a part of a tree" "$code $(head -1 error)" \
-    "64 p9serve: imported/etc is a part of the tree imported: its owners of symbolic links and lost labels are known there only"
+check_equal "export of a part of a tree" "64 p9serve: imported/etc is a part of the tree imported: its owners of symbolic links and lost labels are known there only" \
+    "$code $(head -1 error)"
 edit check imported >/dev/null
 edit export -q imported out3.tar
-check "an imported tree is no foreign directory" "$(tar --numeric-owner -tvf out3.tar | grep passwd | grep -c 7/8)" 1
+check_equal "an imported tree is no foreign directory" 1 "$(tar --numeric-owner -tvf out3.tar | grep passwd | grep -c 7/8)"
 code=0
 edit import out3.tar imported 2>error || code=$?
-check "the hint names the database" "$code $(tail -1 error)" "64     rm -r imported .imported.usb9pfs.db"
+check_equal "the hint names the database" "64     rm -r imported .imported.usb9pfs.db" "$code $(tail -1 error)"
 code=0
 edit import foreign foreign 2>error || code=$?
-check "no hint to remove the source" "$code $(grep -c 'rm -r' error || true)" "64 0"
+check_equal "no hint to remove the source" "64 0" "$code $(grep -c 'rm -r' error || true)"
 
 # A tree in between.
 as_developer mkdir -p half/etc
@@ -276,7 +268,7 @@ for command in "stat half/etc" "ls half" "chown 0 half/etc" "chmod 700 half/etc"
     code=0
     # shellcheck disable=SC2086 # words
     edit $command 2>error || code=$?
-    check "$command: a half-converted tree" "$code $(grep -c 'is being converted' error)" "64 1"
+    check_equal "$command: a half-converted tree" "64 1" "$code $(grep -c 'is being converted' error)"
 done
 
 # A board may nest directories as deep as it likes, and name them and its users as it likes.
@@ -293,12 +285,12 @@ deep() {
     (ulimit -n 256 && edit "$@" >out 2>error) || code=$?
     echo "$code $(wc -l <error)"
 }
-check "ls -R of 20,000 nested directories" "$(deep ls --tree tree -R tree/deep) $(grep -c '^drwx' out)" "0 0 20000"
-check "a path that no program can use is shown with its ends" "$(grep -c '\.\.\..*/d (.* bytes):$' out)" "17957"
-check "chown -R of them" "$(deep chown --tree tree -R 3:4 tree/deep) $(member tree/deep/d/d gid)" "0 0 4"
-check "chmod -R of them" "$(deep chmod --tree tree -R go-w tree/deep)" "0 0"
-check "an export of them is refused at once" "$(deep export tree deep.tar) $(find . -maxdepth 1 -name '*deep.tar*' | wc -l)" "64 2 0"
-check "one that leaves them out is not" "$(deep export --quiet tree deep.tar --exclude deep)" "0 0"
+check_equal "ls -R of 20,000 nested directories" "0 0 20000" "$(deep ls --tree tree -R tree/deep) $(grep -c '^drwx' out)"
+check_equal "a path that no program can use is shown with its ends" "17957" "$(grep -c '\.\.\..*/d (.* bytes):$' out)"
+check_equal "chown -R of them" "0 0 4" "$(deep chown --tree tree -R 3:4 tree/deep) $(member tree/deep/d/d gid)"
+check_equal "chmod -R of them" "0 0" "$(deep chmod --tree tree -R go-w tree/deep)"
+check_equal "an export of them is refused at once" "64 2 0" "$(deep export tree deep.tar) $(find . -maxdepth 1 -name '*deep.tar*' | wc -l)"
+check_equal "one that leaves them out is not" "0 0" "$(deep export --quiet tree deep.tar --exclude deep)"
 as_developer rm -rf tree/deep
 
 escape=$(printf '\033')
@@ -311,5 +303,5 @@ for command in "ls --tree tree -R tree" "stat --tree tree tree/a${escape}[2Jb" "
     "ls --json --tree tree -R tree" "chown -R --tree tree nobody tree" "export --exclude deep tree /nowhere/a${escape}[2J"; do
     # shellcheck disable=SC2086 # words
     edit $command >out 2>&1 || true
-    check "no escape sequence of '${command%% *}' reaches the terminal" "$(grep -c "$escape" out || true)" 0
+    check_equal "no escape sequence of '${command%% *}' reaches the terminal" 0 "$(grep -c "$escape" out || true)"
 done

@@ -1,25 +1,16 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget without a board: odd bytes in settings and JSON, hostile files of settings; each under dash, busybox ash, bash
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages busybox-static dash python3
 gadget=$usb9pfs_root/scripts/gadget/usb9pfs-gadget
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-chmod 755 "$work"
 cd "$work"
 
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 # `scheme` takes the settings of `up`, and needs neither root nor a kernel.
 run() { # CODE NAME PATTERN [ARG...]
-    local want=$1 name=$2 pattern=$3 code=0
-    shift 3
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 180 $shell "$gadget" "$@" >out 2>&1 || code=$?
-    check "$shell: $name" "$code" "$want"
-    if grep -qF -- "$pattern" out; then echo "ok $shell: ... and says '$pattern'"; else echo "not ok $shell: $name: says '$(head -c 500 out)'"; fi
+    check_code "$1" "$shell: $2" timeout 180 $shell "$gadget" "${@:4}"
+    said "$3"
 }
 
 cat >strings.py <<'PYTHON'
@@ -46,20 +37,21 @@ mkdir -p gadget/functions/mass_storage.0/lun.0
 echo "/srv/a disk [ü]" >gadget/functions/mass_storage.0/lun.0/file
 echo 1 >gadget/functions/mass_storage.0/lun.0/ro
 for shell in dash "busybox ash" bash; do
+    check_of="$shell: "
     # shellcheck disable=SC2016,SC2086 # the inner shell's; "busybox ash" is two words
-    check "$shell: another's disk with a space in its name is one word" \
-        "$($shell -c 'USB9PFS_GADGET_LIB=$1; . "$1/gadget.sh"; gadget=gadget; present_functions' sh "$usb9pfs_root/scripts/gadget/lib")" \
-        "mass_storage:/srv/a_disk_____,ro"
+    check_equal "$shell: another's disk with a space in its name is one word" \
+        "mass_storage:/srv/a_disk_____,ro" \
+        "$($shell -c 'USB9PFS_GADGET_LIB=$1; . "$1/gadget.sh"; gadget=gadget; present_functions' sh "$usb9pfs_root/scripts/gadget/lib")"
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    check "$shell: strings of any bytes as JSON" "$(python3 strings.py "$usb9pfs_root/scripts/gadget/lib" $shell)" ""
+    check_equal "$shell: strings of any bytes as JSON" "" "$(python3 strings.py "$usb9pfs_root/scripts/gadget/lib" $shell)"
     # shellcheck disable=SC2016 # not to be expanded
     for word in "" plain/1-1 "a b" "it's" '$(touch ran) "' $'two\nlines\n.' -n; do
         # shellcheck disable=SC2016,SC2086 # the inner shell's
-        check "$shell: a word for a shell: $(printf %q "$word")" \
-            "$($shell -c '. "$1/text.sh"; eval "set -- $(shell_word "$2")"; printf %s "$1"' sh "$usb9pfs_root/scripts/gadget/lib" "$word")" "$word"
+        check_equal "$shell: a word for a shell: $(printf %q "$word")" \
+            "$word" "$($shell -c '. "$1/text.sh"; eval "set -- $(shell_word "$2")"; printf %s "$1"' sh "$usb9pfs_root/scripts/gadget/lib" "$word")"
     done
     # shellcheck disable=SC2086
-    check "$shell: status --json is JSON" "$($shell "$gadget" status --json --tag nothing | python3 -c 'import json, sys; print(json.load(sys.stdin)["up"])')" False
+    check_equal "$shell: status --json is JSON" False "$($shell "$gadget" status --json --tag nothing | python3 -c 'import json, sys; print(json.load(sys.stdin)["up"])')"
 
     run 2 "a serial number with a line in it" "control characters" scheme --serial $'one\ntwo'
     run 2 "a serial number that is no UTF-8" "not UTF-8" scheme --serial $'\xff\xfe'
@@ -97,5 +89,5 @@ for shell in dash "busybox ash" bash; do
     run 2 "random bytes" "line 1" scheme --config random
     printf 'tag = ../up\n' >tag
     run 2 "a tag that is a path" "may only have" scheme --config tag
-    check "$shell: nothing of it was run" "$(ls ran 2>/dev/null)" ""
+    check_equal "$shell: nothing of it was run" "" "$(ls ran 2>/dev/null)"
 done

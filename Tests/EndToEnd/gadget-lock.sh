@@ -1,15 +1,9 @@
 #!/usr/bin/env bash
 # usb9pfs-gadget's lock: never two at a time, also when those who have it are killed; each shell against the others.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages busybox-static dash
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$work"
-
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 
 # What a program does in its turn: makes a mark that only one may have, and takes it away. Who finds the mark of one that
 # lives has not been alone; a killed one leaves its mark.
@@ -53,12 +47,12 @@ for pid in "${pids[@]}"; do
     wait "$pid" 2>/dev/null || code=$?
     codes="$codes $code"
 done
-check "half of eight are killed while they have the lock, the others come to their end" "$codes" " 0 137 0 137 0 137 0 137"
-check "nobody was there while another was" "$(cat met 2>/dev/null)" ""
-check "every turn was had" "$(wc -l <turns)" $((4 * 12 + 4))
+check_equal "half of eight are killed while they have the lock, the others come to their end" " 0 137 0 137 0 137 0 137" "$codes"
+check_equal "nobody was there while another was" "" "$(cat met 2>/dev/null)"
+check_equal "every turn was had" $((4 * 12 + 4)) "$(wc -l <turns)"
 # The last of all may have been one that was killed: what it leaves the next takes away.
 dash -c '. ./library; take_lock; release_lock' sh "$lib" "$work"
-check "nothing is left of the lock" "$(ls run)" ""
+check_equal "nothing is left of the lock" "" "$(ls run)"
 
 for shell in "${shells[@]}"; do
     # shellcheck disable=SC2086 # "busybox ash" is two words
@@ -66,27 +60,27 @@ for shell in "${shells[@]}"; do
     mkdir -p run
     # shellcheck disable=SC2016 # the inner shell's
     ln -s "$$.1.$(cut -d - -f 1 /proc/sys/kernel/random/boot_id)" run/lock
-    check "$shell: the lock of a process whose number is another's now" "$(in_shell 'take_lock && ls run | wc -l; release_lock; ls run | wc -l')" "$(printf '2\n0')"
+    check_equal "$shell: the lock of a process whose number is another's now" "$(printf '2\n0')" "$(in_shell 'take_lock && ls run | wc -l; release_lock; ls run | wc -l')"
     # shellcheck disable=SC2016
     start=$(sed 's/.*) //' /proc/$$/stat | cut -d ' ' -f 20)
     ln -s "$$.$start.00000000" run/lock
     # shellcheck disable=SC2016
-    check "$shell: the lock of another boot" "$(in_shell 'take_lock && ls run | wc -l; release_lock; ls run | wc -l')" "$(printf '2\n0')"
+    check_equal "$shell: the lock of another boot" "$(printf '2\n0')" "$(in_shell 'take_lock && ls run | wc -l; release_lock; ls run | wc -l')"
     ln -s "$$.$start.$(cut -d - -f 1 /proc/sys/kernel/random/boot_id)" run/lock
     # shellcheck disable=SC2016
-    check "$shell: one that lives is waited for, and named" "$(in_shell 'pause() { tries=$((${tries:-0} + 1)); [ $tries != 20 ] || rm run/lock; }; take_lock; release_lock')" \
-        "test: waiting for process $$, another test"
+    check_equal "$shell: one that lives is waited for, and named" "test: waiting for process $$, another test" \
+        "$(in_shell 'pause() { tries=$((${tries:-0} + 1)); [ $tries != 20 ] || rm run/lock; }; take_lock; release_lock')"
     ln -s "$$.$start.$(cut -d - -f 1 /proc/sys/kernel/random/boot_id)" run/lock
     # shellcheck disable=SC2016
-    check "$shell: but not for ever" "$(in_shell 'pause() { :; }; (take_lock); echo "code $?"' | sed -n 's/.*is at work.*/at work/p;/^code/p')" "$(printf 'at work\ncode 5')"
+    check_equal "$shell: but not for ever" "$(printf 'at work\ncode 5')" "$(in_shell 'pause() { :; }; (take_lock); echo "code $?"' | sed -n 's/.*is at work.*/at work/p;/^code/p')"
     rm run/lock
     # shellcheck disable=SC2016
-    check "$shell: a signal while it is held" "$(in_shell '(take_lock; kill -TERM ${own_id%%.*}; sleep 10); echo "code $?"; ls run')" "code 130"
+    check_equal "$shell: a signal while it is held" "code 130" "$(in_shell '(take_lock; kill -TERM ${own_id%%.*}; sleep 10); echo "code $?"; ls run')"
     # As with a directory on a full or read-only file system: nothing can be made there, whoever asks.
     rmdir run
     ln -s /proc/self/fdinfo run
     # shellcheck disable=SC2016
-    check "$shell: where nothing can be written" "$(in_shell 'pause() { :; }; (take_lock); echo "code $?"' | sed -n 's/.*full, or read-only.*/said/p;/^code/p')" \
-        "$(printf 'said\ncode 1')"
+    check_equal "$shell: where nothing can be written" "$(printf 'said\ncode 1')" \
+        "$(in_shell 'pause() { :; }; (take_lock); echo "code $?"' | sed -n 's/.*full, or read-only.*/said/p;/^code/p')"
     rm run
 done

@@ -2,21 +2,12 @@
 # What messages say to type is safe to paste, whatever a directory is called; exit codes are those of docs/exit-codes.md; what
 # scripts/build says of libraries and of other distributions' packages.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages python3 attr binutils pkg-config
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve} p9fwd=${P9FWD:-$usb9pfs_root/.build/release/p9fwd}
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'rm -rf "$work"' EXIT
-# Where everybody may write no database is beside a tree.
-chmod 755 "$work"
-[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work"
+need_programs
 cd "$work"
-export PYTHONDONTWRITEBYTECODE=1
-as_developer python3 "$usb9pfs_root/Tests/EndToEnd/lib/hints.py" "$p9serve" "$p9fwd" "$usb9pfs_root"
+user python3 "$programs/hints.py" "$p9serve" "$p9fwd" "$usb9pfs_root"
 
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 # The libraries that the programs are linked with, but the C library, Swift's and what every system has.
 help=$("$usb9pfs_root/scripts/build" --help)
 unnamed=''
@@ -25,7 +16,7 @@ for library in $(readelf -d "$p9serve" "$p9fwd" |
     case $library in libc | libm | libgcc_s | libstdc* | libswift* | libFoundation* | lib_*) continue ;; esac
     grep -qw -- "$library" <<<"$help" || unnamed+=" $library"
 done
-check "scripts/build --help names the libraries that the programs need" "$unnamed" ""
+check_equal "scripts/build --help names the libraries that the programs need" "" "$unnamed"
 
 # foreign ID: what the build says on such a system, which has nothing yet.
 mkdir empty
@@ -40,15 +31,15 @@ foreign() {
     sed -i '/^PATH=/d' scripts/lib/common.sh
     PATH=$work/empty USB9PFS_OS_RELEASE=$work/os-release bash scripts/build 2>&1 | tail -n 1
 }
-check "what to install on Fedora" "$(foreign fedora)" \
-    "    sudo dnf install binutils e2fsprogs-devel gcc gcc-c++ git glibc-devel libarchive-devel libcom_err-devel libusb1-devel nettle-devel pkgconf-pkg-config sqlite-devel xz-devel zlib-devel"
-check "what to install on Arch" "$(foreign arch)" \
-    "    sudo pacman -S --needed binutils e2fsprogs gcc git glibc libarchive libusb nettle pkgconf sqlite xz zlib"
-check "what is missing elsewhere" "$(foreign gentoo | grep -c 'there is no apt-get: gcc g++ .*libsqlite3-dev')" 1
+check_equal "what to install on Fedora" "    sudo dnf install binutils e2fsprogs-devel gcc gcc-c++ git glibc-devel libarchive-devel libcom_err-devel libusb1-devel nettle-devel pkgconf-pkg-config sqlite-devel xz-devel zlib-devel" \
+    "$(foreign fedora)"
+check_equal "what to install on Arch" "    sudo pacman -S --needed binutils e2fsprogs gcc git glibc libarchive libusb nettle pkgconf sqlite xz zlib" \
+    "$(foreign arch)"
+check_equal "what is missing elsewhere" 1 "$(foreign gentoo | grep -c 'there is no apt-get: gcc g++ .*libsqlite3-dev')"
 for script in build demo test; do
     code=0
     "$usb9pfs_root/scripts/$script" --nonsense >out 2>&1 || code=$?
-    check "scripts/$script: wrong arguments" "$code" 2
+    check_equal "scripts/$script: wrong arguments" 2 "$code"
 done
 # The codes that a script's help names are in the page's table.
 for script in boot/check-kernel boot/install-hooks host/usb-net; do
@@ -58,5 +49,5 @@ for script in boot/check-kernel boot/install-hooks host/usb-net; do
         grep -oE '(, |  )[0-9]+ ' | tr -dc '0-9\n'); do
         case $code in 0 | 1 | 2 | 130) ;; *) grep -qw "$code" <<<"$row" || unnamed+=" $code" ;; esac
     done
-    check "docs/exit-codes.md has the codes of scripts/$script" "$unnamed" ""
+    check_equal "docs/exit-codes.md has the codes of scripts/$script" "" "$unnamed"
 done

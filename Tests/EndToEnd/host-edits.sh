@@ -7,23 +7,15 @@
 # at hand is the only one. Needs scripts/build to have run; prints "ok" or "not ok" for each test.
 # shellcheck disable=SC2317 # the trap calls cleanup
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages python3 rsync git vim-tiny e2fsprogs xfsprogs btrfs-progs mount
-p9serve=$usb9pfs_root/.build/release/p9serve
-p9serve=${P9SERVE:-$p9serve}
-[ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
+need_programs
 
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 mounted=
 cleanup() {
     [ -z "$mounted" ] || umount "$mounted" || umount -l "$mounted" || true
-    rm -rf "$work"
 }
-trap cleanup EXIT
-chmod 711 "$work"
-mkdir "$work/lib" "$work/mnt"
-cp "$usb9pfs_root/Tests/Python/p9.py" "$(dirname "$0")/lib/host_edits.py" "$work/lib/"
-chmod -R a+rX "$work/lib" "$work/mnt"
+mkdir "$work/mnt"
 failed=0
 
 edits() {
@@ -31,8 +23,8 @@ edits() {
     shift 2
     install -d -m 755 "$directory"
     [ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$directory"
-    if ! as_developer env XDG_STATE_HOME="$directory/state" GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 PYTHONDONTWRITEBYTECODE=1 \
-        timeout 300 python3 "$work/lib/host_edits.py" "$p9serve" "$directory" "$name" "$@"; then
+    if ! as_developer env XDG_STATE_HOME="$directory/state" GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
+        timeout 300 python3 "$programs/host_edits.py" "$p9serve" "$directory" "$name" "$@"; then
         failed=1
         return 1
     fi
@@ -59,14 +51,13 @@ if [ "$(id -u)" != 0 ]; then
     kind=$(stat -f -c %T "$work")
     say "only root can mount other file systems: testing $kind alone"
     edits "$kind" "$work/files"
-    exit "$failed"
+    exit $failed
 fi
 kinds=("$@")
 [ ${#kinds[@]} -gt 0 ] || kinds=(ext4 xfs btrfs tmpfs ramfs)
 for kind in "${kinds[@]}"; do
     if ! mount_new "$kind"; then
-        echo "not ok $kind: can't be mounted here"
-        failed=1
+        not_ok "$kind: can't be mounted here"
         continue
     fi
     mounted=$work/mnt
@@ -77,4 +68,4 @@ for kind in "${kinds[@]}"; do
     mounted=
     rm -f "$work/$kind.img"
 done
-exit "$failed"
+exit $failed

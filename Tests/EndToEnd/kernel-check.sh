@@ -1,25 +1,18 @@
 #!/usr/bin/env bash
 # scripts/boot/check-kernel on configurations that Linux's own Kconfig made, on Debian's, and inside images; on device trees.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 . "$(dirname "$0")/lib/arm64.sh"
 need_packages python3 xz-utils zstd lz4 bzip2
 sources=$(arm64_sources)
 debian=$(arm64_packages)
 lab=$("$usb9pfs_root/Tests/Lab/build-kernel" | tail -n 1)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
 cd "$work"
 
 # run CODE NAME [ARGUMENT...]
 run() {
-    local want=$1 name=$2 code=0
-    shift 2
-    as_developer "$usb9pfs_root/scripts/boot/check-kernel" "$@" >out 2>&1 || code=$?
-    if [ "$code" = "$want" ]; then echo "ok $name"; else echo "not ok $name: exit code $code, not $want: $(grep -v '^ok' out)"; fi
+    check_code "$1" "$2" as_developer "$usb9pfs_root/scripts/boot/check-kernel" "${@:3}"
 }
-said() { if grep -qE -- "$1" out; then echo "ok ... says '$1'"; else echo "not ok ... says '$1': $(grep -v '^ok' out)"; fi; }
 
 # The options that the documents name: the configuration that the commands of docs/raspberry-pi.md make has them all, as
 # Linux's own Kconfig spells them.
@@ -27,10 +20,10 @@ first_board=$(page_text docs/first-board.md "1. The board's kernel" 1)
 kernel=$(page_text docs/kernel.md "The options" 1)
 for options in "$first_board" "$kernel"; do
     lacking=$(grep -oE '\bCONFIG_[A-Z0-9_]+=[ym]' <<<"$options" | sort -u | grep -vxFf "$sources/documented" | paste -s -d ' ') || true
-    if [ -z "$lacking" ]; then echo "ok documented options"; else echo "not ok documented options: $lacking"; fi
+    check_equal "documented options" "" "$lacking"
 done
 # And what they say to type.
-typed() { if "$@" >out 2>&1; then echo "ok ${*:2}"; else echo "not ok ${*:2}: $(grep -v '^ok' out)"; fi; }
+typed() { check "${*:2}" "$@"; }
 mkdir checkout
 (
     like_a_checkout checkout
@@ -45,47 +38,47 @@ for board in rpi4 rpi5 zero2w; do
     run 0 "a good kernel, $board" --for $board --function usb9pfs --function ecm --function ncm --overlay "$sources/good"
 done
 run 3 "arm64's defconfig" --for rpi4 "$sources/defconfig"
-said '^fail  NET_9P_USBG=n: .*Set CONFIG_NET_9P_USBG=y'
-said '^warn  9P_FS_SECURITY=n'
+said_like '^fail  NET_9P_USBG=n: .*Set CONFIG_NET_9P_USBG=y'
+said_like '^warn  9P_FS_SECURITY=n'
 run 3 "NET_9P=m" "$sources/9p-module"
 # What makes this trap: Kconfig keeps the option.
-if grep -qx CONFIG_NET_9P_USBG=y "$sources/9p-module"; then echo "ok Kconfig keeps NET_9P_USBG=y with NET_9P=m"; else echo "not ok Kconfig keeps NET_9P_USBG=y"; fi
-said '^fail  NET_9P=m: .*Set CONFIG_NET_9P=y'
-said '^fail  NET_9P_USBG=y: .*left out of the build'
+check "Kconfig keeps NET_9P_USBG=y with NET_9P=m" grep -x CONFIG_NET_9P_USBG=y "$sources/9p-module"
+said_like '^fail  NET_9P=m: .*Set CONFIG_NET_9P=y'
+said_like '^fail  NET_9P_USBG=y: .*left out of the build'
 run 3 "... --modules does not help" --modules "$sources/9p-module"
 run 3 "USB_GADGET=m" "$sources/gadget-module"
-said '^fail  NET_9P_USBG=n: .*CONFIG_USB_GADGET=m'
+said_like '^fail  NET_9P_USBG=n: .*CONFIG_USB_GADGET=m'
 run 3 "dwc2 in host mode" --for rpi4 "$sources/dwc2-host"
-said '^fail  device controller: USB_DWC2=y does host mode only: set one of USB_DWC2_DUAL_ROLE USB_DWC2_PERIPHERAL'
+said_like '^fail  device controller: USB_DWC2=y does host mode only: set one of USB_DWC2_DUAL_ROLE USB_DWC2_PERIPHERAL'
 run 3 "dwc2 as a module" --for rpi5 "$sources/dwc2-module"
-said '^fail  device controller: drivers as modules only'
+said_like '^fail  device controller: drivers as modules only'
 run 0 "... in the initramfs" --modules --for rpi5 "$sources/dwc2-module"
 run 3 "no dwc2 on a Raspberry Pi" --for zero2w "$sources/no-dwc2"
-said '^fail  device controller: CONFIG_USB_DWC2 is not set'
+said_like '^fail  device controller: CONFIG_USB_DWC2 is not set'
 run 0 "... other boards have others" "$sources/no-dwc2"
-said '^ok    device controller: drivers in the kernel: .*USB_DWC3'
+said_like '^ok    device controller: drivers in the kernel: .*USB_DWC3'
 run 0 "pages of 16 KiB" --for rpi5 "$sources/16k"
-said '^warn  page size: 16 KiB\. Readahead is .* buflen of 262144 or more'
+said_like '^warn  page size: 16 KiB\. Readahead is .* buflen of 262144 or more'
 run 3 "no initramfs" "$sources/no-initramfs"
-said '^fail  BLK_DEV_INITRD=n'
+said_like '^fail  BLK_DEV_INITRD=n'
 run 0 "no gzip" "$sources/no-gzip"
-said '^warn  initramfs compression: .*RD_ZSTD.*Set CONFIG_RD_GZIP=y'
+said_like '^warn  initramfs compression: .*RD_ZSTD.*Set CONFIG_RD_GZIP=y'
 run 0 "no network function" "$sources/no-functions"
-said '^warn  Ethernet'
+said_like '^warn  Ethernet'
 run 3 "... asked for" --function ncm "$sources/no-functions"
-said '^fail  USB_CONFIGFS_NCM=n: .*Set CONFIG_USB_CONFIGFS_NCM=y'
+said_like '^fail  USB_CONFIGFS_NCM=n: .*Set CONFIG_USB_CONFIGFS_NCM=y'
 run 3 "... or all there is to be" --network "$sources/no-functions"
-said '^fail  Ethernet'
+said_like '^fail  Ethernet'
 
 # Debian's own kernel: the configuration beside it, and what it lacks.
 image=$(echo "$debian"/boot/vmlinuz-*)
 run 3 "Debian's arm64 kernel" --for rpi4 "$image"
-said "/config-6\.12"
-said '^fail  NET_9P=m'
+said_like "/config-6\.12"
+said_like '^fail  NET_9P=m'
 run 0 "... has all for a network" --network --function ecm --for rpi4 "$image"
 cp "$image" ./Image
 run 5 "... without a configuration beside it" Image
-said 'CONFIG_IKCONFIG'
+said_like 'CONFIG_IKCONFIG'
 run 3 "... with one named" --kernel-config "$(echo "$debian"/boot/config-*)" Image
 
 # Images that carry it: the lab's kernel, as it is and inside what boot loaders get.
@@ -110,25 +103,21 @@ run 2 "unknown option" --nonsense
 run 0 "--help" --help
 
 run 3 "--json" --json --for rpi4 "$sources/9p-module"
-if python3 -c 'import json
-report = json.load(open("out"))
+check "... each fault says what to do" python3 -c 'import json, sys
+report = json.load(open(sys.argv[1]))
 results = {check["check"]: check["result"] for check in report["checks"]}
 assert report["version"] == 1 and report["ok"] is False, report
 assert results["NET_9P=m"] == results["NET_9P_USBG=y"] == "fail" and results["CONFIGFS_FS=y"] == "ok", results
-assert all(check["fix"] for check in report["checks"] if check["result"] in ("warn", "fail")), report'; then
-    echo "ok ... each fault says what to do"
-else
-    echo "not ok ... each fault says what to do"
-fi
+assert all(check["fix"] for check in report["checks"] if check["result"] in ("warn", "fail")), report' "$said"
 
 # Linux 6.12's own device trees: each of these four is different.
 run 0 "device tree: Raspberry Pi 4" --dtb "$sources/dtbs/bcm2711-rpi-4-b.dtb"
-said '/soc/usb@7e980000 is in device mode'
+said_like '/soc/usb@7e980000 is in device mode'
 run 4 "device tree: Compute Module 4" --dtb "$sources/dtbs/bcm2711-rpi-cm4-io.dtb"
-said 'is in host mode.*dtoverlay=dwc2,dr_mode=peripheral'
+said_like 'is in host mode.*dtoverlay=dwc2,dr_mode=peripheral'
 run 0 "device tree: Zero 2 W" --dtb "$sources/dtbs/bcm2837-rpi-zero-2-w.dtb"
-said 'dr_mode otg'
+said_like 'dr_mode otg'
 run 4 "device tree: Raspberry Pi 5" --dtb "$sources/dtbs/bcm2712-rpi-5-b.dtb"
-said 'no node for the USB-C controller'
+said_like 'no node for the USB-C controller'
 run 4 "device tree and kernel" --for rpi5 --dtb "$sources/dtbs/bcm2712-rpi-5-b.dtb" "$sources/good"
 run 2 "no device tree" --dtb "$sources/good"

@@ -2,18 +2,11 @@
 # scripts/boot/mkinitramfs: as an ordinary user, the same bytes each time, what it refuses; and how its init reads the
 # command line, under each shell. What the initramfs does is in the lab (scenarios/initramfs.sh).
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
-. "$(dirname "$0")/../as-written.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages busybox-static dash cpio xz-utils zstd libarchive-tools binutils python3
 make=$usb9pfs_root/scripts/boot/mkinitramfs
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
 cd "$work"
 
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 # unpack ARCHIVE OPTION...: cpio may end before it has read all, so not from a pipe.
 unpack() {
     zcat "$1" >plain
@@ -21,25 +14,22 @@ unpack() {
 }
 # refused CODE NAME PATTERN [ARG...]
 refused() {
-    local code=0 name=$2 pattern=$3 want=$1
-    shift 3
-    as_developer "$make" "$@" >output 2>&1 || code=$?
-    check "$name: exit code" "$code" "$want"
-    if grep -q -- "$pattern" output; then echo "ok $name: says why"; else echo "not ok $name: says '$(cat output)'"; fi
+    check_code "$1" "$2" as_developer "$make" "${@:4}"
+    said "$3"
 }
 
 install -d -o "$developer_uid" -g "$developer_gid" made "made/with space"
 as_developer "$make" --output made/one --json >made.json
 TMPDIR=/var/tmp as_developer "$make" --output "made/with space/two" 2>/dev/null
-check "an ordinary user's, and the same bytes each time" "$(cmp made/one "made/with space/two" 2>&1)" ""
-check "--json" "$(python3 -c 'import json; o = json.load(open("made.json")); print(o["version"], o["sha256"], o["bytes"], o["compress"])')" \
-    "1 $(sha256sum made/one | cut -d ' ' -f 1) $(stat -c %s made/one) gzip"
+check_equal "an ordinary user's, and the same bytes each time" "" "$(cmp made/one "made/with space/two" 2>&1)"
+check_equal "--json" "1 $(sha256sum made/one | cut -d ' ' -f 1) $(stat -c %s made/one) gzip" \
+    "$(python3 -c 'import json; o = json.load(open("made.json")); print(o["version"], o["sha256"], o["bytes"], o["compress"])')"
 for how in none xz zstd; do
     as_developer "$make" --compress $how made/$how 2>/dev/null
     case $how in none) cat made/none ;; *) $how -dc made/$how ;; esac >plain
-    check "--compress $how: the same archive" "$(cmp plain <(zcat made/one) 2>&1)" ""
+    check_equal "--compress $how: the same archive" "" "$(cmp plain <(zcat made/one) 2>&1)"
 done
-check "the console" "$(unpack made/one -tv --quiet './dev/console' 2>/dev/null | awk '{ print $1, $3, $5 $6 }')" "crw------- root 5,1"
+check_equal "the console" "crw------- root 5,1" "$(unpack made/one -tv --quiet './dev/console' 2>/dev/null | awk '{ print $1, $3, $5 $6 }')"
 # What docs/initramfs.md says to type.
 install -d -o "$developer_uid" -g "$developer_gid" checkout
 (
@@ -48,24 +38,24 @@ install -d -o "$developer_uid" -g "$developer_gid" checkout
     as_written docs/initramfs.md "An initramfs that mounts the root over USB" 1 2>/dev/null
     as_written docs/initramfs.md "Making it" 1 2>/dev/null
 )
-check "documented: an initramfs" "$(cmp made/one checkout/initramfs.cpio.gz 2>&1)" ""
+check_equal "documented: an initramfs" "" "$(cmp made/one checkout/initramfs.cpio.gz 2>&1)"
 zstd -q -dc checkout/board.cpio.zst >plain
-check "documented: one for arm64, with a network" "$(cpio -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf <plain | paste -s -d ,)" \
-    "for = linux"
+check_equal "documented: one for arm64, with a network" "for = linux" \
+    "$(cpio -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf <plain | paste -s -d ,)"
 cpio -i --quiet --to-stdout ./bin/busybox <plain >busybox
-check "... its busybox" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')" AArch64
+check_equal "... its busybox" AArch64 "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')"
 touch empty.ko README
 as -o first.ko </dev/null # an ELF file for this machine will do: nothing loads it here
 cp first.ko second.ko
 as_developer "$make" --module second.ko --module first.ko --function ecm --function acm made/more 2>/dev/null
-check "modules in the order given" "$(unpack made/more -t --quiet 2>/dev/null | grep ko | xargs echo)" \
-    "./lib/usb9pfs/modules/10-second.ko ./lib/usb9pfs/modules/11-first.ko"
-check "functions" "$(unpack made/more -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf 2>/dev/null | paste -s -d ,)" \
-    "function = usb9pfs,function = ecm,function = acm"
+check_equal "modules in the order given" "./lib/usb9pfs/modules/10-second.ko ./lib/usb9pfs/modules/11-first.ko" \
+    "$(unpack made/more -t --quiet 2>/dev/null | grep ko | xargs echo)"
+check_equal "functions" "function = usb9pfs,function = ecm,function = acm" \
+    "$(unpack made/more -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf 2>/dev/null | paste -s -d ,)"
 printf 'serial = x' >settings
 as_developer "$make" --config settings --function ecm made/more 2>/dev/null
-check "a file of settings whose last line does not end" "$(unpack made/more -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf 2>/dev/null | paste -s -d ,)" \
-    "serial = x,function = usb9pfs,function = ecm"
+check_equal "a file of settings whose last line does not end" "serial = x,function = usb9pfs,function = ecm" \
+    "$(unpack made/more -i --quiet --to-stdout ./etc/usb9pfs-gadget.conf 2>/dev/null | paste -s -d ,)"
 
 refused 2 "no file" "name the file" --arch amd64
 refused 2 "a directory" "is a directory" --output made
@@ -86,7 +76,7 @@ refused 2 "a wrong configuration" "'wrong settings', line 2: unknown name 'colou
 refused 3 "a dynamic busybox" "not static" --busybox /bin/true made/x
 refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox /bin/busybox made/x
 refused 3 "no program" "no ELF program" --busybox empty.ko made/x
-check "nothing is left of what was refused" "$(ls made)" "$(printf '%s\n' more none one 'with space' xz zstd)"
+check_equal "nothing is left of what was refused" "$(printf '%s\n' more none one 'with space' xz zstd)" "$(ls made)"
 
 # Another machine's busybox, from Debian. Nothing here runs it; all the rest is what boots in the lab.
 # tree ARCHIVE: unpacks it, without /dev and links, in ./tree, and puts its busybox aside
@@ -105,14 +95,14 @@ for arch in arm64 armhf; do
         as_developer "$make" --arch $arch --compress $how made/$arch.$how 2>/dev/null
         $how -dc <made/$arch.$how >plain.$how
     done
-    check "--arch $arch: the same archive by gzip, xz and zstd" "$(cmp plain.gzip plain.xz 2>&1; cmp plain.gzip plain.zstd 2>&1)" ""
-    check "--arch $arch: the check that the kernel's xz knows" "$(LC_ALL=C xz --robot -l made/$arch.xz 2>/dev/null | awk '$1 == "file" { print $7 }')" CRC32
+    check_equal "--arch $arch: the same archive by gzip, xz and zstd" "" "$(cmp plain.gzip plain.xz 2>&1; cmp plain.gzip plain.zstd 2>&1)"
+    check_equal "--arch $arch: the check that the kernel's xz knows" CRC32 "$(LC_ALL=C xz --robot -l made/$arch.xz 2>/dev/null | awk '$1 == "file" { print $7 }')"
     tree ../plain.xz
-    check "--arch $arch" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')" "$([ $arch = arm64 ] && echo AArch64 || echo ARM)"
-    check "--arch $arch: static" "$(LC_ALL=C readelf -l busybox | grep -c INTERP)" 0
-    check "--arch $arch: all but busybox is as in the one that boots in the lab" "$(diff -r own-tree tree 2>&1)" ""
+    check_equal "--arch $arch" "$([ $arch = arm64 ] && echo AArch64 || echo ARM)" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Machine: *//p')"
+    check_equal "--arch $arch: static" 0 "$(LC_ALL=C readelf -l busybox | grep -c INTERP)"
+    check_equal "--arch $arch: all but busybox is as in the one that boots in the lab" "" "$(diff -r own-tree tree 2>&1)"
 done
-check "armhf: for hard float" "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Flags: .*\(hard-float\).*/\1/p')" hard-float
+check_equal "armhf: for hard float" hard-float "$(LC_ALL=C readelf -h busybox | sed -n 's/^ *Flags: .*\(hard-float\).*/\1/p')"
 
 # reads COMMAND-LINE VARIABLES...: what init makes of it
 cat >reader <<'END'
@@ -127,7 +117,7 @@ END
 for shell in dash "busybox ash" bash; do
     reads() { # NAME WANTED LINE VARIABLE...
         # shellcheck disable=SC2086 # "busybox ash" is two words
-        check "$shell: $1" "$($shell reader "$usb9pfs_root/scripts/boot/initramfs/lib" "${@:3}")" "$2"
+        check_equal "$shell: $1" "$2" "$($shell reader "$usb9pfs_root/scripts/boot/initramfs/lib" "${@:3}")"
     }
     reads "rsinit's form" "root=;mount_options=;access=ro;problem=;" "rootfstype=9p rootflags=trans=usbg" root mount_options access problem
     reads "barebox's form" "root=tag;mount_options=msize=65536,cache=loose,uname=tag,dfltuid=0,dfltgid=0,aname=/;access=rw;" \

@@ -8,24 +8,15 @@
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib/common.sh"
 need_root "$@"
-need_packages python3 e2fsprogs mount
 # Else a mount namespace that somebody makes meanwhile would keep the file system mounted.
 [ -n "${POWER_FAILURE_NAMESPACE:-}" ] || POWER_FAILURE_NAMESPACE=1 exec unshare --mount "$0"
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
+. "$(dirname "$0")/lib/test.sh"
+need_packages python3 e2fsprogs mount
+need_programs
 disk=$work/disk
-# shellcheck disable=SC2317 # called by the trap
-finish() {
-    ! mountpoint -q "$disk" || umount -l "$disk"
-    rm -rf "$work"
-}
-trap finish EXIT
-chmod 755 "$work"
+cleanup() { ! mountpoint -q "$disk" || umount -l "$disk"; }
 mkdir "$disk"
 
-check() { # NAME GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1: got '$2', want '$3'"; fi
-}
 # Nothing reaches the disk for the time that passes: the journal is written when somebody asks for it.
 mount_disk() { mount -o loop,commit=36000 "$work/image" "$disk"; }
 new_disk() {
@@ -72,22 +63,22 @@ new_disk
 user "$p9serve" import -q "$work/tree.tar" "$disk/tree"
 before=$(digest "$disk/tree")
 power_failure
-check "import: every file is there, with its content" "$(digest "$disk/tree")" "$before"
-check "import: so is what it remembers" "$(user "$p9serve" check "$disk/tree" >"$work/report" 2>&1 && grep -c 'nothing has changed' "$work/report")" 1
-check "import: a symbolic link's owner" "$(user "$p9serve" stat --json "$disk/tree/link" | grep -c '"uid": 5')" 1
+check_equal "import: every file is there, with its content" "$before" "$(digest "$disk/tree")"
+check_equal "import: so is what it remembers" 1 "$(user "$p9serve" check "$disk/tree" >"$work/report" 2>&1 && grep -c 'nothing has changed' "$work/report")"
+check_equal "import: a symbolic link's owner" 1 "$(user "$p9serve" stat --json "$disk/tree/link" | grep -c '"uid": 5')"
 
 user "$p9serve" export -q "$disk/tree" "$disk/tree.tar"
 user "$p9serve" export -q "$disk/tree" "$disk/tree.oci" --platform linux/amd64
 archive=$(sha256sum <"$disk/tree.tar") layout=$(digest "$disk/tree.oci")
 power_failure
-check "export: an archive" "$(sha256sum <"$disk/tree.tar")" "$archive"
-check "export: an OCI layout" "$(digest "$disk/tree.oci")" "$layout"
+check_equal "export: an archive" "$archive" "$(sha256sum <"$disk/tree.tar")"
+check_equal "export: an OCI layout" "$layout" "$(digest "$disk/tree.oci")"
 
 user "$p9serve" import -q "$work/tree.tar" "$disk/other"
 user "$p9serve" convert -q "$disk/other" --from override-stat --to rsync --output "$disk/copy"
 before=$(digest "$disk/copy")
 power_failure
-check "convert: a copy" "$(digest "$disk/copy")" "$before"
+check_equal "convert: a copy" "$before" "$(digest "$disk/copy")"
 no_disk
 
 # That this can go wrong, here, is what the rest shows: or the checks above would tell nothing.
@@ -96,4 +87,4 @@ user "$p9serve" import -q --no-sync "$work/tree.tar" "$disk/tree"
 before=$(digest "$disk/tree")
 power_failure
 after=$(digest "$disk/tree" 2>/dev/null || echo gone)
-check "import --no-sync does not wait for the disk" "$([ "$after" != "$before" ] && echo lost)" lost
+check_equal "import --no-sync does not wait for the disk" lost "$([ "$after" != "$before" ] && echo lost)"

@@ -2,30 +2,15 @@
 # scripts/boot/rpi: the boot directory of each model, read back from its image; and what it refuses. With Debian's arm64
 # kernel, Linux 6.12's device trees, and Debian's copy of the firmware.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/lib/test.sh"
 . "$(dirname "$0")/lib/arm64.sh"
 need_packages mtools dosfstools python3 gzip device-tree-compiler bc cpio libarchive-tools binutils
 sources=$(arm64_sources)
 debian=$(arm64_packages)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-chmod 777 "$work"
 cd "$work"
-umask 022
-export LC_ALL=C.UTF-8 # messages are looked at
 
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >check.log 2>&1; then echo "ok $name"; else echo "not ok $name: $(cat check.log)"; fi
-}
-run() { # CODE NAME [ARGUMENT...]
-    local want=$1 name=$2 code=0
-    shift 2
-    as_developer "$usb9pfs_root/scripts/boot/rpi" "$@" >out 2>err || code=$?
-    if [ "$code" = "$want" ]; then echo "ok $name"; else echo "not ok $name: exit code $code, not $want: $(cat out err)"; fi
-}
-said() { check "... says '$1'" grep -qE -- "$1" err; }
+rpi() { as_developer "$usb9pfs_root/scripts/boot/rpi" "$@" >out; }
+run() { check_code "$1" "$2" rpi "${@:3}"; } # CODE NAME [ARGUMENT...]
 
 image=$(echo "$debian"/boot/vmlinuz-*)
 gzip -nc "$image" >Image.gz
@@ -85,10 +70,10 @@ mkdir -m 777 checkout
 )
 
 run 3 "Debian's kernel is refused" --model rpi4 --kernel "$image" --dtbs "$sources/dtbs" "${firmware[@]}" --initramfs initramfs boot
-said '^fail  NET_9P=m: .*Set CONFIG_NET_9P=y'
+said_like '^fail  NET_9P=m: .*Set CONFIG_NET_9P=y'
 check "... nothing is made" test ! -e boot
 run 0 "... with --force" --force --model rpi4 --kernel "$image" --dtbs "$sources/dtbs" "${firmware[@]}" --initramfs initramfs boot-forced
-said "warning: the kernel 6\.12\."
+said_like "warning: the kernel 6\.12\."
 mtype -i boot-forced/boot.img ::kernel8.img | gunzip >unpacked
 check "... its image has the kernel" cmp unpacked "$image"
 check "... no overlay: this device tree is in device mode already" sh -c '! mtype -i boot-forced/boot.img ::config.txt | grep dtoverlay'
@@ -145,9 +130,9 @@ for tree in "$sources/dtbs/bcm2711-rpi-cm4-io.dtb" "$sources/dtbs/bcm2837-rpi-ze
 done
 
 run 4 "rpi5: Linux 6.12's own device tree has no USB controller" --model rpi5 "${usual[@]}" --dtbs "$sources/dtbs" boot
-said "no USB controller labelled 'usb'.*"
+said_like "no USB controller labelled 'usb'.*"
 run 4 "cm4 without the overlay" --model cm4 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
-said 'there is no dwc2.dtbo'
+said_like 'there is no dwc2.dtbo'
 
 # The same bytes, whatever the time, place, time zone and umask.
 (umask 077 && TZ=Asia/Tokyo && export TZ && run 0 "once more" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" elsewhere/again)
@@ -168,10 +153,10 @@ assert "p9fwd serve ROOTFS --rpiboot boot-options" in report["next"], report["ne
 assert {file["path"] for file in report["files"]} == {"boot.img", "bootfiles.bin", "config.txt"}, report'
 run 3 "a function the kernel lacks" --model rpi4 --kernel Image.gz --kernel-config "$sources/no-functions" "${firmware[@]}" \
     --initramfs initramfs --dtbs "$sources/dtbs" --for windows7 boot
-said '^fail  USB_CONFIGFS_RNDIS=n'
+said_like '^fail  USB_CONFIGFS_RNDIS=n'
 run 5 "a kernel without its configuration" --model rpi4 --kernel Image.gz "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
-said 'CONFIG_IKCONFIG'
-said "can't be checked: --kernel-config names"
+said_like 'CONFIG_IKCONFIG'
+said_like "can't be checked: --kernel-config names"
 run 0 "the initramfs made by mkinitramfs" --model rpi4 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" \
     --dtbs "$sources/dtbs" boot-made
 check "... which is one" sh -c 'mtype -i boot-made/boot.img ::initramfs.img | gunzip | cpio -t 2>/dev/null | grep -xE "(./)?init"'
@@ -179,42 +164,42 @@ check "... which is one" sh -c 'mtype -i boot-made/boot.img ::initramfs.img | gu
 truncate -s 32M middling
 run 0 "rpi5: an image above 30 MiB" --model rpi5 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" --initramfs middling \
     --overlays overlays --dtbs own boot-middling
-said 'warning: boot.img is 4[0-9] MiB.*above 30 MiB'
+said_like 'warning: boot.img is 4[0-9] MiB.*above 30 MiB'
 check "... fsck.fat (FAT32)" fsck.fat -n boot-middling/boot.img
 truncate -s 96M huge
 run 7 "an image above 96 MiB" --model rpi4 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" --initramfs huge --dtbs "$sources/dtbs" boot
-said 'boot loader takes 96'
+said_like 'boot loader takes 96'
 
 run 6 "no boot code" --model rpi4 --kernel Image.gz --kernel-config "$sources/good" --firmware "$debian/usr/lib/raspi-firmware" \
     --initramfs initramfs --dtbs "$sources/dtbs" boot
-said 'no bootcode4.bin in --firmware.*raspberrypi/usbboot'
+said_like 'no bootcode4.bin in --firmware.*raspberrypi/usbboot'
 run 6 "no firmware" --model rpi4 --kernel Image.gz --kernel-config "$sources/good" --firmware usbboot --initramfs initramfs --dtbs "$sources/dtbs" boot
-said 'no start4.elf in --firmware.*raspberrypi/firmware'
+said_like 'no start4.elf in --firmware.*raspberrypi/firmware'
 run 6 "no device tree" --model rpi400 "${usual[@]}" --dtbs own boot
-said 'no bcm2711-rpi-400.dtb in own'
+said_like 'no bcm2711-rpi-400.dtb in own'
 run 6 "no such overlay" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" --dtoverlay disable-bt boot
-said 'no disable-bt.dtbo'
+said_like 'no disable-bt.dtbo'
 run 2 "the EEPROM's flasher for boot code" --model rpi4 --firmware usbboot/recovery "${usual[@]}" --dtbs "$sources/dtbs" boot
-said 'writes the board.s EEPROM'
+said_like 'writes the board.s EEPROM'
 mkdir occupied
 echo "somebody's" >occupied/file
 run 2 "a directory of somebody else's" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" occupied
 check "... is left alone" grep -q somebody occupied/file
 { printf 'MZ\0\0zimg' && head -c 200 /dev/zero; } >vmlinuz.efi
 run 2 "a kernel for UEFI" --model rpi4 --kernel vmlinuz.efi "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
-said 'under UEFI only'
+said_like 'under UEFI only'
 run 2 "no kernel for arm64" --model rpi4 --kernel /bin/true "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
-said 'no arm64 Image'
+said_like 'no arm64 Image'
 chmod 500 code
 run 1 "a directory that can't be made" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" code/boot
-said "can't make 'code/boot': .*Permission denied"
+said_like "can't make 'code/boot': .*Permission denied"
 chmod 700 code
 run 2 "unknown model" --model rpi9 "${usual[@]}" --dtbs "$sources/dtbs" boot
 run 2 "no model" "${usual[@]}" --dtbs "$sources/dtbs" boot
 run 2 "unknown option" --nonsense
 run 2 "--modules without an initramfs that has them" --modules --model rpi4 --kernel Image.gz --kernel-config "$sources/dwc2-module" \
     "${firmware[@]}" --overlays overlays --dtbs "$sources/dtbs" boot
-said 'mkinitramfs --arch arm64 --module'
+said_like 'mkinitramfs --arch arm64 --module'
 run 3 "dwc2 as a module" --model rpi4 "${usual[@]}" --kernel-config "$sources/dwc2-module" --dtbs "$sources/dtbs" boot
 run 0 "... in the initramfs" --modules --model rpi4 "${usual[@]}" --kernel-config "$sources/dwc2-module" --dtbs "$sources/dtbs" "boot modules"
 check "... what to type next, with a space in it" grep -F -- '--rpiboot boot\ modules' out

@@ -6,12 +6,10 @@
 # Server and clients run as an ordinary user. Needs scripts/build to have run; prints "ok" or "not ok" for each test.
 # shellcheck disable=SC2317 # the functions are called by check
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
-
+. "$(dirname "$0")/lib/test.sh"
 need_packages python3 python3-venv
 unpacked=$("$usb9pfs_root/Tests/Lab/unpack-packages" diod | tail -n 1) # installed, its server would be started
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-[ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
+need_programs
 
 venv=$usb9pfs_cache/p9fs-venv
 (
@@ -25,26 +23,9 @@ venv=$usb9pfs_cache/p9fs-venv
     fi
 ) 8>"$venv.lock"
 
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
 server=
 cleanup() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap cleanup EXIT
-failed=0
-
-# Runs a command; its exit code decides.
-check() {
-    local name=$1
-    shift
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $name"
-    else
-        failed=1
-        echo "not ok $name"
-        sed 's/^/    /' "$work/output"
-    fi
 }
 
 install -d -m 755 "$work/tree" "$work/tree/dir"
@@ -52,10 +33,7 @@ echo "hello" >"$work/tree/file"
 head -c 3000000 /dev/urandom >"$work/tree/large"
 echo "inner" >"$work/tree/dir/inner"
 ln -s file "$work/tree/link"
-if [ "$(id -u)" = 0 ]; then
-    chmod 711 "$work"
-    chown -Rh "$developer_uid:$developer_gid" "$work/tree"
-fi
+[ "$(id -u)" != 0 ] || chown -Rh "$developer_uid:$developer_gid" "$work/tree"
 
 # The process itself, not a shell around it, shall get the signal.
 # shellcheck disable=SC2016 # for the inner shell
@@ -101,22 +79,18 @@ from py9p import py9p
 fs = p9fs.P9FileSystem(host="127.0.0.1", port=int(sys.argv[1]), username="root", version="9P2000.L")
 tree = sys.argv[3]
 
-
 def read(name):
     with open(f"{tree}/{name}", "rb") as file:
         return file.read()
-
 
 def lists():
     names = sorted(entry["name"].strip("/") for entry in fs.ls("", detail=True))
     assert names == ["dir", "file", "large", "link"], names
 
-
 def stats():
     info = fs.info("large")
     assert info["size"] == 3000000 and info["type"] == "file", info
     assert fs.isdir("dir") and not fs.exists("none")
-
 
 def reads():
     with fs.open("file", "rb") as file:
@@ -124,7 +98,6 @@ def reads():
     with fs.open("large", "rb") as file:
         file.seek(2999990)
         assert file.read() == read("large")[2999990:]
-
 
 def writes():
     data = bytes(range(256)) * 4000
@@ -135,19 +108,16 @@ def writes():
         file.write(b"shorter")
     assert read("new") == b"shorter"
 
-
 def copies():
     fs.cp_file("large", "copy")
     assert read("copy") == read("large")
     fs.rm("copy")
-
 
 def makes_directories():
     fs.makedirs("one/two", exist_ok=True)
     with fs.open("one/two/file", "wb") as file:
         file.write(b"deep")
     assert read("one/two/file") == b"deep"
-
 
 def removes():
     fs.rm("new")
@@ -164,7 +134,6 @@ def removes():
     remover.rm("one")
     lists()
 
-
 globals()[sys.argv[2]]()
 END
 
@@ -179,4 +148,3 @@ wait "$job" || status=$?
 server=
 check "SIGTERM ends the server with exit code 0" [ "$status" = 0 ]
 check "it complained of nothing" sh -c "! grep -v '^listening on' '$work/log'"
-exit "$failed"

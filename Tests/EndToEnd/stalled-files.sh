@@ -8,15 +8,12 @@
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib/common.sh"
 need_root "$@"
+. "$(dirname "$0")/lib/test.sh"
 need_packages python3
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-[ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
+need_programs
 if [ ! -e /dev/fuse ]; then
     echo "skipped stalled-files: there is no /dev/fuse"
     exit 0
 fi
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'umount -l "$work/stuck" 2>/dev/null || true; rm -rf "$work"' EXIT
-chmod 755 "$work"
-chown "$developer_uid:$developer_gid" "$work"
-PYTHONPATH=$usb9pfs_root/Tests/Python timeout 300 /usr/bin/python3 "$usb9pfs_root/Tests/EndToEnd/lib/stalled_files.py" "$p9serve" "$work" "$developer_uid"
+cleanup() { umount -l "$work/stuck" 2>/dev/null; }
+timeout 300 /usr/bin/python3 "$programs/stalled_files.py" "$p9serve" "$work" "$developer_uid"

@@ -2,27 +2,10 @@
 # The Talos extension: built by an ordinary user for both architectures, the same bytes each time, taken by other people's
 # tools, right by Talos's rules; and the check of those rules finds what is wrong.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
-. "$(dirname "$0")/../as-written.sh"
+. "$(dirname "$0")/lib/test.sh"
 need_packages skopeo umoci python3-yaml file jq
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/usb9pfs-talos.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-chmod 755 "$work"
-install -d -o "$developer_uid" -g "$developer_gid" "$work/user"
+user mkdir "$work/user"
 talos=$usb9pfs_root/scripts/talos
-failed=0
-ok() { echo "ok talos: $1"; }
-not_ok() {
-    echo "not ok talos: $1"
-    failed=1
-}
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then ok "$name"; else not_ok "$name" && sed 's/^/# /' "$work/log"; fi
-}
-check_equal() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1 (wanted '$2', got '$3')"; fi; }
 
 # The downloads need a cache that the one who builds may write to.
 build() { as_developer env USB9PFS_CACHE="$work/user/cache" "$talos/build-extension" "$@"; }
@@ -84,11 +67,8 @@ cd "$work"
 
 # What must be refused, and why.
 refused() { # refused CODE PATTERN OPTION...
-    local code=0 want=$1 pattern=$2
-    shift 2
-    build --output "$work/user/none" "$@" >"$work/refusal" 2>&1 || code=$?
-    check_equal "${*}: exit code" "$want" "$code"
-    check "... and says $pattern" grep -q -- "$pattern" "$work/refusal"
+    check_code "$1" "refused: ${*:3}" build --output "$work/user/none" "${@:3}"
+    said "$2"
 }
 refused 3 "built without CONFIG_NET_9P" --function usb9pfs
 printf 'CONFIG_%s=y\n' CONFIGFS_FS USB_GADGET USB_LIBCOMPOSITE USB_CONFIGFS USB_CONFIGFS_ECM >"$work/stock"
@@ -168,4 +148,3 @@ cp -r "$work/user/first/usb-gadget.oci" "$work/oci"
 for blob in "$work"/oci/blobs/sha256/*; do [ "$(stat -c %s "$blob")" -lt 100000 ] || layer=$blob; done
 printf x >>"$layer"
 check "a layer with a byte more is found" sh -c "'$talos/check-extension' '$work/oci' | grep -q 'another digest'"
-exit $failed

@@ -12,15 +12,11 @@ ip netns add board
 
 # run CODE NAME [ARG...]: runs the gadget's script under $shell and compares the exit code
 run() {
-    local want=$1 name=$2 code
-    shift 2
+    check_of="$shell: "
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 180 $shell "$gadget_script" "$@" >/run/lab/out 2>&1
-    code=$?
-    cat /run/lab/out >>/run/lab/gadget-0.log
-    if [ "$code" = "$want" ]; then ok "$shell: $name"; else not_ok "$shell: $name" "exit code $code, not $want: $(cat /run/lab/out)"; fi
+    check_code "$1" "$shell: $2" timeout 180 $shell "$gadget_script" "${@:3}"
+    cat "$said" >>/run/lab/gadget-0.log
 }
-said() { check "$shell: ... and says '$1'" grep -q -- "$1" /run/lab/out; }
 # take_status: runs `status --json` once and flattens it into ${status[...]}, e.g. ${status[network.0.interface]}, lists of
 # words also as one. The lab is slow while many transfers wait: dummy_hcd looks at them all every millisecond.
 declare -A status

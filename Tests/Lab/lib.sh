@@ -1,5 +1,5 @@
 # What a scenario sources: `. "$LAB/lib.sh"`. It runs as root in the lab's kernel, where host and board are one machine
-# (docs/lab.md). Every check prints "ok NAME" or "not ok NAME"; at the end the counts, and exit code 1 if any was not ok.
+# (docs/lab.md). The checks are those of ../checks.sh; at the end come the counts, and exit code 1 if any was not ok.
 # shellcheck shell=bash
 #
 #   board_up N [OPTION...]        usb9pfs-gadget up for board N (0...), options as there; tag board-N, serial lab-N
@@ -16,11 +16,6 @@
 #   as_user COMMAND...            as the ordinary user of the host side; /run/home and /run/tmp are writable. In the
 #                                 background "${as_user[@]}" COMMAND... &
 #   export_directory NAME         makes /run/export/NAME of that user's and prints it
-#   check NAME COMMAND...         ok if the command succeeds; its output is shown if not. Never stops the scenario
-#   check_equal NAME WANT HAVE    compares two strings
-#   ok NAME / not_ok NAME [WHY]   for what does not fit in one command
-#   fail NAME [WHY]               not_ok, and the scenario ends
-#   wait_for SECONDS COMMAND...   polls until the command succeeds
 #   watch_progress PID FILE S     waits for a process that writes its progress to FILE; 1 if that did not change for S seconds
 #   dmesg_clean                   ok if the kernel's log shows no USB or 9P error since the scenario began
 #   image_mount DIR               mounts run's --image on DIR
@@ -39,47 +34,16 @@
 set -uo pipefail
 
 gadget_script=$LAB/../../scripts/gadget/usb9pfs-gadget
-lab_marks=/run/lab/marks # one line per check: subshells count too
-: >"$lab_marks"
+export PYTHONPATH=$LAB/../Python PYTHONDONTWRITEBYTECODE=1
+checks=/run/lab/checks said=/run/lab/out
+# shellcheck source=checks.sh
+. "$LAB/../checks.sh"
 dmesg | wc -l >/run/lab/dmesg-lines
-
-ok() {
-    echo "ok $1"
-    echo ok >>"$lab_marks"
-}
-
-not_ok() {
-    echo "not ok $1"
-    [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'
-    echo "not ok" >>"$lab_marks"
-}
-
-fail() {
-    not_ok "$@"
-    exit 1
-}
-
-check() {
-    local name=$1 output
-    shift
-    if output=$("$@" 2>&1); then
-        ok "$name"
-    else
-        not_ok "$name" "exit code $?: $*
-$output"
-        return 0
-    fi
-}
-
-check_equal() {
-    if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted '$2', got '$3'"; fi
-}
 
 lab_finish() {
     local code=$? good bad
     trap - EXIT
-    good=$(grep -cx ok "$lab_marks")
-    bad=$(grep -cx 'not ok' "$lab_marks")
+    good=$(checks_count ok) bad=$(checks_count 'not ok')
     if [ -z "${lab_at_end:-}" ] && [ "$bad" = 0 ]; then # set by Tests/Lab/scenario
         echo "not ok the scenario stopped with exit code $code"
         bad=1
@@ -99,16 +63,6 @@ lab_finish() {
 trap lab_finish EXIT
 
 uptime_seconds() { cut -d ' ' -f 1 /proc/uptime; }
-
-wait_for() {
-    local seconds=$1 end
-    shift
-    end=$((SECONDS + seconds))
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.1
-    done
-}
 
 watch_progress() {
     local pid=$1 file=$2 limit=$3 last='' since=$SECONDS now
@@ -220,7 +174,7 @@ board_power_on() {
 # The second start of the kernel says ok (init.sh).
 board_reboots() {
     local code=0
-    ! grep -qx 'not ok' "$lab_marks" || code=1
+    [ "$(checks_count 'not ok')" = 0 ] || code=1
     printf '%s\n' "$code" "$1" "${3:-}" >"$LAB_DIR/reboots.new"
     mv "$LAB_DIR/reboots.new" "$LAB_DIR/reboots" # the board may look for it at any moment
     sleep "$2"

@@ -6,9 +6,8 @@
 #                          bytes (its hash in $hash) and DNS (files.example); and a web server on the host's port 8080
 #   remember_host          notes the host's state
 #   as_before NAME         ok if it is the same, byte for byte
-#   net ARG...             usb-net; what it says is in /run/lab/usb-net.log
+#   net ARG...             usb-net; what it says is in $said
 #   run CODE NAME ARG...   ok if usb-net ends with this exit code
-#   said TEXT              ok if it said so
 #   cable_up               board 0's gadget, usb9pfs and ecm, with the board's interface in the namespace "board"; the host's
 #                          interface is $usb
 #   cable_down             and takes it down
@@ -16,7 +15,6 @@
 #   board_lease [TRIES]    has the board ask for an address by DHCP
 #   no_lease TRIES         true if it asks so often, and its host does not hear it
 #   board_fetches URL      true if the board can
-#   not COMMAND...         for check
 #   look                   reads `usb-net status --json` into the array status, with keys such as 1-1.host_address
 
 usb_net=$LAB/../../scripts/host/usb-net
@@ -49,18 +47,9 @@ remember_host() {
     host_state >/run/lab/before
 }
 
-net() { "$usb_net" "$@" >/run/lab/usb-net.log 2>&1; }
-
-# run CODE NAME ARG...: compares the exit code of usb-net
-run() {
-    local want=$1 name=$2 code
-    shift 2
-    net "$@"
-    code=$?
-    if [ $code = "$want" ]; then ok "$name"; else not_ok "$name" "exit code $code, not $want: $(cat /run/lab/usb-net.log)"; fi
-}
-
-said() { check "... and says '$1'" grep -q -- "$1" /run/lab/usb-net.log; }
+said=/run/lab/usb-net.log
+net() { "$usb_net" "$@" >"$said" 2>&1; }
+run() { check_code "$1" "$2" "$usb_net" "${@:3}"; }
 
 # look: reads `status --json` into the array status, with keys such as 1-1.host_address
 declare -A status
@@ -98,8 +87,6 @@ internet_up() {
     wait_for 60 port_open 8080 || fail "the host's web server"
     wait_for 60 ip netns exec internet bash -c ': <>/dev/tcp/203.0.113.1/80' 2>/dev/null || fail "the internet's web server"
 }
-
-not() { ! "$@"; }
 
 cable_up() {
     local tree entry

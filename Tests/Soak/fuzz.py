@@ -159,7 +159,7 @@ def imports():
 
 def requests():
     found = []
-    for file in sorted(pathlib.Path(frames).iterdir()):
+    for file in sorted(pathlib.Path(frames).glob("*-T*.hex")):
         text = "".join(line for line in file.read_text().splitlines() if not line.startswith("#"))
         found.append(bytes.fromhex(text))
     return found

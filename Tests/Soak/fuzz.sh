@@ -8,19 +8,10 @@
 # Everything runs as an ordinary user. Needs scripts/build to have run; prints "ok" or "not ok" for each kind of input, and the
 # seed of the random numbers.
 set -euo pipefail
-. "$(dirname "$0")/../../scripts/lib/common.sh"
+. "$(dirname "$0")/../EndToEnd/lib/test.sh"
 need_packages python3 libarchive-tools cpio zstd xz-utils e2fsprogs
-p9serve=${P9SERVE:-$usb9pfs_root/.build/release/p9serve}
-[ -x "$p9serve" ] || die "there is no $p9serve: run scripts/build first"
+need_programs
 seconds=${FUZZ_SECONDS:-300}
-
-work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}")
-trap 'rm -rf "$work"' EXIT
-chmod 711 "$work"
-install -d -m 755 "$work/lib" "$work/files" "$work/frames"
-cp "$usb9pfs_root/Tests/Python/p9.py" "$usb9pfs_root/Tests/Soak/fuzz.py" "$work/lib/"
-cp "$usb9pfs_root"/Fixtures/kernel-client/*-T*.hex "$work/frames/"
-chmod 644 "$work"/lib/* "$work"/frames/*
-[ "$(id -u)" != 0 ] || chown "$developer_uid:$developer_gid" "$work/files"
-as_developer env XDG_STATE_HOME="$work/files/state" PYTHONDONTWRITEBYTECODE=1 timeout $((4 * seconds + 600)) \
-    python3 "$work/lib/fuzz.py" "$p9serve" "$work/files" "$work/frames" "$seconds" "${SEED:-$RANDOM}"
+user mkdir "$work/files"
+user env XDG_STATE_HOME="$work/files/state" timeout $((4 * seconds + 600)) \
+    python3 "$usb9pfs_root/Tests/Soak/fuzz.py" "$p9serve" "$work/files" "$usb9pfs_root/Fixtures/kernel-client" "$seconds" "${SEED:-$RANDOM}"

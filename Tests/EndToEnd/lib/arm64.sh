@@ -1,9 +1,7 @@
 # Real arm64 kernels' configurations, device trees and packages, for the tests of scripts/boot; kept in the cache.
 # Call both as $(...), without || behind it: they clean up by a trap of their own, and the first command that fails ends them,
 # or else half of it would be kept for ever.
-# shellcheck shell=bash disable=SC2154 # from common.sh
-# shellcheck source=../../as-written.sh
-. "${BASH_SOURCE[0]%/*}/../../as-written.sh"
+# shellcheck shell=bash disable=SC2154 # from common.sh, as does page_text from as-written.sh
 
 # Prints a directory with what Linux's own build makes of 6.12 without compiling it: configurations, each by name, and the
 # Raspberry Pi's device trees. The configuration `documented` and the device trees in `documented-dts` are made by the commands

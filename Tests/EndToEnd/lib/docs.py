@@ -9,7 +9,6 @@ import os
 import re
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Python"))
 import pages
 
 # What is looked at.
@@ -47,23 +46,19 @@ NAME = re.compile(r"(?<![\w-])(as_written|page_text|boots_as_written)(?![\w-])")
 DEFINITION = re.compile(r"^(as_written|page_text|boots_as_written)\(\) ?\{|[^\n]*page_text \"\$@\"", re.M)
 failed = False
 
-
 def say(good, name, faults=()):
     global failed
     failed |= not good
     print(("ok " if good else "not ok ") + name, *(f"# {fault}" for fault in faults), sep="\n")
 
-
 def plain(command):
     """A command without its comment and its line ends: what two pages may have in common."""
     return " ".join(re.sub(r"(?m)(^|\s)# .*$", "", command).replace("\\\n", " ").split())
-
 
 def runs(command):
     """True where the block's line is a command, and not a setting, a message, or words for a kernel."""
     words = command.split()
     return re.fullmatch(r"[a-z0-9_./-]*[a-z0-9_]", words[0]) is not None and words[1:2] != ["="]
-
 
 def calls():
     """What the tests name, with where: (function, page, heading, reference, place, replacements)."""
@@ -81,7 +76,6 @@ def calls():
             if len(readable) != len(NAME.findall(line)):
                 unreadable.append(f"{name}: {line.strip()}")
     return found, unreadable
-
 
 os.chdir(pages.ROOT)
 every = {}

@@ -8,12 +8,8 @@
 #   plug PATH IF [SERIAL]     a board at this USB path, whose interface on the host is IF
 #   unplug PATH IF            takes it away again
 #   internet_up               the namespace `internet` behind uplink0, with a web server at 203.0.113.1
-#   run CODE NAME ARG...      ok if usb-net ends with this exit code; what it says is in $work/out
-#   said TEXT / said_not TEXT
-#   check NAME COMMAND...     ok if the command succeeds
-#   check_equal NAME WANT HAVE
+#   run CODE NAME ARG...      ok if usb-net ends with this exit code; what it says is in $said
 #   remember, as_before NAME  the host's state: ok if it is the same, byte for byte
-#   wait_for SECONDS COMMAND...
 #   finish                    the end: exit code 1 if anything was not ok
 
 if [ -z "${USB_NET_TEST:-}" ]; then
@@ -27,7 +23,10 @@ if [ -z "${USB_NET_TEST:-}" ]; then
     USB_NET_TEST=$work env --default-signal=INT,HUP,TERM unshare "${namespaces[@]}" bash "$0" "$@" && code=0 || code=$?
     exit "$code"
 fi
-work=$USB_NET_TEST failed=0
+work=$USB_NET_TEST
+checks=$work/checks said=$work/out
+# shellcheck source=checks.sh
+. "$usb9pfs_root/Tests/checks.sh"
 usb_net=$usb9pfs_root/scripts/host/usb-net
 devices=/sys/bus/usb/devices
 export TMPDIR=$work
@@ -40,36 +39,11 @@ ip link set lo up
 ip netns add board
 ip -n board link set lo up
 
-ok() { echo "ok $1"; }
-not_ok() {
-    echo "not ok $1"
-    failed=1
-    [ -z "${2:-}" ] || printf '# %s\n' "${2//$'\n'/$'\n'# }"
+run() { check_code "$1" "$2" "$usb_net" "${@:3}"; }
+finish() {
+    [ "$(checks_count 'not ok')" = 0 ]
+    exit
 }
-check() {
-    local name=$1 output
-    shift
-    if output=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "exit code $?: $*"$'\n'"$output"; fi
-}
-not() { ! "$@"; }
-check_equal() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted '$2', got '$3'"; fi; }
-run() {
-    local want=$1 name=$2 code=0
-    shift 2
-    "$usb_net" "$@" >"$work/out" 2>&1 || code=$?
-    if [ $code = "$want" ]; then ok "$name"; else not_ok "$name" "exit code $code, not $want: $(cat "$work/out")"; fi
-}
-said() { check "... and says '$1'" grep -qF -- "$1" "$work/out"; }
-said_not() { check "... and does not say '$1'" not grep -F -- "$1" "$work/out"; }
-wait_for() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.1
-    done
-}
-finish() { exit $failed; }
 
 plug() {
     local device=$devices/$1

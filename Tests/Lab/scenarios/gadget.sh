@@ -10,14 +10,10 @@ echo content >"$tree/file"
 udc=dummy_udc.0
 # run CODE NAME [ARG...]: runs the gadget's script under $shell and compares the exit code
 run() {
-    local want=$1 name=$2 code
-    shift 2
+    check_of="$shell: "
     # shellcheck disable=SC2086 # "busybox ash" is two words
-    timeout 180 $shell "$gadget_script" "$@" >/run/lab/out 2>&1
-    code=$?
-    if [ "$code" = "$want" ]; then ok "$shell: $name"; else not_ok "$shell: $name" "exit code $code, not $want: $(cat /run/lab/out)"; fi
+    check_code "$1" "$shell: $2" timeout 180 $shell "$gadget_script" "${@:3}"
 }
-said() { check "$shell: ... and says '$1'" grep -q -- "$1" /run/lab/out; }
 status_is() {
     # shellcheck disable=SC2086
     check_equal "$shell: status --json: $1" "$2" "$($shell "$gadget_script" status --json --tag board-0 | python3 -c "
@@ -40,7 +36,7 @@ for shell in dash "busybox ash"; do
     run 2 "id no id" up --udc $udc --id 1d6b
     run 2 "comma in aname" up --udc $udc --aname a,b
     run 4 "no such controller" up --udc nothing.0
-    said "there are: dummy_udc.0 usbip-vudc.0$"
+    said_like "there are: dummy_udc.0 usbip-vudc.0$"
     run 2 "-o without options" up --udc $udc -o
     said "'-o' needs a value"
     run 2 "several controllers and none named" up
@@ -71,7 +67,7 @@ for shell in dash "busybox ash"; do
     run 0 "up --mount" up --tag board-0 --mount /run/board ${aname[@]+"${aname[@]}"}
     check_equal "$shell: the file" content "$(cat /run/board/file)"
     check "$shell: default options" grep -q '/run/board 9p .*access=client.*trans=usbg' /proc/mounts
-    said "mounted on /run/board$"
+    said_like "mounted on /run/board$"
     run 0 "up --mount again" up --tag board-0 --mount /run/board ${aname[@]+"${aname[@]}"}
     said "already mounted"
     status_is mounts "['/run/board']"

@@ -41,7 +41,7 @@ served() {
     wait $p9fwd
     check_equal "$1: exit code" "$2" $?
 }
-said() { check "$1: says '$2'" wait_for 60 grep -qF -- "$2" "/run/lab/$1.log"; }
+log_says() { check "$1: says '$2'" wait_for 60 grep -qF -- "$2" "/run/lab/$1.log"; }
 list() { as_user "$P9FWD" list "$@" 2>/run/lab/list.log; }
 listed() { list | grep -q " $port "; }
 
@@ -100,14 +100,14 @@ session 16384
 junk:07000000
 session 16384
 stat 153"
-said junk "sent something that is not a 9P message"
+log_says junk "sent something that is not a 9P message"
 kill $p9fwd
 served junk 0
 
 # Endpoints that are halted, and then a board that is well.
 serve halted
 board halted session halt linger
-said halted "the USB transfers of the board at port $port fail"
+log_says halted "the USB transfers of the board at port $port fail"
 unplug
 board halted-again session stat
 played halted-again "session 16384
@@ -121,11 +121,11 @@ stop_at() {
     serve "$name"
     # shellcheck disable=SC2086 # words
     board "$name" ${2:-} linger
-    said "$name" "serving the board"
+    log_says "$name" "serving the board"
     [ -z "${3:-}" ] || wait_for 60 grep -qs "$3" "/run/lab/board-$name.out"
     kill -INT $p9fwd
     served "$name" 0
-    [ -z "${4:-}" ] || said "$name" "$4"
+    [ -z "${4:-}" ] || log_says "$name" "$4"
     unplug
 }
 stop_at begin "session begin" begin "not a 9P message"
@@ -158,7 +158,7 @@ served shapes 0
 serve high-number --once
 board high-number shape=high-number linger
 served high-number 1
-said high-number "can't open the board at port $port"
+log_says high-number "can't open the board at port $port"
 unplug
 
 # Strings: escape sequences, 8-bit ones too, what turns the text round, halves of characters, line ends.

@@ -54,7 +54,6 @@ board_user() {
     shift
     in_board su "$user" -s /bin/sh -c "$*"
 }
-refused() { ! "$@"; }
 look() { in_board stat -c '%U:%G %a %F' "$1"; }
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
@@ -90,9 +89,9 @@ check_equal "files of the skeleton are the user's" "tester:tester 644 regular fi
 check_equal "su" "$tester" "$(board_user tester id -u)"
 check "the user writes in the home" board_user tester "echo mine >/home/tester/file && mkdir /home/tester/dir"
 check_equal "what the user made is the user's" "tester:tester" "$(in_board stat -c %U:%G /home/tester/file)"
-check "the user can't read /etc/shadow" refused board_user tester "cat /etc/shadow"
-check "the user can't write to /etc" refused board_user tester "touch /etc/new"
-check "the other can't enter the home" refused board_user other "ls /home/tester"
+check "the user can't read /etc/shadow" not board_user tester "cat /etc/shadow"
+check "the user can't write to /etc" not board_user tester "touch /etc/new"
+check "the other can't enter the home" not board_user other "ls /home/tester"
 # As tester, by a program that is setuid root, through a file that must be root's and 440.
 check "a rule for sudo" in_board sh -c 'echo "tester ALL=(root) NOPASSWD: /usr/bin/id" >/etc/sudoers.d/tester && chmod 440 /etc/sudoers.d/tester'
 check_equal "sudo" 0 "$(board_user tester "sudo -n /usr/bin/id -u")"
@@ -105,7 +104,7 @@ stage "users"
 # Without this sysctl's grace only the capability lets an ordinary user ping.
 in_board sysctl -q -w net.ipv4.ping_group_range="1 0"
 check "ping as the user, by its capability" board_user tester "ping -c 1 -W 20 127.0.0.1"
-check "a copy without the capability can't" refused board_user tester "cp /usr/bin/ping /home/tester/ping && /home/tester/ping -c 1 -W 20 127.0.0.1"
+check "a copy without the capability can't" not board_user tester "cp /usr/bin/ping /home/tester/ping && /home/tester/ping -c 1 -W 20 127.0.0.1"
 check "setcap" in_board setcap cap_net_raw+ep /home/tester/ping
 check "then it can" board_user tester "/home/tester/ping -c 1 -W 20 127.0.0.1"
 check "the user writes to it" board_user tester "echo >>/home/tester/ping"
@@ -121,20 +120,20 @@ check "mknod" in_board sh -c 'mknod -m 666 /srv/null c 1 3 && mknod -m 660 /srv/
 check_equal "it is a device" "character special file 1,3" "$(in_board stat -c '%F %t,%T' /srv/null)"
 check "which swallows" board_user tester "echo gone >/srv/null && test ! -s /srv/null"
 check_equal "and one that is full" "cat: write error: No space left on device" "$(in_board sh -c 'echo more | cat >/srv/full' 2>&1)"
-check "the user may not use the other one" refused board_user tester "cat /srv/full"
+check "the user may not use the other one" not board_user tester "cat /srv/full"
 check "a FIFO carries" in_board timeout 60 sh -c 'echo through >/srv/fifo & grep -qx through /srv/fifo'
 
 stage "devices"
 check "a file for an ACL" in_board sh -c 'echo secret >/srv/secret && chmod 600 /srv/secret'
-check "the user can't read it" refused board_user tester "cat /srv/secret"
+check "the user can't read it" not board_user tester "cat /srv/secret"
 check "setfacl" in_board setfacl -m u:tester:r /srv/secret
 check_equal "getfacl" "user::rw- user:tester:r-- group::--- mask::r-- other::---" \
     "$(in_board getfacl -cp /srv/secret | tr '\n' ' ' | sed 's/ *$//')"
 check_equal "the group's bits show the mask" 640 "$(in_board stat -c %a /srv/secret)"
 check "the user reads it now" board_user tester "cat /srv/secret"
-check "the other still can't" refused board_user other "cat /srv/secret"
+check "the other still can't" not board_user other "cat /srv/secret"
 check "chmod takes the mask" in_board chmod 600 /srv/secret
-check "then the user can't read it" refused board_user tester "cat /srv/secret"
+check "then the user can't read it" not board_user tester "cat /srv/secret"
 check "setfacl -b" in_board setfacl -b /srv/secret
 check_equal "no ACL is left" "user::rw- group::--- other::---" "$(in_board getfacl -cp /srv/secret | tr '\n' ' ' | sed 's/ *$//')"
 check "a default ACL" in_board sh -c 'mkdir -m 700 /srv/shared && setfacl -m u:tester:rx /srv/shared && setfacl -d -m u:tester:rw /srv/shared'
@@ -143,7 +142,7 @@ check_equal "the file's ACL" "user:tester:rw-" "$(in_board getfacl -cp /srv/shar
 check_equal "the directory's default ACL" "default:user:tester:rw-" \
     "$(in_board getfacl -cp /srv/shared/dir | grep -o '^default:user:tester:...')"
 check "the user writes by it" board_user tester "echo more >>/srv/shared/file"
-check "the other does not" refused board_user other "cat /srv/shared/file"
+check "the other does not" not board_user other "cat /srv/shared/file"
 
 stage "ACLs"
 in_board sh -c 'cat >/etc/tmpfiles.d/lab.conf' <<'CONF'
@@ -168,7 +167,7 @@ check_equal "shows" "other:adm 777 symbolic link" "$(look /var/lib/lab/link)"
 
 stage "tmpfiles"
 check "apt-get purge" in_board apt-get -q -y purge acl
-check "and it is gone" refused in_board test -e /usr/bin/setfacl
+check "and it is gone" not in_board test -e /usr/bin/setfacl
 check_equal "dpkg -V finds nothing in the others" "" "$(in_board dpkg -V sudo iputils-ping at cron-daemon-common 2>&1)"
 check_equal "nothing failed on the board" "" "$(in_board systemctl --failed --no-legend --plain)"
 

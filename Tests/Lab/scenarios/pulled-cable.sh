@@ -87,8 +87,8 @@ name=mute
 start mute connect -p 5641
 timeout 300 python3 "$LAB/scenarios/raw_board.py" dummy_udc.0 version:16384 </dev/null >/dev/null 2>&1 &
 board=$!
-said() { grep -qF -- "$2" "/run/lab/$1.log"; }
-check "mute: p9fwd waits for the server" wait_for 60 said mute "has not answered Tversion"
+log_says() { grep -qF -- "$2" "/run/lab/$1.log"; }
+check "mute: p9fwd waits for the server" wait_for 60 log_says mute "has not answered Tversion"
 kill $board
 check "mute: the board's going ends that" wait_for 60 waits mute
 stop mute

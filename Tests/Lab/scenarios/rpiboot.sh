@@ -46,7 +46,7 @@ loaded() {
         not_ok "$name: exit code $want" "it is $code: $(cat "/run/lab/$name.log")"
     fi
 }
-said() { check "$1: says '$2'" grep -qF -- "$2" "/run/lab/$1.log"; }
+log_says() { check "$1: says '$2'" grep -qF -- "$2" "/run/lab/$1.log"; }
 is_waiting() { grep -qs waiting "/run/lab/$1.log"; }
 same() { check_equal "$1" "$(sha256sum <"$2")" "$(sha256sum <"$3")"; }
 bus_path() { basename /sys/devices/platform/dummy_hcd."$1"/usb*/ | sed 's/usb\(.*\)/\1-1/'; }
@@ -86,8 +86,8 @@ for arguments in "3 nowhere /run/export/nowhere" "3 nothing-to-load /run/export/
     load "$2" rpiboot "${@:3}"
     loaded "$2" "$1"
 done
-said nothing-to-load "bootcode4.bin"
-said nobody-came "power button"
+log_says nothing-to-load "bootcode4.bin"
+log_says nobody-came "power button"
 
 # BCM2711: a ROM whose descriptors change while they are read; sizes round packets and pieces; 20 MiB; hostile names.
 load pi4 rpiboot "$boot" --once -v
@@ -117,11 +117,11 @@ read file-0 0
 read out 0
 read overlays 0
 read recovery.elf 0" "$(grep ' 0$' /run/lab/pi4-files/answers | sed 's/^size /read /' | LC_ALL=C sort -u)"
-said pi4 "$(bus_path 0): BCM2711 boot ROM: sent bootcode4.bin (81920 bytes)"
-said pi4 "$(bus_path 0): boot.img: sent 20971520 bytes"
-said pi4 "$(bus_path 0): BOARD is c03112"
-said pi4 "asked for, but not in $boot: recovery.elf, ../secret, /run/export/secret, out, overlays, a\\x1b[2J"
-said pi4 "out leads out of $boot"
+log_says pi4 "$(bus_path 0): BCM2711 boot ROM: sent bootcode4.bin (81920 bytes)"
+log_says pi4 "$(bus_path 0): boot.img: sent 20971520 bytes"
+log_says pi4 "$(bus_path 0): BOARD is c03112"
+log_says pi4 "asked for, but not in $boot: recovery.elf, ../secret, /run/export/secret, out, overlays, a\\x1b[2J"
+log_says pi4 "out leads out of $boot"
 check_equal "pi4: no escape sequence reaches the terminal" 0 "$(grep -c $'\033' /run/lab/pi4.log)"
 
 # At one port, and what is said.
@@ -212,26 +212,26 @@ load refused rpiboot "$boot" --once
 wait_for 60 is_waiting refused
 check "refused: ROM" stage 0 rom 2711 refused-rom status=7
 loaded refused 1
-said refused "refuses bootcode4.bin: status 0x7"
+log_says refused "refuses bootcode4.bin: status 0x7"
 load other rpiboot "$boot" --once
 wait_for 60 is_waiting other
 stage_begin 0 rom 2712 other-rom
 loaded other 3
-said other "there is no bootcode5.bin in $boot"
+log_says other "there is no bootcode5.bin in $boot"
 stage_end 0
 for question in 3:config.txt size:raw; do
     load bad rpiboot "$boot" --once
     wait_for 60 is_waiting bad
     stage_begin 0 files 2711 bad-files "$question" end
     loaded bad 1
-    said bad "bootloader has sent"
+    log_says bad "bootloader has sent"
     stage_end 0
 done
 stage_begin 0 rom 2711 stranger-rom
 wait_for 60 eval '! board_gone 0'
 setpriv --reuid 65534 --regid 65534 --clear-groups "$P9FWD" rpiboot "$boot" --once >/run/lab/stranger.log 2>&1
 check_equal "stranger: exit code" 4 $?
-said stranger 'ATTR{idProduct}=="2711|2712|2763|2764"'
+log_says stranger 'ATTR{idProduct}=="2711|2712|2763|2764"'
 stage_end 0
 
 # Pulled in the middle, twice; the next attempt succeeds. Then Ctrl-C.
@@ -258,7 +258,7 @@ load stopped-once rpiboot "$boot" --once
 wait_for 60 is_waiting stopped-once
 kill -INT "$loader"
 loaded stopped-once 130
-said stopped-once "stopped before a board was loaded"
+log_says stopped-once "stopped before a board was loaded"
 # Ctrl-C while a board is silent.
 load silent rpiboot "$boot"
 wait_for 60 is_waiting silent
@@ -309,7 +309,7 @@ rival_1=$loader
 check "rivals: the second says so" wait_for 60 grep -qF "another process has the board at port $(bus_path 0); looking for the next one" /run/lab/rival-1.log
 load rival-2 rpiboot "$boot" --path "$(bus_path 0)"
 loaded rival-2 5
-said rival-2 "another process has the board at port $(bus_path 0)"
+log_says rival-2 "another process has the board at port $(bus_path 0)"
 stage_end 0
 touch /run/lab/rivals
 stager=$board_1
@@ -321,7 +321,7 @@ check_equal "rivals: board 0: files" 0 $?
 check "rivals: board 1: files" stage 1 files 2711 rival-1-files both:file-512 end
 loader=$rival_1
 loaded rival-1 0
-said rival-1 "$(bus_path 1): BCM2711 loaded: 1 file, 512 bytes"
+log_says rival-1 "$(bus_path 1): BCM2711 loaded: 1 file, 512 bytes"
 check_equal "rivals: the second has nothing of board 0" "" "$(grep -F ": $(bus_path 0): " /run/lab/rival-1.log)"
 check "rivals: the first has loaded board 0" wait_for 60 grep -qF "$(bus_path 0): BCM2711 loaded: 1 file, 513 bytes" /run/lab/rival-0.log
 kill $rival_0
