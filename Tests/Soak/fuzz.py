@@ -17,18 +17,12 @@ import tarfile
 import time
 
 import p9
+from checks import check, finish
 
 program, directory, frames, seconds, seed = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 work = pathlib.Path(directory)
 rng = random.Random(seed)
 print(f"# seed {seed}", flush=True)
-failed = False
-
-
-def report(good, text):
-    global failed
-    failed = failed or not good
-    print(("ok " if good else "not ok ") + text, flush=True)
 
 
 def mutated(data, boundaries=512):
@@ -151,7 +145,7 @@ def imports():
             bad.append(f"the input is /var/tmp/usb9pfs-fuzz-{seed}-{count}")
     if (victim / "kept").read_text() != "kept" or os.listdir(victim) != ["kept"]:
         bad.append("something was written outside")
-    report(not bad, f"{count} damaged archives and images, {kept} of them imported" + "".join(f"\n# {line}" for line in bad))
+    check(f"{count} damaged archives and images, {kept} of them imported", not bad, bad)
 
 
 # Messages
@@ -169,13 +163,6 @@ def sized(frame):
     return struct.pack("<I", max(7, len(frame))) + frame[4:].ljust(3, b"\0")
 
 
-def resident(process):
-    for line in open(f"/proc/{process.pid}/status"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return 0
-
-
 def messages():
     """A hostile session sends recorded and damaged messages; another one goes on, and the server keeps its size."""
     tree = work / "tree"
@@ -191,8 +178,8 @@ def messages():
         connections += 1
         hostile = socket.create_connection(("127.0.0.1", server.port), timeout=20)
         try:
-            hostile.sendall(p9.Client.frame(100, struct.pack("<I", 65536) + p9.string("9P2000.L"), p9.NOTAG))
-            hostile.sendall(p9.Client.frame(104, struct.pack("<II", 0, p9.NOFID) + p9.string("root") + p9.string("") + b"\0" * 4, 1))
+            hostile.sendall(p9.frame(*p9.Tversion(65536), p9.NOTAG))
+            hostile.sendall(p9.frame(*p9.Tattach(0)))
             batch = []
             for _ in range(rng.randrange(1, 60)):
                 frame = rng.choice(recorded)
@@ -225,12 +212,12 @@ def messages():
         if server.process.poll() is not None:
             bad.append(f"the server ended with {server.process.returncode}: {server.said[-5:]}")
         elif connections == 200:
-            size = resident(server.process)
+            size = server.resident()
         if connections % 500 == 0:
             for name in os.listdir(tree):
                 path = tree / name
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    grown = resident(server.process) - size if size and server.process.poll() is None else 0
+    grown = server.resident() - size if size and server.process.poll() is None else 0
     if grown > 32 << 10:
         bad.append(f"the server has grown by {grown} KiB")
     if (work / "secret").read_text() != "secret":
@@ -242,10 +229,9 @@ def messages():
             bad.append(f"the server ended with {code}")
     except OSError as error:
         bad.append(repr(error))
-    report(not bad, f"{count} messages over {connections} connections; the server has grown by {grown} KiB"
-           + "".join(f"\n# {line}" for line in bad))
+    check(f"{count} messages over {connections} connections; the server has grown by {grown} KiB", not bad, bad)
 
 
 imports()
 messages()
-sys.exit(failed)
+finish()

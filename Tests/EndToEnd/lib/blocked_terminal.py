@@ -14,19 +14,13 @@ import termios
 import time
 
 import p9
+from checks import check, finish
 
 program, work = sys.argv[1:]
 os.chdir(work)
-failed = False
 SETUID_FILES = 200
 WRITES = {"x86_64": (1, 7), "aarch64": (64, 73)}[os.uname().machine]  # write, and poll or ppoll before it
 servers = []
-
-
-def check(name, good, what=""):
-    global failed
-    failed = failed or not good
-    print(f"{'ok' if good else 'not ok'} {name}{'' if good or not what else f': {what}'}", flush=True)
 
 
 def until(happens):
@@ -401,4 +395,4 @@ blocked_output()
 closed()
 for server in servers:
     server.kill()
-sys.exit(failed)
+finish()

@@ -8,17 +8,12 @@ import socket
 import subprocess
 import sys
 
+from checks import check, finish
+
 p9serve, p9fwd, root = sys.argv[1:]
-failed = False
 work = os.getcwd()
 NAMES = ["new dir", "it's", 'say "x"', "-rf", "a$(touch pasted)b", "a;touch pasted", "`touch pasted`", "two\nlines", "\x1b[31mred",
          "~", "größe", "*", "a\\b", "#x", "&"]
-
-
-def check(name, good, what=""):
-    global failed
-    failed = failed or not good
-    print(f"{'ok' if good else 'not ok'} {name}{'' if good or not what else f': {what}'}", flush=True)
 
 
 def run(*arguments, program=p9serve, **options):
@@ -163,4 +158,4 @@ for program in (p9serve, p9fwd):
               and line not in help_of(program, [verb], 80).splitlines()]
     check(f"examples of {os.path.basename(program)} --help are whole at 80 columns", verbs and not broken, str(broken))
 
-sys.exit(failed)
+finish()

@@ -14,6 +14,7 @@ import sys
 import tarfile
 
 import p9
+from checks import check, finish
 
 program, directory, file_system = sys.argv[1:4]
 has_xattrs = "--no-xattrs" not in sys.argv
@@ -21,7 +22,6 @@ tree = os.path.join(directory, "tree")
 CAPABILITY = "security.capability"
 # Version 2, effective; cap_net_raw permitted.
 NET_RAW = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
-failed = False
 # How far an attempt to get an inode number again goes.
 REUSE_LIMIT = 2000
 
@@ -201,7 +201,6 @@ def differences():
 
 def step(name, edit):
     """One edit; what was wrong before is not told twice."""
-    global failed
     trouble = []
     try:
         edit()
@@ -211,14 +210,7 @@ def step(name, edit):
     trouble += sorted(now - known_differences)
     known_differences.clear()
     known_differences.update(now)
-    if trouble:
-        failed = True
-        print(f"not ok {file_system}: {name}")
-        for text in trouble:
-            print(f"    {text}")
-    else:
-        print(f"ok {file_system}: {name}")
-    sys.stdout.flush()
+    check(f"{file_system}: {name}", not trouble, trouble)
 
 
 def expect(condition, text):
@@ -532,4 +524,4 @@ finally:
     client.close()
     server.stop()
     shutil.rmtree(tree)
-sys.exit(failed)
+finish()

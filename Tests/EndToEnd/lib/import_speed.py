@@ -14,17 +14,10 @@ import sys
 import time
 
 import p9
+from checks import check, finish
 
 program, directory, debian = sys.argv[1:]
-failed = False
 MAX_MEMORY = 64 * 1024  # KiB
-
-
-def tell(good, name):
-    global failed
-    failed = failed or not good
-    print(("ok " if good else "not ok ") + name)
-    sys.stdout.flush()
 
 
 def remove(path):
@@ -49,7 +42,7 @@ def judge(name, limit, pairs, first, second, unit, factor):
         print(f"    # {name}: {one * factor:.2f} {unit} against {other * factor:.2f} {unit}, medians of {pairs} pairs")
         if ratios[-1] <= limit:
             break
-    tell(ratios[-1] <= limit, f"{name}: " + ", then ".join(f"{ratio:.2f}x" for ratio in ratios) + f", at most {limit}x")
+    check(f"{name}: " + ", then ".join(f"{ratio:.2f}x" for ratio in ratios) + f", at most {limit}x", ratios[-1] <= limit)
 
 
 # Import against tar
@@ -100,10 +93,7 @@ def judge_memory(name, archive, look, **options):
     seconds = time.monotonic() - start
     trouble = look(target)
     remove(target)
-    tell(
-        peak < MAX_MEMORY and not trouble,
-        f"import of {name} takes {peak / 1024:.1f} MiB at most, less than 64 ({seconds:.1f} s){trouble}",
-    )
+    check(f"import of {name} takes {peak / 1024:.1f} MiB at most, less than 64 ({seconds:.1f} s){trouble}", peak < MAX_MEMORY and not trouble)
 
 
 def large_file(path, sparse):
@@ -156,7 +146,7 @@ class Getattr:
         self.batches = []
         for start in range(0, len(fids), 50):
             part = fids[start : start + 50]
-            frames = [client.frame(24, struct.pack("<IQ", fid, 0x17FF), tag) for tag, fid in enumerate(part)]
+            frames = [p9.frame(*p9.Tgetattr(fid, 0x17FF), tag) for tag, fid in enumerate(part)]
             self.batches.append((b"".join(frames), len(part) * self.REPLY))
 
     def seconds(self):
@@ -212,4 +202,4 @@ for kind in ("zeros", "holes"):
 with open(f"{directory}/many.tar", "wb") as stream:
     many_entries(stream, 200000)
 judge_memory("200,000 files", f"{directory}/many.tar", has_many_entries)
-sys.exit(failed)
+finish()

@@ -11,7 +11,6 @@ import random
 import re
 import shutil
 import stat
-import struct
 import subprocess
 import sys
 import tarfile
@@ -19,11 +18,10 @@ import threading
 import time
 
 import p9
+from checks import check, finish
 
 program, directory, kills, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 random.seed(seed)
-failed = False
-UNLINK, MKDIR, SYMLINK, MKNOD, LINK, SETATTR, WALK, LCREATE, CLUNK = 76, 72, 16, 18, 70, 26, 110, 14, 120
 STAGING = ".usb9pfs-new."
 
 
@@ -39,16 +37,8 @@ def check_command(tree):
 
 
 def tell(name, trouble, note=""):
-    global failed
-    failed = failed or bool(trouble)
-    print(("not ok " if trouble else "ok ") + name)
-    for text in trouble[:20]:
-        print(f"    {text}")
-    if len(trouble) > 20:
-        print(f"    and {len(trouble) - 20} more")
-    if note:
-        print(f"    # {note}")
-    sys.stdout.flush()
+    more = [f"and {len(trouble) - 20} more"] if len(trouble) > 20 else []
+    check(name, not trouble, trouble[:20] + more, note)
 
 
 def kill_later(process):
@@ -214,10 +204,10 @@ class Pipeline:
         frames = b""
         for tag, (key, kind, body) in enumerate(requests):
             started(key)
-            frames += self.client.frame(kind, body, tag)
+            frames += p9.frame(kind, body, tag)
         self.client.send(frames)
         for _ in requests:
-            tag, reply, body = self.client.receive()
+            tag, reply, body = self.client.reply()
             key, kind, _ = requests[tag]
             self.client.result(reply, kind, body)
             ended(key)
@@ -235,16 +225,15 @@ STATES = [(0, 0, 0o755)] + [
 def make_targets(client):
     """Files of each kind, whose owner and mode are going to change."""
     fids = client.fid()
-    client.call(WALK, struct.pack("<IIH", 0, fids, 0))
+    client.call(*p9.Twalk(0, fids))
     kinds = {}
     for number in range(12):
-        parent = struct.pack("<I", fids)
         for name, mode, major, minor in (
             (f"file{number}", stat.S_IFREG, 0, 0),
             (f"char{number}", stat.S_IFCHR, 5, number),
             (f"pipe{number}", stat.S_IFIFO, 0, 0),
         ):
-            client.call(MKNOD, parent + p9.string(name) + struct.pack("<IIII", mode | 0o755, major, minor, 0))
+            client.call(*p9.Tmknod(fids, name, mode | 0o755, major, minor))
         client.mkdir(f"dir{number}")
         client.symlink(f"link{number}", "target")
         kinds.update({f"file{number}": "file", f"char{number}": f"char 5:{number}", f"pipe{number}": "pipe"})
@@ -284,7 +273,7 @@ def storm_of_chowns(count):
                     uid, gid, mode = STATES[state]
                     # What Linux sends for a link has no mode.
                     mode = None if kinds[name] == "symlink" else mode
-                    requests.append(((name, state), SETATTR, client.setattr_body(fids[name], mode, uid, gid)))
+                    requests.append(((name, state), *p9.Tsetattr(fids[name], mode, uid, gid)))
                 pipeline.run(requests, lambda key: in_flight.__setitem__(*key), acknowledge)
 
         def acknowledge(key):
@@ -370,7 +359,6 @@ def storm_of_creations(count):
 
         try:
             parent = client.walk(folder)
-            root = struct.pack("<I", parent)
             pipeline = Pipeline(client)
             linkable = client.fid()
             while True:
@@ -385,31 +373,28 @@ def storm_of_creations(count):
                     name = f"{kind}{serial}"
                     if kind == "dir":
                         line = f"{owner} {mode:o} directory"
-                        body = root + p9.string(name) + struct.pack("<II", mode, gid)
-                        requests.append(((name, line, None), MKDIR, body))
+                        requests.append(((name, line, None), *p9.Tmkdir(parent, name, mode, gid)))
                     elif kind == "link":
                         line = f"{owner} 777 symlink"
-                        body = root + p9.string(name) + p9.string("target") + struct.pack("<I", gid)
-                        requests.append(((name, line, None), SYMLINK, body))
+                        requests.append(((name, line, None), *p9.Tsymlink(parent, name, "target", gid)))
                     elif kind == "lcreate":
                         fid = client.fid()
-                        client.call(WALK, struct.pack("<IIH", parent, fid, 0))
+                        client.call(*p9.Twalk(parent, fid))
                         clones.append(fid)
-                        body = struct.pack("<I", fid) + p9.string(name) + struct.pack("<III", 2, mode | stat.S_IFREG, gid)
-                        requests.append(((name, f"{owner} {mode:o} file", None), LCREATE, body))
+                        request = p9.Tlcreate(fid, name, mode | stat.S_IFREG, gid)
+                        requests.append(((name, f"{owner} {mode:o} file", None), *request))
                     elif kind == "unlink":
                         victims = [victim for victim in expected if not victim.startswith("dir")]
                         victims = [victim for victim in victims if victim not in {key[0] for key, _, _ in requests}]
                         if victims:
                             victim = random.choice(victims)
-                            requests.append(((victim, None, None), UNLINK, root + p9.string(victim) + struct.pack("<I", 0)))
+                            requests.append(((victim, None, None), *p9.Tunlinkat(parent, victim)))
                     else:
                         types = {"file": stat.S_IFREG, "char": stat.S_IFCHR, "block": stat.S_IFBLK}
                         types.update({"pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK})
                         numbers = (serial % 4000, serial) if kind in ("char", "block") else (0, 0)
                         line = f"{owner} {mode:o} {kind}" + (f" {numbers[0]}:{numbers[1]}" if any(numbers) else "")
-                        body = root + p9.string(name) + struct.pack("<IIII", types[kind] | mode, *numbers, gid)
-                        requests.append(((name, line, None), MKNOD, body))
+                        requests.append(((name, line, None), *p9.Tmknod(parent, name, types[kind] | mode, *numbers, gid)))
                 pipeline.run(requests, started, ended)
                 for fid in clones:
                     client.clunk(fid)
@@ -417,12 +402,11 @@ def storm_of_creations(count):
                 names = [name for name in expected if name.startswith(("file", "char", "link"))]
                 if names:
                     first = random.choice(names)
-                    client.call(WALK, struct.pack("<IIH", parent, linkable, 1) + p9.string(first))
+                    client.call(*p9.Twalk(parent, linkable, first))
                     serial += 1
                     key = (f"{first}-again{serial}", expected[first], None)
-                    body = root + struct.pack("<I", linkable) + p9.string(key[0])
-                    pipeline.run([(key, LINK, body)], started, ended)
-                    client.call(CLUNK, struct.pack("<I", linkable))
+                    pipeline.run([(key, *p9.Tlink(parent, linkable, key[0]))], started, ended)
+                    client.call(*p9.Tclunk(linkable))
         except p9.Gone:
             pass
         except OSError as error:
@@ -481,4 +465,4 @@ storm_of_imports(imports)
 storm_of_chowns(chowns)
 storm_of_creations(kills - imports - chowns)
 print(f"    # {time.monotonic() - start:.0f} seconds")
-sys.exit(failed)
+finish()

@@ -4,8 +4,6 @@ import fcntl
 import os
 import pty
 import re
-import select
-import signal
 import struct
 import subprocess
 import sys
@@ -13,17 +11,12 @@ import termios
 import threading
 import time
 
+from checks import check, finish
+
 program, work = sys.argv[1:]
 os.chdir(work)
-failed = False
 # A process is asked to end within a second; the machine may be busy with other tests.
 LIMIT = 1.0 + 0.5 * (os.getloadavg()[0] / os.cpu_count() > 1.5)
-
-
-def check(name, good, what=""):
-    global failed
-    failed = failed or not good
-    print(f"{'ok' if good else 'not ok'} {name}{'' if good or not what else f': {what}'}", flush=True)
 
 
 class Run:
@@ -187,4 +180,4 @@ for name, *arguments in (
     run.wait_for("files", 5)
     interrupted(name, run, run.interrupt(), leftovers("small", "many"))
 
-sys.exit(failed)
+finish()

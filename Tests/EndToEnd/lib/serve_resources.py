@@ -3,22 +3,19 @@ directory for sockets."""
 
 import os
 import signal
-import socket
 import statistics
-import struct
 import subprocess
 import sys
 import time
 
+import checks
+import p9
+
 program, tree, sockets = sys.argv[1:]
-failed = False
 
 
 def check(name, value, unit, limit):
-    global failed
-    good = value <= limit
-    failed = failed or not good
-    print(f"{'ok' if good else 'not ok'} {name}: {value:.1f} {unit}, at most {limit} allowed", flush=True)
+    checks.check(f"{name}: {value:.1f} {unit}, at most {limit} allowed", value <= limit)
 
 
 def processor(process):
@@ -30,30 +27,24 @@ def processor(process):
         return [0, 0]
 
 
-class Server:
-    """A server that has said that it listens."""
+class Server(p9.Server):
+    """A server that has said that it listens; `start_time` is how long that took, in milliseconds."""
 
-    def __init__(self, address="tcp://127.0.0.1:0"):
+    def __init__(self, listen="tcp://127.0.0.1:0"):
         start, before = time.perf_counter(), processor("self")[1]
-        self.process = subprocess.Popen(
-            [program, "serve", tree, "--listen", address], stderr=subprocess.PIPE, bufsize=0
-        )
-        line = self.process.stderr.readline().decode()
+        super().__init__(program, tree, listen=listen)
         # Without what other programs took. (Both may have waited at the same time: it had the processor for that long at least.)
         had, waited = processor(self.process.pid)
         waited += processor("self")[1] - before
         self.start_time = max(had, (time.perf_counter() - start) * 1000 - waited)
-        assert line.startswith("listening on "), line
-        self.address = line.split()[-1]
+        assert not self.said, self.said
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", int(self.address.rsplit(":", 1)[1])))
+    def client(self):
+        return p9.Client(self.port, msize=65536)
 
-    def resident(self):
-        """MiB."""
-        with open(f"/proc/{self.process.pid}/status") as status:
-            line = next(line for line in status if line.startswith("VmRSS"))
-        return int(line.split()[1]) / 1024
+    def mebibytes(self):
+        """Resident memory."""
+        return self.resident() / 1024
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -66,53 +57,11 @@ class Server:
         return self.descriptors()
 
     def end(self, number=signal.SIGTERM):
+        """Milliseconds that its end takes."""
         start = time.perf_counter()
-        self.process.send_signal(number)
-        code = self.process.wait()
-        self.process.stderr.close()
+        code = self.stop(number)
         assert code == 0, f"exit code {code}"
         return (time.perf_counter() - start) * 1000
-
-
-class Client:
-    """A session, attached as fid 0."""
-
-    def __init__(self, server, msize=65536):
-        self.socket = server.connect()
-        self.last = 0
-        self.call(100, struct.pack("<I", msize) + self.string("9P2000.L"), tag=0xFFFF)
-        self.call(104, struct.pack("<II", 0, 0xFFFFFFFF) + self.string("root") + self.string("") + struct.pack("<I", 0))
-
-    @staticmethod
-    def string(text):
-        return struct.pack("<H", len(text)) + text.encode()
-
-    def receive(self, size):
-        data = b""
-        while len(data) < size:
-            part = self.socket.recv(size - len(data))
-            assert part, "the server has closed the connection"
-            data += part
-        return data
-
-    def call(self, kind, body, tag=1):
-        self.socket.sendall(struct.pack("<IBH", 7 + len(body), kind, tag) + body)
-        size, answer, answered = struct.unpack("<IBH", self.receive(7))
-        data = self.receive(size - 7)
-        assert answered == tag and answer == kind + 1, (kind, answer, data)
-        return data
-
-    def walk(self, *names):
-        self.last += 1
-        body = struct.pack("<IIH", 0, self.last, len(names)) + b"".join(self.string(name) for name in names)
-        self.call(110, body)
-        return self.last
-
-    def getattr(self, fid):
-        return self.call(24, struct.pack("<IQ", fid, 0x3FFF))
-
-    def open(self, fid):
-        return self.call(12, struct.pack("<II", fid, 0))
 
 
 # Other programs run too: what is over the limit is measured up to twice more.
@@ -129,29 +78,29 @@ check("median time until it listens", statistics.median(times), "ms", 20)
 
 server = Server()
 idle_descriptors = server.descriptors()
-client = Client(server)
-check("resident memory with one client", server.resident(), "MiB", 16)
+client = server.client()
+check("resident memory with one client", server.mebibytes(), "MiB", 16)
 for directory in range(1, 51):
     for name in range(1, 101):
         client.getattr(client.walk(str(directory), str(name)))
-check("resident memory with 5,000 fids", server.resident(), "MiB", 16)
+check("resident memory with 5,000 fids", server.mebibytes(), "MiB", 16)
 client.socket.close()
 check("descriptors left after that client", server.settled(idle_descriptors) - idle_descriptors, "", 0)
 
 for _ in range(200):
-    client = Client(server)
+    client = server.client()
     for name in range(1, 6):
-        client.open(client.walk("1", str(name)))
-    client.socket.close()
-broken = Client(server)
-broken.socket.sendall(b"\xff\xff\xff\xff\x08\x01\x00")
-assert broken.socket.recv(1) == b"", "a frame of 4 GiB was taken"
-broken.socket.close()
+        client.open(client.walk(f"1/{name}"))
+    client.close()
+broken = server.client()
+broken.send(b"\xff\xff\xff\xff\x08\x01\x00")
+assert broken.connection.recv(1) == b"", "a frame of 4 GiB was taken"
+broken.close()
 check("descriptors left after 201 clients", server.settled(idle_descriptors) - idle_descriptors, "", 0)
-check("resident memory after 201 clients", server.resident(), "MiB", 16)
+check("resident memory after 201 clients", server.mebibytes(), "MiB", 16)
 
-clients = [Client(server) for _ in range(20)]
-check("resident memory with 20 idle clients", server.resident(), "MiB", 24)
+clients = [server.client() for _ in range(20)]
+check("resident memory with 20 idle clients", server.mebibytes(), "MiB", 24)
 check("time to end with 20 idle clients", server.end(), "ms", 1000)
 
 path = f"{sockets}/socket"
@@ -166,7 +115,7 @@ check("Unix sockets left behind by 20 servers", left, "", 0)
 process = subprocess.Popen(
     [program, "serve", tree, "--listen", "fd:0,1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
 )
-process.stdin.write(struct.pack("<IBHI", 21, 100, 0xFFFF, 8192) + Client.string("9P2000.L"))
+process.stdin.write(p9.frame(*p9.Tversion(8192), p9.NOTAG))
 process.stdin.flush()
 assert process.stdout.read(21)[4] == 101
 start = time.perf_counter()
@@ -174,4 +123,4 @@ process.terminate()
 assert process.wait() == 0
 check("time to end with a client on a pipe", (time.perf_counter() - start) * 1000, "ms", 1000)
 
-sys.exit(failed)
+checks.finish()

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import resource
-import struct
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ import time
 
 import fuse
 import p9
+from checks import check, finish
 
 program, directory, uid = sys.argv[1], sys.argv[2], int(sys.argv[3])
 plain, stuck = f"{directory}/plain", f"{directory}/stuck"
@@ -25,25 +25,8 @@ def as_user():
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 
 
-
-
 def start():
-    original = subprocess.Popen
-    if os.getuid() == 0:
-        subprocess.Popen = lambda *a, **k: original(*a, preexec_fn=as_user, **k)
-    try:
-        return p9.Server(program, plain, "--export", f"stuck={stuck}")
-    finally:
-        subprocess.Popen = original
-
-
-failed = False
-
-
-def check(name, passed, more=""):
-    global failed
-    failed = failed or not passed
-    print(("ok " if passed else "not ok ") + name + (f" ({more})" if more else ""), flush=True)
+    return p9.Server(program, plain, "--export", f"stuck={stuck}", preexec_fn=as_user if os.getuid() == 0 else None)
 
 
 def work(port, prefix, fids):
@@ -66,8 +49,8 @@ def work(port, prefix, fids):
     return seconds
 
 
-def send_only(client, kind, body):
-    client.send(client.frame(kind, body, 77))
+def send_only(client, request):
+    client.send(p9.frame(*request))
 
 
 def wait_for(condition):
@@ -111,9 +94,9 @@ def scenario(name, prepare, fids=FILES):
         check(f"{name}: the request waits", wait_for(lambda: tree.stalled > 0))
         try:
             after = work(server.port, "after", fids)
-            check(f"{name}: the other export goes on", after < 3 * before + 1, f"{after / before:.2f} of the time before")
+            check(f"{name}: the other export goes on", after < 3 * before + 1, note=f"{after / before:.2f} of the time before")
         except (OSError, p9.Gone) as error:
-            check(f"{name}: the other export goes on", False, str(error))
+            check(f"{name}: the other export goes on", False, note=str(error))
     for left in ("before", "after"):
         subprocess.run(f"rm -rf {plain}/{left}-*", shell=True, check=True)
 
@@ -121,22 +104,22 @@ def scenario(name, prepare, fids=FILES):
 def renames(tree, client, fids):
     tree.stall(fuse.RENAME)
     tree.stall(fuse.RENAME2)
-    send_only(client, 74, struct.pack("<I", 0) + p9.string("file-0") + struct.pack("<I", 0) + p9.string("moved"))
+    send_only(client, p9.Trenameat(0, "file-0", 0, "moved"))
 
 
 def changes_mode(tree, client, fids):
     tree.stall(fuse.SETATTR)
-    send_only(client, 26, client.setattr_body(fids[0], mode=0o600))
+    send_only(client, p9.Tsetattr(fids[0], mode=0o600))
 
 
 def sets_label(tree, client, fids):
     tree.stall(fuse.SETXATTR)
-    send_only(client, 26, client.setattr_body(fids[0], uid=5, gid=5))
+    send_only(client, p9.Tsetattr(fids[0], uid=5, gid=5))
 
 
 def dies(tree, client, fids):
     tree.stall()
-    send_only(client, 24, struct.pack("<IQ", fids[0], 0x3FFF))
+    send_only(client, p9.Tgetattr(fids[0]))
 
 
 os.makedirs(plain, exist_ok=True)
@@ -161,17 +144,17 @@ for kind, opcode, change in (
         other = p9.Client(server.port, timeout=10, aname="stuck")
         held = [other.walk(f"file-{index}") for index in range(1, 20)]
         tree.stall(opcode)
-        send_only(client, 26, client.setattr_body(fids[0], **change))
+        send_only(client, p9.Tsetattr(fids[0], **change))
         check(f"{kind} that waits, same export: the request waits", wait_for(lambda: tree.stalled > 0))
         try:
             for fid in held:
                 other.getattr(fid)
-                other.call(26, other.setattr_body(fid, **change))
+                other.call(*p9.Tsetattr(fid, **change))
                 other.getattr(fid)
             other.rename("file-1", "file-1-moved")
             check(f"{kind} that waits, same export: other files go on", True)
         except (OSError, p9.Gone) as error:
-            check(f"{kind} that waits, same export: other files go on", False, str(error))
+            check(f"{kind} that waits, same export: other files go on", False, note=str(error))
 
 # A server looks at its directory's first files before it starts.
 above, mounted = f"{directory}/above", f"{directory}/above/mounted"
@@ -189,11 +172,11 @@ try:
     reader = threading.Thread(target=lambda: started.extend(server.stderr))
     reader.start()
     wait_for(lambda: started)
-    check("a server starts above a file system that stalls", b"listening on" in b"".join(started[:1]), str(started))
+    check("a server starts above a file system that stalls", b"listening on" in b"".join(started[:1]), note=str(started))
     server.terminate()
 finally:
     tree.close()
 server.wait()
 reader.join()
 
-sys.exit(1 if failed else 0)
+finish()

@@ -7,39 +7,27 @@ import errno
 import os
 import resource
 import socket
-import struct
 import sys
 import time
 
 import p9
+from checks import check, finish
 
 program, directory = sys.argv[1:]
 OPEN_FILES = 512
-failed = False
 tree = f"{directory}/tree"
-
-
-def check(name, passed, more=""):
-    global failed
-    failed = failed or not passed
-    print(("ok " if passed else "not ok ") + name + (f" ({more})" if more else ""), flush=True)
 
 
 class Limited(p9.Server):
     """A p9serve that may have so many files open."""
 
     def __init__(self, open_files=OPEN_FILES):
-        wrapper = f"{directory}/limited-{open_files}"
-        if not os.path.exists(wrapper):
-            with open(wrapper, "w") as file:
-                file.write(f'#!/bin/sh\nulimit -n {open_files}\nexec "{program}" "$@"\n')
-            os.chmod(wrapper, 0o755)
-        super().__init__(wrapper, tree)
+        limit = (open_files, open_files)
+        super().__init__(program, tree, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
 
-    def resident(self):
-        """In MiB."""
-        with open(f"/proc/{self.process.pid}/status") as status:
-            return next(int(line.split()[1]) >> 10 for line in status if line.startswith("VmRSS"))
+    def mebibytes(self):
+        """Resident memory."""
+        return self.resident() >> 10
 
 
 def everyday(client, name):
@@ -70,7 +58,7 @@ def until_refused(take, limit):
             take(number)
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM):
-                check("the refusal says what is lacking", False, str(error)[:60])
+                check("the refusal says what is lacking", False, note=str(error)[:60])
             return number
     return limit
 
@@ -81,8 +69,7 @@ def opens(client):
 
 def attaches(client):
     def attach(number):
-        body = p9.string("root") + p9.string(f"{tree}/deep") + struct.pack("<I", 0)
-        client.call(104, struct.pack("<II", 100_000 + number, p9.NOFID) + body)
+        client.call(*p9.Tattach(100_000 + number, f"{tree}/deep"))
 
     return until_refused(attach, 2000)
 
@@ -109,21 +96,21 @@ def deep(client):
 def directories(client):
     def take(_):
         fid = client.walk("many")
-        client.open(fid, 0o200000)
-        client.call(40, struct.pack("<IQI", fid, 0, 1 << 16))
+        client.open(fid, p9.DIRECTORY)
+        client.call(*p9.Treaddir(fid, 0, 1 << 16))
 
     return until_refused(take, 2000)
 
 
 def fids(client):
-    return until_refused(lambda number: client.call(110, struct.pack("<IIH", 0, 10 + number, 0)), 60_000)
+    return until_refused(lambda number: client.call(*p9.Twalk(0, 10 + number)), 60_000)
 
 
 def uploads(client):
     def take(_):
         fid = client.walk("file-0")
-        client.call(32, struct.pack("<I", fid) + p9.string("user.large") + struct.pack("<QI", 65_536, 0))
-        client.call(118, struct.pack("<IQI", fid, 0, 65_536) + bytes(65_536))
+        client.call(*p9.Txattrcreate(fid, "user.large", 65_536))
+        client.call(*p9.Twrite(fid, 0, bytes(65_536)))
 
     return until_refused(take, 2000)
 
@@ -133,8 +120,7 @@ def locks(client):
     client.open(fid)
 
     def take(number):
-        body = struct.pack("<IBIQQI", fid, 0, 0, 2 * number, 1, 1) + p9.string("hog")
-        if client.call(52, body) != b"\0":
+        if client.call(*p9.Tlock(fid, 2 * number, 1, kind=0)) != b"\0":
             raise OSError(errno.ENOSPC, "")
 
     return until_refused(take, 10_000)
@@ -151,19 +137,19 @@ def hog(name, take, clients=4):
                 hogs.append(p9.Client(server.port))
                 taken.append(take(hogs[-1]))
             except OSError as error:
-                check(f"{name}: every one of {clients} clients gets something", False, str(error))
+                check(f"{name}: every one of {clients} clients gets something", False, note=str(error))
         try:
             after = everyday(other, "after")
-            check(f"{name}: a session that was there goes on", after < 5 * before + 0.5, f"{after / before:.2f} of the time before; taken: {taken}")
+            check(f"{name}: a session that was there goes on", after < 5 * before + 0.5, note=f"{after / before:.2f} of the time before; taken: {taken}")
         except OSError as error:
-            check(f"{name}: a session that was there goes on", False, f"{error}; taken: {taken}")
+            check(f"{name}: a session that was there goes on", False, note=f"{error}; taken: {taken}")
         try:
             everyday(p9.Client(server.port), "new")
             check(f"{name}: a new session works", True)
         except OSError as error:
-            check(f"{name}: a new session works", False, f"{error}; taken: {taken}")
-        memory = server.resident()
-        check(f"{name}: memory", memory < 160, f"{memory} MiB")
+            check(f"{name}: a new session works", False, note=f"{error}; taken: {taken}")
+        memory = server.mebibytes()
+        check(f"{name}: memory", memory < 160, note=f"{memory} MiB")
     finally:
         server.kill()
         server.reap()
@@ -179,14 +165,14 @@ def unread_replies():
             client.open(fid)
             client.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             for tag in range(64):
-                client.send(client.frame(116, struct.pack("<IQI", fid, 0, (1 << 20) - 11), tag))
+                client.send(p9.frame(*p9.Tread(fid, 0, (1 << 20) - 11), tag))
             clients.append(client)
         # Until nothing more is read for them.
-        memory, before = server.resident(), -1
+        memory, before = server.mebibytes(), -1
         while memory > before:
             everyday(p9.Client(server.port), f"new-{memory}")
-            before, memory = memory, server.resident()
-        check("60 clients that read no reply: memory", memory < 400, f"{memory} MiB")
+            before, memory = memory, server.mebibytes()
+        check("60 clients that read no reply: memory", memory < 400, note=f"{memory} MiB")
     finally:
         server.kill()
         server.reap()
@@ -198,19 +184,18 @@ def silent_connections():
         used = p9.Client(server.port)
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
         # Some have a session, and attach to nothing.
-        version = struct.pack("<I", 8192) + p9.string("9P2000.L")
         for connection in silent[:50]:
-            connection.sendall(struct.pack("<IBH", 7 + len(version), 100, p9.NOTAG) + version)
+            connection.sendall(p9.frame(*p9.Tversion(8192), p9.NOTAG))
         start_time = time.monotonic()
         new = p9.Client(server.port, timeout=30)
         everyday(new, "new")
-        check("300 silent connections: a new client gets in", True, f"{time.monotonic() - start_time:.1f} s")
+        check("300 silent connections: a new client gets in", True, note=f"{time.monotonic() - start_time:.1f} s")
         everyday(used, "used")
         check("300 silent connections: who was attached stays", True)
         for connection in silent:
             connection.close()
     except OSError as error:
-        check("300 silent connections: a new client gets in", False, str(error))
+        check("300 silent connections: a new client gets in", False, note=str(error))
     finally:
         server.kill()
         server.reap()
@@ -222,14 +207,14 @@ def few_descriptors():
         try:
             server = Limited(open_files)
         except SystemExit as error:
-            check(f"ulimit -n {open_files}: refused, and it says why", "ulimit -n" in str(error), str(error))
+            check(f"ulimit -n {open_files}: refused, and it says why", "ulimit -n" in str(error), note=str(error))
             continue
         try:
             everyday(p9.Client(server.port), "few")
             everyday(p9.Client(server.port), "more")
             check(f"ulimit -n {open_files}: two clients can work", True)
         except (OSError, p9.Gone) as error:
-            check(f"ulimit -n {open_files}: two clients can work", False, f"{error}; {server.said}")
+            check(f"ulimit -n {open_files}: two clients can work", False, note=f"{error}; {server.said}")
         finally:
             server.kill()
             server.reap()
@@ -263,4 +248,4 @@ hog("locks", locks)
 unread_replies()
 silent_connections()
 few_descriptors()
-sys.exit(1 if failed else 0)
+finish()

@@ -11,32 +11,9 @@ import sys
 import threading
 import time
 
-NAMES = {
-    6: "lerror", 8: "statfs", 12: "lopen", 14: "lcreate", 16: "symlink", 18: "mknod", 20: "rename", 22: "readlink",
-    24: "getattr", 26: "setattr", 30: "xattrwalk", 32: "xattrcreate", 40: "readdir", 50: "fsync", 52: "lock",
-    54: "getlock", 70: "link", 72: "mkdir", 74: "renameat", 76: "unlinkat", 100: "version", 102: "auth", 104: "attach",
-    106: "error", 108: "flush", 110: "walk", 112: "open", 114: "create", 116: "read", 118: "write", 120: "clunk",
-    122: "remove", 124: "stat", 126: "wstat",
-}
+import p9
+
 TREAD = 116
-
-
-def name_of(kind):
-    return ("T" if kind % 2 == 0 else "R") + NAMES.get(kind & ~1, "unknown")
-
-
-def receive(connection):
-    """One frame, or None at the end of the stream."""
-    data = b""
-    size = 4
-    while len(data) < size:
-        part = connection.recv(size - len(data))
-        if not part:
-            return None
-        data += part
-        if len(data) == 4:
-            size = struct.unpack("<I", data)[0]
-    return data
 
 
 def wait_until(condition):
@@ -65,20 +42,21 @@ def proxy(listen_port, server_port, directory):
         with lock:
             log.write(json.dumps([operation, frame.hex()]) + "\n")
 
-    board, _ = listener.accept()
-    server = socket.create_connection(("127.0.0.1", int(server_port)))
-    for s in (board, server):
-        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    while (request := receive(board)) is not None:
+    board = p9.Connection(listener.accept()[0])
+    server = p9.Connection(socket.create_connection(("127.0.0.1", int(server_port))))
+    while True:
+        try:
+            request = board.receive()
+        except p9.Gone:
+            return
         record(request)
-        kind = request[4]
-        server.sendall(request)
-        reply = receive(server)
-        if kind == TREAD and os.path.exists(os.path.join(directory, "slow")):
+        server.send(request)
+        reply = server.receive()
+        if request[4] == TREAD and os.path.exists(os.path.join(directory, "slow")):
             open(os.path.join(directory, "held"), "w").close()
             wait_until(lambda: not os.path.exists(os.path.join(directory, "slow")))
         record(reply)
-        board.sendall(reply)
+        board.send(reply)
 
 
 def operations(root, directory, uid):
@@ -248,11 +226,11 @@ def select(frames, output):
         for number, i in enumerate(sorted(chosen), 1):
             operation, data = entries[i]
             suffix = f"-{number}" if len(chosen) > 1 else ""
-            with open(os.path.join(output, f"{kind:03}-{name_of(kind)}{suffix}.hex"), "w") as f:
-                f.write(f"# {name_of(kind)}, {len(data)} bytes, tag {struct.unpack('<H', data[5:7])[0]}: {operation}\n")
+            with open(os.path.join(output, f"{kind:03}-{p9.name_of(kind)}{suffix}.hex"), "w") as f:
+                f.write(f"# {p9.name_of(kind)}, {len(data)} bytes, tag {struct.unpack('<H', data[5:7])[0]}: {operation}\n")
                 for at in range(0, len(data), 16):
                     f.write(data[at : at + 16].hex(" ") + "\n")
-    print(" ".join(f"{name_of(kind)}:{len(entries)}" for kind, entries in sorted(kept.items())))
+    print(" ".join(f"{p9.name_of(kind)}:{len(entries)}" for kind, entries in sorted(kept.items())))
 
 
 if __name__ == "__main__":

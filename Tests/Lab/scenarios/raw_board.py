@@ -36,9 +36,12 @@ import sys
 import threading
 import time
 
+import p9
 from raw_gadget import BULK, INTERRUPT, RawGadget, configuration, endpoint, interface
 
 REQUESTS, REPLIES = 0x81, 0x02
+STAT = p9.Tgetattr(0, 0x17FF)  # what the kernel asks for
+TWRITE = 118  # a type for messages of any size
 OURS, OTHER = (0xFF, 0xFF, 9), (0xFF, 0, 0)
 PAIR = [endpoint(REQUESTS), endpoint(REPLIES)]
 MORE = [endpoint(0x83), endpoint(0x04)]
@@ -55,16 +58,6 @@ SHAPES = {  # the configuration, and the endpoints that are there once it is set
     "more-claimed": (configuration(interface(0, OURS, PAIR[:1], claims=2), claims=3), PAIR[:1]),
     "high-number": (configuration(interface(40, OURS, PAIR)), PAIR),
 }
-NO_TAG = 0xFFFF
-
-
-def string(text):
-    data = text.encode("utf-8")
-    return struct.pack("<H", len(data)) + data
-
-
-def message(kind, tag, body=b""):
-    return struct.pack("<IBH", 7 + len(body), kind, tag) + body
 
 
 class Board(RawGadget):
@@ -108,7 +101,7 @@ class Board(RawGadget):
         if tag is None:
             self.tag += 1
             tag = self.tag
-        self.write(REQUESTS, message(kind, tag, body))
+        self.write(REQUESTS, p9.frame(kind, body, tag))
         return tag
 
     def reply(self, tag, kind=None, size=65536):
@@ -126,16 +119,16 @@ class Board(RawGadget):
         return self.reply(self.send(kind, body, tag), kind + 1)[1]
 
     def version(self, msize):
-        return self.call(100, struct.pack("<I", msize) + string("9P2000.L"), NO_TAG)
+        return self.call(*p9.Tversion(msize), p9.NOTAG)
 
     def session(self):
         body = self.version(16384)[1]
-        self.must(104, struct.pack("<II", 0, 0xFFFFFFFF) + string("root") + string("") + struct.pack("<I", 0))
+        self.must(*p9.Tattach(0))
         return struct.unpack_from("<I", body)[0]
 
     def open(self, name):
-        self.must(110, struct.pack("<IIH", 0, 1, 1) + string(name))
-        self.must(12, struct.pack("<II", 1, 0))
+        self.must(*p9.Twalk(0, 1, name))
+        self.must(*p9.Tlopen(1))
 
     def step(self, word):
         """Takes a step; returns what to print, if anything."""
@@ -143,34 +136,33 @@ class Board(RawGadget):
         if name == "session":
             return self.session()
         if name == "stat":
-            return len(self.must(24, struct.pack("<IQ", 0, 0x17FF)))
+            return len(self.must(*STAT))
         if name == "read":
             self.open(arguments[0])
-            count = struct.unpack_from("<I", self.must(116, struct.pack("<IQI", 1, 0, int(arguments[1]))))[0]
-            self.must(120, struct.pack("<I", 1))
+            count = struct.unpack_from("<I", self.must(*p9.Tread(1, 0, int(arguments[1]))))[0]
+            self.must(*p9.Tclunk(1))
             return count
         if name == "version":
             return describe(*self.version(int(arguments[0])))
         if name == "frame":
             claims, size = map(int, arguments)
             self.tag += 1
-            frame = bytearray(message(118, self.tag, bytes(size - 7)))
+            frame = bytearray(p9.frame(TWRITE, bytes(size - 7), self.tag))
             struct.pack_into("<I", frame, 0, claims)
             self.write(REQUESTS, bytes(frame))
             return describe(*self.reply(self.tag))
         if name == "type":
             return describe(*self.call(int(arguments[0])))
         if name == "two":
-            stat = struct.pack("<IQ", 0, 0x17FF)
-            tags = [self.send(24, stat), self.send(24, stat)]
+            tags = [self.send(*STAT), self.send(*STAT)]
             return len([self.reply(tag, 25) for tag in tags])
         if name == "glued":
             self.tag += 2
-            self.write(REQUESTS, message(120, self.tag - 1, bytes(4)) + message(120, self.tag, bytes(4)))
+            self.write(REQUESTS, p9.frame(*p9.Tclunk(0), self.tag - 1) + p9.frame(*p9.Tclunk(0), self.tag))
             return describe(*self.reply(self.tag - 1))
         if name == "split":
             self.tag += 1
-            self.write(REQUESTS, message(118, self.tag, bytes(int(arguments[0]) - 7)), ends=False)
+            self.write(REQUESTS, p9.frame(TWRITE, bytes(int(arguments[0]) - 7), self.tag), ends=False)
             self.write(REQUESTS, b"")
             return describe(*self.reply(self.tag))
         if name == "empty":
@@ -178,14 +170,14 @@ class Board(RawGadget):
         elif name == "junk":
             self.write(REQUESTS, bytes.fromhex(arguments[0]))
         elif name == "ask":
-            self.send(24, struct.pack("<IQ", 0, 0x17FF))
+            self.send(*STAT)
         elif name == "sip":
             self.open("file")
-            self.send(116, struct.pack("<IQI", 1, 0, 4000))
+            self.send(*p9.Tread(1, 0, 4000))
             return len(self.read(REPLIES, 512))
         elif name == "begin":
             self.tag += 1
-            self.write(REQUESTS, message(118, self.tag, bytes(993))[:512], ends=False)
+            self.write(REQUESTS, p9.frame(TWRITE, bytes(993), self.tag)[:512], ends=False)
         elif name == "endless":
             self.write(REQUESTS, b"\xff" * 16384, ends=False)
             print("endless goes on", flush=True)
@@ -201,7 +193,7 @@ class Board(RawGadget):
 
 
 def describe(kind, body):
-    return f"Rlerror {struct.unpack_from('<I', body)[0]}" if kind == 7 else f"type {kind}"
+    return f"Rlerror {struct.unpack_from('<I', body)[0]}" if kind == p9.RLERROR else f"type {kind}"
 
 
 def plug_in(udc, options, words):
