@@ -2,7 +2,7 @@ internal import Glibc
 
 /// The address of a machine, IPv4 or IPv6, without the port.
 public struct HostAddress: Hashable, Sendable {
-    /// 4 or 16, in network order; an IPv4 address in IPv6's clothes is told as IPv4.
+    /// 4 or 16 bytes, in network order; an IPv4-mapped IPv6 address is given as IPv4.
     private let bytes: [UInt8]
 
     /// - Returns: nil unless there are 4 or 16 bytes.

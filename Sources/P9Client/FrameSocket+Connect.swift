@@ -5,8 +5,8 @@ internal import LinuxFiles
 extension FrameSocket {
     /// How long a connection attempt may take, in seconds per address.
     private static let connectTimeout = 10
-    /// A host that lost its power says nothing; it is asked after so many seconds of silence, and given up after so many
-    /// questions without an answer: ten minutes, as the server does, so that a cable may be out for a while.
+    /// A host that lost its power says nothing. It is asked after this many seconds of silence, and the connection ends after
+    /// this many unanswered questions: ten minutes, as in the server, so that a cable may be out for a while.
     private static let keepAliveSeconds: CInt = 30
     private static let keepAliveProbes: CInt = 20
 

@@ -236,8 +236,10 @@ extension MetadataDatabase {
 
 /// An attribute that no extended attribute of the host could hold.
 public struct AttributeRow: Hashable, Sendable {
+    /// Whose attribute it is.
     public var file: FileHandle
     /// As the board says it.
     public var name: [UInt8]
+    /// At most 64 KiB.
     public var value: [UInt8]
 }
