@@ -1,8 +1,10 @@
+import Glibc
+
 extension SourceFile {
     /// "Type.name" of each mutex and monitor that the file declares, "flock(Type)" of each file lock that it takes.
     var locks: Set<String> {
         var names: Set<String> = []
-        for index in lines.indices {
+        for index in lines.indices where Self.mayHaveLock(lines[index]) {
             let code = Self.withoutComment(lines[index])
             guard let type = type(ofLine: index) else { continue }
             if let match = code.firstMatch(of: /\b(?:let|var) (\w+)\b.*\b(?:Mutex|Monitor)\b/) {
@@ -16,7 +18,14 @@ extension SourceFile {
     /// The lines with locks that `locks` does not see.
     var otherLocks: [Substring] {
         let others = /\b(?:pthread_(?:mutex|rwlock|spin|cond)_|sem_(?:init|wait)|NSLock|F_(?:OFD_)?SETLK|flock\()/
-        return lines.filter { Self.withoutComment($0).contains(others) }
+        return lines.filter { Self.mayHaveLock($0) && Self.withoutComment($0).contains(others) }
+    }
+
+    /// Whether a line is worth a closer look, which takes long.
+    private static func mayHaveLock(_ line: Substring) -> Bool {
+        let text = String(line)
+        let marks: [String] = ["Mutex", "Monitor", "ock(", "pthread_", "sem_", "NSLock", "SETLK"]
+        return marks.contains { strstr(text, $0) != nil }
     }
 
     /// The type that a line belongs to: of the declarations above it, the nearest one that is indented less.
