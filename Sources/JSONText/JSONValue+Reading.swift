@@ -12,7 +12,7 @@ extension JSONValue {
         self = try parser.parse()
     }
 
-    /// A member of an object; nil if this is no object or lacks it. Looks at one member after the other.
+    /// A member of an object; nil if this is not an object or lacks it. Looks at one member after the other.
     public subscript(name: String) -> JSONValue? {
         object?.first { $0.key == name }?.value
     }

@@ -3,7 +3,7 @@ internal import Glibc
 public import LinuxFiles
 internal import Synchronization
 
-/// How SQLite gets at our files: a VFS over its own for Unix that resolves no path and reaches nothing but what lies in the
+/// How SQLite gets at our files: a VFS over its own for Unix that resolves no path and reaches only files in the
 /// directory of a descriptor, `/proc/self/fd/N/NAME`.
 ///
 /// SQLite's own VFS would turn that into the directory's path and open whatever is there later; here a directory that is
@@ -92,7 +92,7 @@ public enum SQLiteFiles {
         path.map { strncmp($0, prefix, prefix.utf8.count) == 0 } ?? false
     }
 
-    /// Whether a path is that of a log or journal beside one of our files. SQLite asks for and removes no others, but for
+    /// Whether a path is that of a log or journal beside one of our files. SQLite asks for and removes no others, except
     /// what a journal names.
     private static func isCompanion(_ path: UnsafePointer<CChar>?) -> Bool {
         guard let path, isOurs(path) else { return false }

@@ -3,8 +3,8 @@ internal import LinuxFiles
 
 /// Who makes a request: a user of the board.
 ///
-/// The board's kernel has checked what the user may do. What is left for the server is what goes with a change: who owns a new
-/// file, and whether writing takes a program's privileges away.
+/// The board's kernel has checked what the user may do. The server decides what goes with a change: who owns a new file, and
+/// whether writing takes a program's privileges away.
 public struct Caller: Hashable, Sendable {
     public let uid: UInt32
 

@@ -15,7 +15,7 @@ public final class Export: Sendable {
     private let numbers: FileNumbers
 
     /// - Parameters:
-    ///   - avoiding: all directories that this process exports: no metadata database shall lie beneath one.
+    ///   - avoiding: all directories that this process exports: no metadata database may lie beneath one.
     ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.
     /// - Throws: what opening the directory gives, such as `ENOENT`, `ENOTDIR` or `EACCES`; `EIO` for a metadata
     ///   database that can't be used, after a warning that says why.

@@ -1,6 +1,6 @@
 internal import ServedTree
 
-/// What one client, be it a connection or a board, holds of what all clients of a server share.
+/// What one client (a connection or a board) holds of what all clients of a server share.
 final class ClientShare: Sendable {
     let files: ClientFiles
     let memory: Budget.Account

@@ -51,7 +51,7 @@ struct FidEntry: Sendable {
 
 /// The fids of one session: plain records, and what they cost the client.
 ///
-/// What is taken out of the table is closed after its lock was given back: closing a file may take long.
+/// What is taken out of the table is closed after the lock was given back: closing a file may take long.
 final class FidTable: Sendable {
     private struct Contents {
         var entries: [Fid: FidEntry] = [:]
@@ -87,7 +87,7 @@ final class FidTable: Sendable {
         }
     }
 
-    /// Runs `body` while nobody can clunk the fid. For a few instructions: all other requests wait.
+    /// Runs `body` while nobody can clunk the fid. It must be short: all other requests of the session wait.
     /// - Throws: `EBADF`, and what `body` throws.
     func whileBound<Result>(_ fid: Fid, _ body: (FidEntry) throws(Errno) -> Result) throws(Errno) -> Result {
         try contents.withLock { contents throws(Errno) in

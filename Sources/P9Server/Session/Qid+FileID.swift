@@ -5,7 +5,7 @@ internal import ServedTree
 extension Qid {
     /// A file's qid, unique in its export.
     ///
-    /// The version is constant: the Linux client counts it to the file's identity and turns caching off if it is 0.
+    /// The version is constant: for the Linux client it is a part of the file's identity, and 0 turns caching off.
     init(_ id: FileID) {
         let kind: Kind =
             switch id.format {

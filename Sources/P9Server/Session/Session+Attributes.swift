@@ -80,7 +80,7 @@ extension Session {
         guard request.size <= FakeRootTree.maxAttributeSize else { throw .E2BIG }
         let flags = CInt(truncatingIfNeeded: request.flags)
         guard flags & ~AttributeUpload.possibleFlags == 0, !request.name.isEmpty else { throw .EINVAL }
-        // setxattr(2) would refuse it at Tclunk; until then many could fill the memory.
+        // setxattr(2) would refuse it at Tclunk; until then many of them could fill the memory.
         guard request.name.byteCount <= FakeRootTree.maxAttributeNameLength else { throw .ERANGE }
         let upload = AttributeUpload(name: request.name.array, size: Int(request.size), flags: flags)
         let uploading = FidEntry(node: entry.node, state: .attributeUpload(upload), caller: entry.caller)

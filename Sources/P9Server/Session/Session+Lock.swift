@@ -40,7 +40,7 @@ extension Session {
                 clientID: request.clientID.array
             ),
             fid: request.fid,
-            // The Linux client sends type `unlock` whatever the program asked: then any lock is in the way.
+            // The Linux client always sends type `unlock`: then any lock is in the way.
             isWrite: request.type != .read,
             range: LockTable.Range(start: request.start, length: request.length)
         )

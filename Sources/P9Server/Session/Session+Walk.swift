@@ -28,8 +28,8 @@ extension Session {
             do throws(Errno) {
                 try walk.step(to: name)
             } catch {
-                // The first name's failure is the request's; a later one ends a partial walk, which binds nothing. Linux takes
-                // that for "there is no such file", so it must not be said of what could not be looked at.
+                // If the first name fails the request fails; a later failure ends a partial walk, which binds no fid. Linux takes
+                // a partial walk for "there is no such file", so it is no answer for a name that could not be looked at.
                 guard qids.count > 0, !Self.isOfTheServer(error) else { throw error }
                 return try reply.send(qids)
             }

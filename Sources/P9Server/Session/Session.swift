@@ -63,16 +63,16 @@ final class Session: Sendable {
 
         case .tauth:
             _ = try decoded(try? Tauth(decoding: body))
-            // No authentication is needed. diod's clients understand that from ENOENT alone, and give up on any other
-            // error; Linux doesn't ask.
+            // No authentication is needed. diod's clients understand only ENOENT as that, and give up on any other error; Linux
+            // doesn't ask.
             throw .ENOENT
 
-        // Replies, and what was handled by the connection.
+        // Replies, and requests that the connection handles.
         default: throw .EOPNOTSUPP
         }
     }
 
-    /// A message that is not what its type says is EINVAL.
+    /// Makes EINVAL of a message that does not fit its type.
     @_lifetime(copy message)
     private func decoded<Request: ~Escapable>(_ message: consuming Request?) throws(Errno) -> Request {
         guard let message else { throw .EINVAL }

@@ -11,7 +11,7 @@ public enum ListenAddress: Sendable, Equatable {
     /// `fd:N` for an inherited socket, connected or listening; `fd:N,M` for a pair of pipes.
     case descriptors(input: CInt, output: CInt)
 
-    /// - Returns: nil if the text is none of the three forms.
+    /// - Returns: nil if the text has none of the three forms.
     public init?(_ text: String) {
         if text.hasPrefix("tcp://") {
             let address = text.dropFirst(6)
@@ -75,8 +75,8 @@ final class Listener: Sendable {
 
     /// Takes no more connections: `accept` ends, and the name is gone on return.
     ///
-    /// The socket itself is left as it is: an inherited one belongs to who passed it (systemd, say), too, and must go on
-    /// listening there.
+    /// The socket itself is left as it is: an inherited one also belongs to the program that passed it, such as systemd, and
+    /// must go on listening there.
     func close() {
         wakeUp.wake()
         let name = path.withLock { path in

@@ -50,7 +50,7 @@ extension Listener {
         var yes: CInt = 1
         let size = socklen_t(MemoryLayout<CInt>.size)
         _ = setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &yes, size)
-        // Or "::" would take the port of 0.0.0.0, too, and that one would not be bound.
+        // Otherwise "::" would take the port of 0.0.0.0, too, which could not be bound then.
         if isOneOfSeveral, address.family == AF_INET6 {
             _ = setsockopt(raw, CInt(IPPROTO_IPV6), IPV6_V6ONLY, &yes, size)
         }

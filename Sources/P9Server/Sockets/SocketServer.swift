@@ -108,7 +108,7 @@ public final class SocketServer: Sendable {
                 log("closing a connection that nobody uses: its client has attached to nothing, and another one waits")
                 silent.abandon()
             }
-            // A silent one's time may run out meanwhile.
+            // A silent connection's time may run out meanwhile.
             let mayGoOn = state.wait(seconds: 0.25) { state -> Bool? in
                 if state.isStopping { return false }
                 return state.connections.isFull ? nil : true
@@ -119,7 +119,7 @@ public final class SocketServer: Sendable {
 
     private func serve(_ connection: SocketConnection, from host: HostAddress? = nil) throws(Errno) {
         let isTaken = state.update { state in
-            // After stop has looked for connections to end, nobody would end this one.
+            // `stop` has already looked for connections to end: nobody would end this one.
             if !state.isStopping { state.connections.insert(connection, from: host, at: System.monotonicMilliseconds) }
             return !state.isStopping
         }
@@ -141,7 +141,7 @@ public final class SocketServer: Sendable {
     }
 
     /// Takes no more connections and requests, and waits until those in flight are answered.
-    /// - Parameter seconds: how long at most; a client that doesn't read its replies can't hold the server up.
+    /// - Parameter seconds: how long at most; then clients that don't read their replies are cut off.
     public func stop(waitingAtMost seconds: Double) {
         let (listeners, connections) = state.update { state in
             state.isStopping = true

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Each client has a part that nobody else can take. The rest is common: a client may hold seven times as much of it as it
 /// leaves free. Alone it gets seven eighths of the common part, the next client seven eighths of what is left, and so on.
 public final class Budget: Sendable {
-    /// What each account may hold whatever the others do.
+    /// What each account may always hold, independently of the others.
     public let guaranteed: Int
     /// What all accounts may hold beyond that, together.
     public let common: Int

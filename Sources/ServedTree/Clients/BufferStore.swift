@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Buffers of one size that requests use in turn: as many as were ever in use at once, whoever asks.
+/// Buffers of one size that all requests share: as many as were ever in use at once.
 final class BufferStore: Sendable {
     private let size: Int
     private let free = Mutex<[Buffer]>([])

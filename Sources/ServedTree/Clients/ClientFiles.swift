@@ -1,10 +1,10 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// One client's part of what all share for files: its descriptors, and those of its nodes that may give theirs up.
+/// One client's share for files: its descriptors, and its nodes that may give theirs up.
 ///
-/// Another client's thread may park this client's nodes. So nothing here asks the file system that a node is on, which may
-/// not answer: parking reads the path that the kernel remembers, and whether it is right shows when the node is wanted again.
+/// Another client's thread may park this client's nodes. So parking never asks a node's file system, which may not answer: it
+/// reads the path that the kernel remembers, and checks it when the node is needed again.
 public final class ClientFiles: Sendable {
     let descriptors: Budget.Account
     /// Pays for what directories remember.
@@ -28,7 +28,7 @@ public final class ClientFiles: Sendable {
         var openings = 0
         /// Its place in `Idle.nodes`.
         var index: Int?
-        /// It was tried, and no path leads to the file.
+        /// Parking was tried, and no path leads to the file.
         var isPathless = false
     }
 

@@ -5,8 +5,8 @@ internal import Synchronization
 ///
 /// A node holds its file by a descriptor; clients keep tens of thousands of them, and processes may have few descriptors.
 /// A client that has its share parks nodes that aren't open: they give their descriptors up, and their names are kept in
-/// `places`. What can't be parked (open files, removed ones, those deeper than any path can say) stays in the client's
-/// share, so it never costs another client's.
+/// `places`. Nodes that can't be parked (open files, removed ones, those deeper than any path) stay in the client's share, so
+/// they never cost another client's.
 public final class DescriptorPool: Sendable {
     /// Where parked files are.
     let places = ParkedPlaces()
@@ -41,7 +41,7 @@ public final class DescriptorPool: Sendable {
     func reserve(for client: ClientFiles) throws(Errno) {
         guard !client.descriptors.mayTake(1) else { return }
         for _ in 0..<Self.maximumTries {
-            // What another thread is parking is not idle any more, and not given up yet.
+            // A node that another thread is parking is no longer idle, and still has its descriptor.
             let isParking = isParking
             guard !makeRoom(for: client) else { return }
             guard isParking || self.isParking else { break }
@@ -50,7 +50,7 @@ public final class DescriptorPool: Sendable {
         guard client.descriptors.mayTake(1) else { throw .EMFILE }
     }
 
-    /// A second, as long as others are parking all the time.
+    /// One a millisecond: a second, if others are parking all the time.
     private static let maximumTries = 1000
 
     private func makeRoom(for client: ClientFiles) -> Bool {

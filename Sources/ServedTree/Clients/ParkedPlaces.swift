@@ -1,11 +1,10 @@
 internal import LinuxFiles
 
-/// The names under which parked files are found again, as a tree of directory entries: what a rename moves stays together,
-/// however much it is.
+/// The names under which parked files are found again, as a tree of directory entries: a rename moves one entry, and all
+/// beneath goes along.
 ///
-/// All is in memory; nobody makes a system call while the lock is held. Renames whose paths touch each other are made one
-/// after the other (`begin` and `end`), so the tree sees them in the order in which the kernel does. All other renames go on
-/// side by side.
+/// All is in memory; no system call is made while the lock is held. Renames whose paths touch each other are made one after
+/// the other (`begin` and `end`), so the tree sees them in the kernel's order. All other renames go on side by side.
 final class ParkedPlaces: Sendable {
     private let state = Monitor(State())
 
@@ -109,7 +108,7 @@ final class ParkedPlaces: Sendable {
         }
     }
 
-    /// What is deeper, counted from the host's root, is not parked: a place costs memory for every name above it.
+    /// Deeper files, counted from the host's root, are not parked: a place costs memory for every name above it.
     static let maximumDepth = 64
 
     /// How long a rename waits for another one that touches the same paths and may be stuck, in seconds. Fids parked there
@@ -172,7 +171,7 @@ final class ParkedPlaces: Sendable {
         state.updateQuietly { _ in place.entry.path(from: top.entry) }
     }
 
-    /// Waits while a rename may be moving a place, but not for one that is stuck.
+    /// Waits while a rename may be moving a place; `patience` limits the wait for one that is stuck.
     func waitForMoves(of place: Place) {
         _ = state.wait(seconds: patience) { state -> Void? in
             guard let path = place.entry.path(from: state.root) else { return () }
@@ -188,7 +187,7 @@ final class ParkedPlaces: Sendable {
     /// - Parameter paths: says where the rename goes from and to; nil for what no path leads to. Asked again if another
     ///   rename may have changed the answer.
     func begin(_ paths: () -> (old: Path?, new: Path?)) -> Move {
-        // As often as other renames are faster, but not for ever.
+        // Other renames may be faster again and again, so the number of tries is limited.
         tries: for tries in 1...Self.maximumTries {
             let doneCount = state.updateQuietly { $0.doneCount }
             let (old, new) = paths()
@@ -216,7 +215,7 @@ final class ParkedPlaces: Sendable {
         state.updateQuietly { state in move.new.map { Self.find($0, from: state.root) != nil } ?? false }
     }
 
-    /// After it.
+    /// Ends a rename.
     /// - Parameter isDone: whether it has moved anything.
     func end(_ move: Move, isDone: Bool) {
         state.update { state in

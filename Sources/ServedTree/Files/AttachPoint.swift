@@ -19,9 +19,9 @@ final class AttachPoint: Sendable {
 
     /// Where the kernel says a file is.
     ///
-    /// It is a hint: what is mounted over it later hides it.
-    /// - Parameter mayAsk: whether its file system may be asked if the file is still there, should it be called as the kernel
-    ///   calls removed ones. Not for another client's file: that file system may not answer.
+    /// The path is a hint: a later mount may hide the file.
+    /// - Parameter mayAsk: whether to ask the file system if the file still exists, in case its name ends as the kernel's names
+    ///   of removed files do. False for another client's file: that file system may not answer.
     /// - Returns: nil for a file that was removed, or is not beneath this directory any more.
     func path(of descriptor: CInt, mayAsk: Bool) -> ParkedPlaces.Path? {
         guard let place, let top = try? root.use(System.currentPath(of:)),

@@ -3,7 +3,7 @@ public import LinuxFiles
 
 /// A directory in which somebody makes, moves or removes something, for the length of one request.
 ///
-/// What is new belongs to the caller; `gid` is the client's choice: its kernel knows the directory's setgid bit.
+/// New files belong to the caller; the client chooses `gid`, because its kernel knows the directory's setgid bit.
 public struct ChangeableDirectory {
     let directory: HeldFile
     let caller: Caller
@@ -24,7 +24,7 @@ public struct ChangeableDirectory {
     }
 
     /// Makes an empty file or a special node.
-    /// - Throws: `EEXIST`; `EINVAL` for another kind, and for a device number that Linux hasn't got; else as `mknod(2)`.
+    /// - Throws: `EEXIST`; `EINVAL` for another kind, and for a device number that Linux doesn't have; else as `mknod(2)`.
     public func createNode(
         _ name: borrowing FileName,
         _ kind: NodeKind,
@@ -164,7 +164,7 @@ extension Node {
         in target: HeldFile
     ) throws(Errno) {
         try target.descriptor.use { (newDirectory) throws(Errno) in
-            // Parked nodes must find what is moved.
+            // Parked nodes must find what this moves.
             let places = client.places
             let move = places.begin {
                 let oldAbove = attachPoint.path(of: oldDirectory, mayAsk: true)

@@ -29,7 +29,7 @@ public struct ChangeableFile {
     /// - Throws: as `FakeRootTree.change` and `truncate`.
     public func change(_ change: AttributeChange, by caller: Caller) throws(Errno) {
         try file.use { (tree, file) throws(Errno) in
-            // Linux' client asks for this by itself, in the mode of the same message, but by the mode that it has cached.
+            // Linux' client sends this in the mode of the same message, but computes it from the mode that it has cached.
             if change.size != nil, !caller.keepsPrivileges { try tree.dropPrivileges(of: file) }
             // Owner before mode, both in one step: a chown must not take the setuid bit that the same message gives.
             if !change.ownerAndMode.isEmpty { try tree.change(file, change.ownerAndMode) }

@@ -4,15 +4,15 @@ internal import Synchronization
 
 /// An open directory that is read entry by entry.
 ///
-/// The client's cookies are ordinals, small whatever numbers the host's file system uses; `positions` leads back from
-/// them. Any cookie may be replayed, forwards and backwards. Between two requests nothing but the positions is kept.
+/// The client's cookies are ordinals, small for every file system of the host; `positions` leads back from them. Any cookie
+/// may be replayed, forwards and backwards. Between two requests only the positions are kept.
 public final class DirectoryStream: Sendable {
     let descriptor: SharedDescriptor
     private let open: OpenNode
 
     private struct State {
-        /// After entry `n` (from 0) the host goes on at `positions[n]`. Those beyond what was read last are from an earlier
-        /// pass: still the host's for what it showed then, and overwritten by what it shows now.
+        /// After entry `n` (from 0) the host goes on at `positions[n]`. Positions beyond the last entry read are from an earlier
+        /// pass: they are still right for the entries shown then, and are overwritten by those shown now.
         var positions: [Int64] = []
         /// How many positions the client's share has paid for.
         var paidFor = 0
@@ -35,8 +35,8 @@ public final class DirectoryStream: Sendable {
 
     /// Bytes of one `getdents64`, at most.
     static let bufferSize = 32 << 10
-    /// And at least: the host refuses a buffer that the next entry doesn't fit into (EINVAL), and FUSE has names of up to
-    /// 4,095 bytes.
+    /// Bytes of one `getdents64`, at least: the host refuses a buffer that the next entry doesn't fit into (EINVAL), and FUSE
+    /// has names of up to 4,095 bytes.
     private static let minimumReading = 4352
     /// Cookies stay below 2^31: some 32-bit clients keep them in an `int`.
     private static let maximumEntries = Int(Int32.max) - 1
@@ -104,7 +104,7 @@ public final class DirectoryStream: Sendable {
         var used = 0
         try node.client.directoryBuffers.withBuffer { (buffer) throws(Errno) in
             while true {
-                // Not much more than there is room for: what is left over is read again.
+                // Reads little more than there is room for: the rest is read again.
                 let size = min(buffer.count, max(Self.minimumReading, room.bytes - used))
                 let free = UnsafeMutableRawBufferPointer(rebasing: buffer[..<size])
                 let filled = try System.readDirectory(directory, into: free)
@@ -164,7 +164,7 @@ public final class DirectoryStream: Sendable {
         } catch .ENOENT {
             return nil  // removed since the host's kernel listed it
         } catch {
-            // Something that can't be looked at, such as a dead FUSE mount: it must not hide its neighbours.
+            // An entry that can't be looked at, such as a dead FUSE mount, must not hide its neighbours.
             let device = try System.status(of: directory).device
             let format = entry.format
             return Seen(id: node.export.id(format, device: device, inode: entry.inode), format: format)

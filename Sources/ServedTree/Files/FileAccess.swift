@@ -12,12 +12,12 @@ public struct FileAccess: OptionSet, Hashable, Sendable {
     public static let write = FileAccess(rawValue: 0x2)
     /// The file is emptied.
     public static let truncate = FileAccess(rawValue: 0x4)
-    /// Nothing but a directory will do.
+    /// Only a directory will do.
     public static let directory = FileAccess(rawValue: 0x8)
-    /// For `ChangeableDirectory.create`: nothing may have the name yet.
+    /// For `ChangeableDirectory.create`: the name must be free.
     public static let exclusive = FileAccess(rawValue: 0x10)
 
-    /// Whether opening so needs leave to change the file.
+    /// Whether this access may change the file.
     public var isChange: Bool { !isDisjoint(with: [.write, .truncate]) }
 
     /// For `open(2)`, without what changes the file.

@@ -18,10 +18,10 @@ public struct HeldFile {
 
     /// Reads where a symbolic link points to.
     /// - Parameter body: gets the target, without a NUL.
-    /// - Throws: `EINVAL` for what is no symbolic link; what `body` throws.
+    /// - Throws: `EINVAL` unless it is a symbolic link; what `body` throws.
     public func withLinkTarget(_ body: (RawSpan) throws(Errno) -> Void) throws(Errno) {
         guard node.id.format == .symlink else { throw .EINVAL }
-        // PATH_MAX; the kernel lets no longer target come into being.
+        // PATH_MAX: the kernel makes no longer targets.
         try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { (buffer) throws(Errno) in
             let size = try descriptor.use { (link) throws(Errno) in try System.readLink(link, into: buffer) }
             try body(UnsafeRawBufferPointer(rebasing: buffer[..<size]).bytes)
@@ -47,7 +47,7 @@ public struct HeldFile {
 
 extension Node {
     /// Holds the file for a request.
-    /// - Parameter opened: what the handle has opened, if it has: that holds the file whatever becomes of its name.
+    /// - Parameter opened: what the handle has opened, if it has: that holds the file even if its name changes or goes.
     /// - Throws: `ESTALE` if another file has its name now, `ENOENT` if none has, `EMFILE`: of a parked node.
     public func hold(_ opened: Opened? = nil) throws(Errno) -> HeldFile {
         if let opened { return HeldFile(node: self, descriptor: opened.descriptor) }

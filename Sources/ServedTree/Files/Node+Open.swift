@@ -4,8 +4,8 @@ public import LinuxFiles
 extension Node {
     /// Opens the file.
     ///
-    /// What a client's flags say beyond `access` is not for a server to pass on: O_APPEND is the client's own business (it sends
-    /// offsets), O_DIRECT and O_NOATIME are about its own cache.
+    /// A server ignores the client's other flags: O_APPEND is the client's own business (it sends offsets), O_DIRECT and
+    /// O_NOATIME are about its own cache.
     /// - Throws: `EROFS`; `EISDIR` and `ENOTDIR` for the wrong kind of file, `ELOOP` for a symbolic link, `ENXIO` for a special
     ///   file; `EMFILE`, `EACCES`, `ESTALE`.
     public func open(_ access: FileAccess, by caller: Caller) throws(Errno) -> Opened {
@@ -30,7 +30,7 @@ extension Node {
     ) throws(Errno) -> OwnedDescriptor {
         guard access.contains(.truncate) else { return try tree.open(held, access.mode) }
         guard !caller.keepsPrivileges else { return try tree.open(held, access.mode.union(.truncate)) }
-        // A file that another user than root truncates loses its privileges, but not one that can't be opened.
+        // A file that a user other than root truncates loses its privileges, once it could be opened.
         let descriptor = try tree.open(held, access.mode)
         try tree.dropPrivileges(of: descriptor.raw)
         try tree.truncate(descriptor.raw, to: 0)

@@ -113,7 +113,7 @@ extension Node {
     /// Opens a parked node's file anew.
     /// - Throws: `ESTALE` if another file has its name now, `ENOENT` if none has.
     func findAgain(in places: ParkedPlaces) throws(Errno) -> SharedDescriptor {
-        // As often as renames move it meanwhile, but not for ever.
+        // Renames may move it again and again, so the number of tries is limited.
         for _ in 0..<Self.maximumTries {
             let place: ParkedPlaces.Place
             switch holding.withLock({ $0 }) {
@@ -124,7 +124,7 @@ extension Node {
             do throws(Errno) {
                 return try open(names)
             } catch {
-                // A rename may have been under way. What it has moved is looked for where it is now.
+                // A rename may have been under way: then look for the file where it is now.
                 places.waitForMoves(of: place)
                 guard places.names(of: place, from: top) != names else { throw error }
             }

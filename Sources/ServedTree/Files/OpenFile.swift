@@ -54,7 +54,7 @@ public final class OpenFile: Sendable {
         }
     }
 
-    /// Writes all of a span. What another user than root writes to loses its privileges.
+    /// Writes all of a span. A file that a user other than root writes to loses its privileges.
     /// - Parameter offset: in bytes.
     /// - Returns: bytes written; fewer only if the file system is full or a limit was reached midway.
     /// - Throws: `EROFS`; `EBADF` if the file was not opened to be written, `EINVAL` for an offset beyond 2⁶³.
@@ -64,7 +64,7 @@ public final class OpenFile: Sendable {
         try node.expectChangeable()
         guard access.contains(.write) else { throw .EBADF }
         return try descriptor.use { (descriptor) throws(Errno) in
-            // Linux 6.12's client asks for this by itself; older ones leave it to the server.
+            // Linux 6.12's client sends a request for this; older ones leave it to the server.
             if !caller.keepsPrivileges { try node.tree.dropPrivileges(of: descriptor) }
             return try System.write(descriptor, data, at: Self.position(offset))
         }

@@ -34,7 +34,7 @@ public struct Walk {
         try attachPoint.client.reserve()
         guard let found = try find(name, in: directory) else { return }
         let status = try System.status(of: found.raw)
-        // Whoever walks to the top again needs no further descriptor.
+        // A walk back to the top needs no further descriptor.
         let isRoot = status.isSameFile(as: attachPoint.rootStatus)
         let descriptor =
             isRoot ? attachPoint.root : SharedDescriptor(found, countedBy: attachPoint.client)
