@@ -83,7 +83,7 @@ struct RandomEventsTests {
             replies += played.replies.count
         }
         // The scripts get everywhere.
-        #expect(replies > 10_000)
+        #expect(replies > 5000)
         #expect(ends.keys.contains(.stopped))
         #expect(ends.keys.contains(.gone(midRequest: false)) && ends.keys.contains(.gone(midRequest: true)))
         #expect(ends.keys.contains(.wedged(.requestLost)))
