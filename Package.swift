@@ -42,10 +42,23 @@ let package = Package(
         // Raspberry Pis that wait to be loaded over USB.
         .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBHost"], swiftSettings: strict),
 
-        // Import of root filesystem images.
+        // Files on their way from and to archives and images: the entries, and what formats they come from and go to.
+        .target(name: "ImageEntries", dependencies: ["LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(
+            name: "Ext4Image",
+            dependencies: ["CExt2FS", "CZlib", "LinuxFiles", "FakeRoot", "ImageEntries"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Archives",
+            dependencies: ["CArchive", "CZlib", "CLZMA", "JSONText", "LinuxFiles", "FakeRoot", "ImageEntries"],
+            swiftSettings: strict
+        ),
+
+        // Root filesystems: import, export, check, other tools' metadata.
         .target(
             name: "RootfsImage",
-            dependencies: ["CArchive", "CZlib", "CLZMA", "CSQLite", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
+            dependencies: ["CSQLite", "LinuxFiles", "FakeRoot", "ImageEntries", "Ext4Image", "Archives"],
             swiftSettings: strict
         ),
 
@@ -69,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "p9serve",
             dependencies: [
-                "P9Server", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
+                "P9Server", "ImageEntries", "Archives", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -115,9 +128,28 @@ let package = Package(
             dependencies: ["RPiBoot", "USBHost", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
+        // What a source of entries gives, and ext4 images to read.
+        .target(
+            name: "ImageTestSupport",
+            dependencies: ["ImageEntries", "Ext4Image", "LinuxFiles", "TestSupport"],
+            path: "Tests/ImageSupport",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "Ext4ImageTests",
+            dependencies: ["Ext4Image", "ImageEntries", "FakeRoot", "LinuxFiles", "TestSupport", "ImageTestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ArchivesTests",
+            dependencies: ["Archives", "ImageEntries", "FakeRoot", "LinuxFiles", "TestSupport", "ImageTestSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "RootfsImageTests",
-            dependencies: ["RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],
+            dependencies: [
+                "RootfsImage", "Archives", "ImageEntries", "FakeRoot", "LinuxFiles", "TestSupport", "ImageTestSupport",
+            ],
             swiftSettings: strict
         ),
     ],

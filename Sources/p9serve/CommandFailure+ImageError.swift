@@ -1,4 +1,5 @@
 import CommandSupport
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import CommandSupport
+import ImageEntries
 import LinuxFiles
 public import RootfsImage
 

@@ -1,5 +1,7 @@
+public import Archives
 public import ArgumentParser
 import CommandSupport
+import ImageEntries
 import LinuxFiles
 public import RootfsImage
 

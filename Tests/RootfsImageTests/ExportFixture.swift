@@ -1,5 +1,6 @@
 import FakeRoot
 import Glibc
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport

@@ -1,4 +1,6 @@
 import FakeRoot
+import ImageEntries
+import ImageTestSupport
 import LinuxFiles
 import TestSupport
 import Testing

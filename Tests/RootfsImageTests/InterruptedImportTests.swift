@@ -1,4 +1,5 @@
 import Glibc
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport

@@ -1,4 +1,5 @@
 internal import FakeRoot
+public import ImageEntries
 internal import LinuxFiles
 
 /// Looks at every file of a tree for labels that are lost, wrong or in the wrong place, at the metadata database, and at

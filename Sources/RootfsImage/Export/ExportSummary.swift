@@ -1,3 +1,5 @@
+public import ImageEntries
+
 /// What an export did.
 public struct ExportSummary: Hashable, Sendable {
     public var kind = TargetKind.tar
@@ -33,23 +35,6 @@ extension ExportSummary {
             texts.append("\(path) has changed since its import: it goes without setuid, setgid and capabilities")
         }
         return texts + notices
-    }
-}
-
-extension ExportLosses {
-    /// Each a sentence for people, without a full stop.
-    public var descriptions: [String] {
-        var texts: [String] = []
-        func tell(_ count: Int, _ one: String, _ many: String) {
-            if count > 0 { texts.append(count == 1 ? "1 \(one)" : "\(count) \(many)") }
-        }
-        tell(sockets, "socket was left out", "sockets were left out")
-        tell(attributes, "extended attribute was left out", "extended attributes were left out")
-        tell(accessControlLists, "access control list was left out", "access control lists were left out")
-        let range = "moved into the range that the format has"
-        tell(times, "time was \(range)", "times were \(range)")
-        if let example, let last = texts.popLast() { texts.append("\(last) (the first loss is at \(example))") }
-        return texts
     }
 }
 

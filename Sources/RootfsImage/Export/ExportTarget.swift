@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A file or directory beside an export's target that becomes the target when all is done, or goes away.

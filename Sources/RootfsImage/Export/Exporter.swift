@@ -1,4 +1,7 @@
+public import Archives
+internal import Ext4Image
 internal import FakeRoot
+public import ImageEntries
 internal import LinuxFiles
 
 /// Makes an archive or image of a directory, as the board sees it; as an ordinary user.

@@ -1,5 +1,6 @@
 internal import FakeRoot
 internal import Glibc
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Goes through a tree's files: a directory before what is in it, names in the order of their bytes.
@@ -213,17 +214,6 @@ struct Exclusions {
 }
 
 extension ImageError {
-    /// - Parameter name: of what was changed, as `displayed` gives it.
-    static func treeChanged(_ name: String) -> ImageError {
-        ImageError(
-            .treeChanged,
-            "\(name) was changed during the export",
-            hint: "An export is of one moment: stop what writes to the tree, a board too, and export again."
-        )
-    }
-
-    static func treeChanged(_ path: [UInt8]) -> ImageError { treeChanged(displayed(path)) }
-
     /// The error for a file that can't be read.
     /// - Parameters:
     ///   - name: of the file, as `displayed` gives it.
@@ -237,27 +227,4 @@ extension ImageError {
             : "On the host it belongs to uid \(host.uid). Export as that user, or make the files yours."
         return failure
     }
-
-    /// A path of a tree as it may be printed. Of one that is longer than any that Linux takes the middle is left out:
-    /// a tree's deepest files can have paths of megabytes.
-    static func displayed(_ path: [UInt8]) -> String { displayed([], path) }
-
-    /// As above, of the file that a directory has under a name; no name for the directory itself.
-    /// - Parameter limit: bytes that are shown whole.
-    static func displayed(
-        _ directory: ArraySlice<UInt8>,
-        _ name: [UInt8],
-        limit: Int = EntryPath.maxLength
-    ) -> String {
-        let separator = directory.isEmpty || name.isEmpty ? [] : [UInt8(ascii: "/")]
-        let count = directory.count + separator.count + name.count
-        guard count > 0 else { return "the tree's root" }
-        guard count > limit else { return printable(directory + separator + name) }
-        let end = Array(directory.suffix(shownEnd)) + separator + name
-        let beginning = Array(directory.prefix(shownEnd)) + separator + name
-        return "\(printable(beginning.prefix(shownEnd)))...\(printable(end.suffix(shownEnd))) (\(count) bytes)"
-    }
-
-    /// Bytes that are shown of each end of a path that is too long.
-    private static var shownEnd: Int { 100 }
 }

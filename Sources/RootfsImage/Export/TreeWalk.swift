@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Gives all files of a tree to a sink, as the board sees them, in an order that depends on their names only.

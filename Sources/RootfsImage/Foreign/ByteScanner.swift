@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Reads numbers and words from text of another tool's, byte by byte.

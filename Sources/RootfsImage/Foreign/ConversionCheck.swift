@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Verifies that the new metadata of a conversion are there and say the same as the old ones, file by file: owner, mode,

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// The passes of a `TreeConversion` through one tree.

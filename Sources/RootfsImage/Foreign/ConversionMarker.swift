@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// How far a conversion in place has come, in an attribute of the tree's root: whoever finds it finds a tree between two

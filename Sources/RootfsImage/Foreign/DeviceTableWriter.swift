@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Writes a device table for what the host's files don't say: owners, modes, nodes, capabilities. Nodes are removed from

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// What `fakeroot -s FILE` saves: a line `dev=HEX,ino=N,mode=OCTAL,uid=N,gid=N,nlink=N,rdev=N` for each inode. A file

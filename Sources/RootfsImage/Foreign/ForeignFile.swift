@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A file that a `ForeignWalk` has come to.

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Goes through a directory of the host: a directory before what is in it, names in the order of their bytes. Nothing is

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Whose files' metadata are believed, as `FakeRootTree` believes labels: those of the process's user and of the owner of the

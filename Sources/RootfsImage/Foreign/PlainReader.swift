@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// No metadata: the caller's own files become root's, other people's keep their numbers; and so do all where the caller

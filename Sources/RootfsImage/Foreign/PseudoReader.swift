@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// The database of Yocto's pseudo, `files.db`: a row for each name that was made or changed under pseudo.

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Writes a database as pseudo 1.9 makes it, schema version 8. Symbolic links stay what they are; device nodes, FIFOs and

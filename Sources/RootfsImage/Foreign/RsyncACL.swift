@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 
 /// POSIX ACLs as `rsync --fake-super` keeps them: four u32 LE for owner, group, mask and others, 0x80 where the mode or
 /// nothing says it; then pairs of u32 LE, an id and its permissions, bit 31 telling a user from a group.

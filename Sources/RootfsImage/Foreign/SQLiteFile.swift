@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A database of another tool's, which may be anybody's: what is in it is not trusted.

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import ImageEntries
 
 /// A prepared statement.
 final class SQLiteQuery {

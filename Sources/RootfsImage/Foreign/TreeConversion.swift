@@ -1,4 +1,5 @@
 internal import FakeRoot
+public import ImageEntries
 internal import LinuxFiles
 
 /// Turns one tool's way of keeping owners, modes and device nodes into another's: in place, or in a copy.

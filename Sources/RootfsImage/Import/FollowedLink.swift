@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A symbolic link of the source that an entry's path goes through.

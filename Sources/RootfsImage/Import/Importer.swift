@@ -1,4 +1,5 @@
 internal import FakeRoot
+public import ImageEntries
 internal import LinuxFiles
 
 /// Makes a directory, served as a root filesystem, of an archive, an image or another tool's directory; as an ordinary

@@ -1,3 +1,5 @@
+internal import Archives
+
 /// What a root filesystem is imported from.
 public enum SourceKind: String, CaseIterable, Sendable {
     /// A tar archive, `docker export`'s among them.
@@ -76,6 +78,19 @@ public enum SourceKind: String, CaseIterable, Sendable {
         case .squashfs: "squashfs images"
         case .ext4: "ext2, ext3 and ext4 images, and disk images with one"
         default: description
+        }
+    }
+}
+
+extension SourceSignature {
+    /// The kind it is imported as; nil if it can't be.
+    var kind: SourceKind? {
+        switch self {
+        case .tar: .tar
+        case .cpio: .cpio
+        case .squashfs: .squashfs
+        case .ext4, .disk: .ext4
+        case .other, .unknown: nil
         }
     }
 }

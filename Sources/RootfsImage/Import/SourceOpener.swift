@@ -1,4 +1,7 @@
+internal import Archives
+internal import Ext4Image
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Finds out what a source is, and opens the reader for it.
@@ -96,7 +99,7 @@ final class SourceOpener {
         case .squashfs, .ext4:
             let image = try spool()
             guard let source = try openImage(SourceSignature(image.peek()), wanted: kind, image) else {
-                throw misfit(kind, "is \(looksLike(signature))")
+                throw misfit(kind, "is \(signature.description ?? "nothing that can be recognized")")
             }
             return source
         default: throw misfit(kind, "is a file, not a directory")
@@ -112,14 +115,12 @@ final class SourceOpener {
         _ input: FileInput
     ) throws(ImageError) -> (any EntrySource)? {
         guard let found = signature.kind, found == .squashfs || found == .ext4, input.isRegular else { return nil }
-        if let wanted, wanted != found { throw misfit(wanted, "is \(looksLike(signature))") }
+        if let wanted, wanted != found { throw misfit(wanted, "is \(signature.description ?? "nothing that can be recognized")") }
         kind = found
         switch found {
         case .squashfs: return try SquashfsSource(input, cancellation)
         default:
-            let image = try input.duplicate()
-            let place = try DiskImage.locate(image.raw, partition: options.partition)
-            return try Ext4Source(image, place, name: name)
+            return try Ext4Source(image: input.duplicate(), name: name, partition: options.partition)
         }
     }
 
@@ -134,10 +135,21 @@ final class SourceOpener {
         return try ArchiveReader(stream, again, cancellation)
     }
 
+    /// What the user asks for of a container image.
+    private var request: ContainerImage.Request {
+        let format: ContainerImage.Format? =
+            switch options.kind {
+            case .oci: .oci
+            case .docker: .docker
+            default: nil
+            }
+        return ContainerImage.Request(format: format, name: options.image, platform: options.platform)
+    }
+
     /// - Returns: nil if this is no container image.
     private func openLayers(_ files: any LayoutFiles) throws(ImageError) -> LayerSource? {
-        guard let image = try ContainerImage(files, options, cancellation) else { return nil }
-        kind = image.kind
+        guard let image = try ContainerImage(files, request, cancellation) else { return nil }
+        kind = image.format == .oci ? .oci : .docker
         return try LayerSource(files, image.layers, notices: files.notices + image.notices, cancellation)
     }
 
@@ -176,17 +188,9 @@ final class SourceOpener {
         }
         let isLayout = wanted == .oci || wanted == .docker
         guard found == wanted || found == .tar && isLayout else {
-            throw misfit(wanted, "is \(looksLike(signature))")
+            throw misfit(wanted, "is \(signature.description ?? "nothing that can be recognized")")
         }
         return wanted
-    }
-
-    private func looksLike(_ signature: SourceSignature) -> String {
-        switch signature {
-        case .other(let text): text
-        case .unknown: "nothing that can be recognized"
-        default: signature.kind?.description ?? "nothing that can be recognized"
-        }
     }
 
     private func unknown(_ signature: SourceSignature) -> ImageError {
@@ -194,7 +198,7 @@ final class SourceOpener {
             .badArchive,
             signature == .unknown
                 ? "\(name) is in no format that can be imported"
-                : "\(name) is \(looksLike(signature)), which can't be imported",
+                : "\(name) is \(signature.description ?? "nothing that can be recognized"), which can't be imported",
             hint: "These can be: \(SourceKind.list)."
         )
     }

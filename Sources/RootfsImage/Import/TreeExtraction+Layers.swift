@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// The layers of a container image: each adds to the ones below, replaces what they have, and removes it by whiteouts.

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Entries whose path leads through symbolic links of the source: they are put where the links lead.

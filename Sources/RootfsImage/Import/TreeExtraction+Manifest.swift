@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// What the import remembers of the files it made: the manifest, in the tree's metadata database.

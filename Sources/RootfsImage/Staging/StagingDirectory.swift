@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A directory beside the destination that becomes the destination when all is done, or goes away.

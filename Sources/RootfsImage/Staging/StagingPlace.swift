@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A hidden name beside a destination, under which an import or an export makes it: ".NAME.WORD-" and six random

@@ -1,4 +1,5 @@
 internal import FakeRoot
+public import ImageEntries
 internal import LinuxFiles
 
 /// Whether the directory that a user names is a tree that can be read as one.

@@ -1,0 +1,46 @@
+package import ImageEntries
+package import LinuxFiles
+
+/// A container image in a directory. Symbolic links in it are followed: build tools that cache make them, and what
+/// they lead to has a digest.
+package final class DirectoryLayout: LayoutFiles {
+    package let name: String
+    private let directory: OwnedDescriptor
+
+    package init(_ directory: consuming OwnedDescriptor, name: String) {
+        self.directory = directory
+        self.name = name
+    }
+
+    package func open(_ path: String) throws(ImageError) -> LayoutFile? {
+        do throws(Errno) {
+            let bytes = Array(path.utf8CString)
+            let file = try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
+                guard let base = bytes.baseAddress else { throw .ENOENT }
+                return try System.open(at: directory.raw, base, [.readOnly, .nonBlocking, .noControllingTerminal])
+            }
+            let status = try System.status(of: file.raw)
+            guard status.format == .regular else { return nil }
+            return LayoutFile(descriptor: file, part: 0..<status.size)
+        } catch .ENOENT, .ENOTDIR, .ENXIO {
+            return nil
+        } catch {
+            throw ImageError("can't open \(printable(path.utf8)) in \(name)", error)
+        }
+    }
+
+    package func names(in path: String) throws(ImageError) -> [String] {
+        do throws(Errno) {
+            let bytes = Array((path.isEmpty ? "." : path).utf8CString)
+            let listing = try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
+                guard let base = bytes.baseAddress else { throw .ENOENT }
+                return try System.open(at: directory.raw, base, [.readOnly, .directory])
+            }
+            return try System.names(in: listing.raw).map { String(decoding: $0, as: UTF8.self) }
+        } catch .ENOENT, .ENOTDIR {
+            return []
+        } catch {
+            throw ImageError("can't list \(printable(path.utf8)) in \(name)", error)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+internal import ImageEntries
+
+/// A reference to a document or layer of an OCI image.
+///
+/// Source: the OCI image specification, "OCI Content Descriptors".
+struct ImageDescriptor: Hashable {
+    var mediaType: String
+    /// 64 digits of SHA-256.
+    var digest: String
+    /// In bytes.
+    var size: UInt64
+    /// Nil if it doesn't say.
+    var platform: Platform?
+    var annotations: [String: String]
+    /// Where else it can be had.
+    var urls: [String]
+
+    /// - Parameter image: what messages call the image.
+    init(_ document: JSONDocument, image: String) throws(ImageError) {
+        guard let digest = document["digest"]?.string, let size = document["size"]?.integer, size >= 0 else {
+            throw .badImage(image, "a descriptor has no digest or no size")
+        }
+        self.digest = try Digest.digits(of: digest, image)
+        self.size = UInt64(size)
+        mediaType = document["mediaType"]?.string ?? ""
+        platform = document["platform"].flatMap(Platform.init(document:))
+        annotations = (document["annotations"]?.object ?? [:]).compactMapValues(\.string)
+        urls = (document["urls"]?.array ?? []).compactMap(\.string)
+    }
+
+    /// Where the layout has it.
+    var path: String { "blobs/sha256/\(digest)" }
+
+    /// Whether it tells about another image, as build tools' attestations do, and is none itself.
+    var isAttestation: Bool {
+        annotations["vnd.docker.reference.type"] != nil || platform?.isUnknown == true
+    }
+
+    /// What the layout calls the image: references, from the most to the least precise.
+    var names: [String] {
+        ["io.containerd.image.name", "org.opencontainers.image.ref.name"].compactMap { annotations[$0] }
+    }
+}
