@@ -87,7 +87,8 @@ import Testing
             cd in && debugfs -w -f ../script ../image
             """
         )
-        let (paths, files) = try Ext4Fixture.files(fixture.source("image"))
+        let list = try EntryList(fixture.source("image"))
+        let (paths, files) = (list.paths, list.files)
         #expect(files["short"]?.content == Array("short".utf8))
         #expect(files["medium"]?.content == Self.content(1, 150))
         #expect(files["large"]?.content == Self.large)

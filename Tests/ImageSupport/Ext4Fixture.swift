@@ -28,39 +28,6 @@ package struct Ext4Fixture {
         return result.output
     }
 
-    /// A file of the source, with its content.
-    package struct File: Equatable {
-        package var entry: ImageEntry
-        package var content: [UInt8]?
-        package var notice: String?
-        /// Bytes of content that were delivered; the rest are holes.
-        package var delivered = 0
-    }
-
-    /// All that a source gives, by path; the paths are in the order in which they came.
-    package static func files(_ source: any EntrySource) throws(ImageError) -> (paths: [String], files: [String: File]) {
-        var paths: [String] = []
-        var files: [String: File] = [:]
-        while let entry = try source.next() {
-            let path = String(decoding: entry.path, as: UTF8.self)
-            var file = File(entry: entry, notice: source.notice)
-            if entry.body == .file {
-                var content = [UInt8](repeating: 0, count: Int(entry.size))
-                var delivered = 0
-                try source.forEachBlock { (block, offset) throws(ImageError) in
-                    content.replaceSubrange(Int(offset)..<Int(offset) + block.count, with: block)
-                    delivered += block.count
-                }
-                file.content = content
-                file.delivered = delivered
-            }
-            paths.append(path)
-            files[path] = file
-        }
-        try source.finish()
-        return (paths, files)
-    }
-
     package func source(_ image: String, partition: Int? = nil) throws(ImageError) -> Ext4Source {
         let descriptor: OwnedDescriptor
         do throws(Errno) {
@@ -71,8 +38,8 @@ package struct Ext4Fixture {
         return try Ext4Source(image: descriptor, name: image, partition: partition)
     }
 
-    package func files(_ image: String, partition: Int? = nil) throws(ImageError) -> [String: File] {
-        try Self.files(source(image, partition: partition)).files
+    package func files(_ image: String, partition: Int? = nil) throws(ImageError) -> [String: EntryList.File] {
+        try EntryList(source(image, partition: partition)).files
     }
 
     /// The error that reading all of an image gives.

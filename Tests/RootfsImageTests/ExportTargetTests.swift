@@ -1,3 +1,4 @@
+import Archives
 import FakeRoot
 import ImageEntries
 import LinuxFiles

@@ -4,7 +4,7 @@ package import LinuxFiles
 internal import Synchronization
 
 /// A file as it is, or a part of one, or a pipe.
-package final class FileInput: ByteInput, @unchecked Sendable {  // all but the atomic is used by the reading thread alone
+package final class FileInput: ByteInput, @unchecked Sendable {  // one thread reads, but for the atomic
     package let name: String
     package let word: String?
     private let file: OwnedDescriptor

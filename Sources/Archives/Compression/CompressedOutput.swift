@@ -18,7 +18,9 @@ package final class CompressedOutput: ByteOutput {
     ///   - compression: not `none`.
     ///   - level: nil for the usual one.
     ///   - wait: what to do while the compressor works.
-    package init(_ next: any ByteOutput, _ compression: Compression, level: Int? = nil, _ wait: ExportWait) throws(ImageError) {
+    package init(_ next: any ByteOutput, _ compression: Compression, level: Int? = nil, _ wait: ExportWait)
+        throws(ImageError)
+    {
         self.next = next
         self.wait = wait
         worker = try CompressionWorker { (link) throws(ImageError) -> any StreamEncoder in

@@ -64,16 +64,3 @@ final class GzipDecoder {
         .damaged(input.name, what, at: input.bytesRead - UInt64(rest.count))
     }
 }
-
-extension ImageError {
-    /// - Parameters:
-    ///   - name: what the archive is called.
-    ///   - offset: where in the archive file, in bytes.
-    static func damaged(_ name: String, _ what: String, at offset: UInt64) -> ImageError {
-        ImageError(
-            .badArchive,
-            "\(name) is damaged at byte \(offset): \(what)",
-            hint: "Download or copy it again, and compare its checksum with the one where it came from."
-        )
-    }
-}

@@ -171,36 +171,3 @@ final class SegmentDecoder {
                 && rest[0] & 0xf0 == 0x50 && rest[1...].starts(with: [0x2a, 0x4d, 0x18])
     }
 }
-
-extension ImageError {
-    /// The error for what follows where everything should have ended.
-    /// - Parameters:
-    ///   - input: the archive.
-    ///   - rest: what is there, from its first byte that is not zero.
-    ///   - end: what has ended, to go after "behind".
-    ///   - padding: zeros before it, in bytes.
-    ///   - offset: where in the archive file, in bytes; nil within compressed data.
-    static func trailing(
-        in input: any ByteInput,
-        _ rest: UnsafeRawBufferPointer,
-        after end: String,
-        padding: Int,
-        at offset: UInt64?
-    ) -> ImageError {
-        let zeros = padding > 0 ? "\(padding) zero bytes and then " : ""
-        let what = "\(input.name) has something behind \(end): \(zeros)\(SourceSignature.describe(rest))"
-        let copy = "copy the archive again, and compare its checksum with the one where it came from."
-        guard let offset else {
-            return ImageError(.badArchive, what, hint: "If it should not be there, \(copy)")
-        }
-        let first = "    head -c \(offset) \(input.archive) | p9serve import - DIR\n"
-        return ImageError(
-            .badArchive,
-            "\(what), at byte \(offset)",
-            hint: CompressedFormat(rest) != nil
-                ? "If these are two archives, import one of them:\n\(first)"
-                    + "    tail -c +\(offset + 1) \(input.archive) | p9serve import - DIR"
-                : "If it does not belong to the archive, leave it out:\n\(first)If it should not be there, \(copy)"
-        )
-    }
-}

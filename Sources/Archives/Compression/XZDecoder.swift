@@ -77,20 +77,3 @@ final class XZDecoder {
         .damaged(input.name, what, at: input.bytesRead - UInt64(rest.count))
     }
 }
-
-extension ImageError {
-    /// The error for compressed data that only a lot of memory could decompress.
-    /// - Parameters:
-    ///   - input: the archive.
-    ///   - need: how much it is, to go after "needs".
-    ///   - limit: what is given at most, in bytes.
-    ///   - program: what decompresses such data.
-    static func needsMemory(_ input: any ByteInput, _ need: String, limit: UInt64, program: String) -> ImageError {
-        ImageError(
-            .badArchive,
-            "\(input.name) needs \(need) of memory to be decompressed; the limit is \(limit >> 20) MiB",
-            hint:
-                "If it can be trusted, decompress it first:\n    \(program) -dc \(input.archive) | p9serve import - DIR"
-        )
-    }
-}

@@ -14,11 +14,7 @@ package final class DirectoryLayout: LayoutFiles {
 
     package func open(_ path: String) throws(ImageError) -> LayoutFile? {
         do throws(Errno) {
-            let bytes = Array(path.utf8CString)
-            let file = try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
-                guard let base = bytes.baseAddress else { throw .ENOENT }
-                return try System.open(at: directory.raw, base, [.readOnly, .nonBlocking, .noControllingTerminal])
-            }
+            let file = try System.open(at: directory.raw, path, [.readOnly, .nonBlocking, .noControllingTerminal])
             let status = try System.status(of: file.raw)
             guard status.format == .regular else { return nil }
             return LayoutFile(descriptor: file, part: 0..<status.size)
@@ -31,11 +27,7 @@ package final class DirectoryLayout: LayoutFiles {
 
     package func names(in path: String) throws(ImageError) -> [String] {
         do throws(Errno) {
-            let bytes = Array((path.isEmpty ? "." : path).utf8CString)
-            let listing = try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
-                guard let base = bytes.baseAddress else { throw .ENOENT }
-                return try System.open(at: directory.raw, base, [.readOnly, .directory])
-            }
+            let listing = try System.open(at: directory.raw, path.isEmpty ? "." : path, [.readOnly, .directory])
             return try System.names(in: listing.raw).map { String(decoding: $0, as: UTF8.self) }
         } catch .ENOENT, .ENOTDIR {
             return []

@@ -7,7 +7,7 @@ package final class LayerSource: EntrySource {
     private let files: any LayoutFiles
     private let layers: [ImageLayer]
     private let cancellation: Cancellation
-    private var reader: ArchiveReader?
+    private var reader: TarSource?
     private var stream: ArchiveStream?
     private var input: FileInput?
     /// Whether an entry is in hand, whose content may not have been read.
@@ -81,7 +81,7 @@ package final class LayerSource: EntrySource {
         self.stream = stream
         guard try !stream.peek().isEmpty else { return }
         // The digests say whether it is whole.
-        reader = try ArchiveReader(stream, input, cancellation, needsEndMark: false, dialect: .plain)
+        reader = try TarSource(stream, input, needsEndMark: false, dialect: .plain)
     }
 
     private func finishLayer() throws(ImageError) {

@@ -25,7 +25,7 @@ package struct OCIArchive {
 
     private func blobNames() throws(ImageError) -> [String] {
         do throws(Errno) {
-            let blobs = try open("blobs/sha256", [.readOnly, .directory])
+            let blobs = try System.open(at: layout, "blobs/sha256", [.readOnly, .directory])
             return try System.names(in: blobs.raw).map { String(decoding: $0, as: UTF8.self) }.sorted()
         } catch {
             throw ImageError("can't read the image layout", error)
@@ -35,7 +35,7 @@ package struct OCIArchive {
     private func addFile(_ path: String, to output: BufferedOutput) throws(ImageError) {
         let content: FileReader
         do throws(Errno) {
-            let file = try open(path, .readOnly)
+            let file = try System.open(at: layout, path, .readOnly)
             let size = try System.status(of: file.raw).size
             content = FileReader(file, size: size, name: path)
         } catch {
@@ -49,13 +49,5 @@ package struct OCIArchive {
             try output.write(bytes)
         }
         try output.pad(to: TarHeader.blockSize)
-    }
-
-    private func open(_ path: String, _ mode: OpenMode) throws(Errno) -> OwnedDescriptor {
-        let bytes = Array(path.utf8CString)
-        return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
-            guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
-            return try System.open(at: layout, base, mode)
-        }
     }
 }

@@ -46,10 +46,10 @@ package final class OCISink: EntrySink {
         self.settings = settings
         self.layout = layout
         do throws(Errno) {
-            try Self.makeDirectory("blobs", in: layout)
-            try Self.makeDirectory("blobs/sha256", in: layout)
-            blobs = try Self.open("blobs/sha256", in: layout, [.readOnly, .directory])
-            layer = try Self.open("layer", in: blobs.raw, [.writeOnly, .create, .exclusive])
+            try System.makeDirectory(at: layout, "blobs", mode: 0o755)
+            try System.makeDirectory(at: layout, "blobs/sha256", mode: 0o755)
+            blobs = try System.open(at: layout, "blobs/sha256", [.readOnly, .directory])
+            layer = try System.open(at: blobs.raw, "layer", [.writeOnly, .create, .exclusive], mode: 0o644)
         } catch {
             throw ImageError("can't make the image layout", error)
         }
@@ -77,7 +77,7 @@ package final class OCISink: EntrySink {
         try wait.writeBack(layer.raw, "can't write the image's layer to the disk")
         do throws(Errno) {
             try System.synchronize(layer.raw, dataOnly: true)
-            try Self.rename("layer", to: digest, in: blobs.raw)
+            try System.rename(at: blobs.raw, "layer", to: blobs.raw, digest)
         } catch {
             throw ImageError("can't name the image's layer", error)
         }
@@ -110,7 +110,7 @@ package final class OCISink: EntrySink {
         // The layout itself is its owner's to put on the disk.
         do throws(Errno) {
             try System.synchronizeDirectory(blobs.raw)
-            let parent = try Self.open("blobs", in: layout, [.readOnly, .directory])
+            let parent = try System.open(at: layout, "blobs", [.readOnly, .directory])
             try System.synchronizeDirectory(parent.raw)
             extendLifetime(parent)
         } catch {
@@ -159,7 +159,7 @@ package final class OCISink: EntrySink {
     private func write(_ value: JSONValue, to name: String, in directory: CInt) throws(ImageError) {
         let text = Array(value.line.utf8)
         do throws(Errno) {
-            let file = try Self.open(name, in: directory, [.writeOnly, .create, .exclusive])
+            let file = try System.open(at: directory, name, [.writeOnly, .create, .exclusive], mode: 0o644)
             try text.span.withUnsafeBytes { (text) throws(Errno) in try System.send(file.raw, text) }
             try System.synchronize(file.raw, dataOnly: true)
         } catch {
@@ -190,34 +190,5 @@ package final class OCISink: EntrySink {
         }
         return "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))T"
             + "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))Z"
-    }
-
-    // MARK: Names that are ours
-
-    private static func withCString<Result: ~Copyable>(
-        _ name: String,
-        _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
-        let bytes = Array(name.utf8CString)
-        return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> Result in
-            guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
-            return try body(base)
-        }
-    }
-
-    private static func makeDirectory(_ name: String, in directory: CInt) throws(Errno) {
-        try withCString(name) { (name) throws(Errno) in try System.makeDirectory(at: directory, name, mode: 0o755) }
-    }
-
-    private static func open(_ name: String, in directory: CInt, _ mode: OpenMode) throws(Errno) -> OwnedDescriptor {
-        try withCString(name) { (name) throws(Errno) in try System.open(at: directory, name, mode, mode: 0o644) }
-    }
-
-    private static func rename(_ name: String, to newName: String, in directory: CInt) throws(Errno) {
-        try withCString(name) { (name) throws(Errno) in
-            try withCString(newName) { (newName) throws(Errno) in
-                try System.rename(at: directory, name, to: directory, newName)
-            }
-        }
     }
 }

@@ -18,18 +18,17 @@ package final class SquashfsSink: EntrySink {
 
     /// - Parameters:
     ///   - file: open for reading and writing; gets the image.
-    ///   - compression: gzip, xz or zstd; nil for zstd.
+    ///   - compression: gzip, xz or zstd.
     ///   - time: of making, in seconds since 1970.
     package init(
         _ file: CInt,
-        _ compression: Compression?,
+        _ compression: Compression,
         level: Int?,
         time: Int64,
         _ wait: ExportWait
     ) throws(ImageError) {
         self.file = file
         self.wait = wait
-        let compression = compression ?? .zstd
         guard [.gzip, .xz, .zstd].contains(compression) else {
             throw ImageError(
                 .badDestination,

@@ -8,7 +8,7 @@ package final class SquashfsSource: EntrySource {
 
     private let image: String
     private let child: ChildProcess
-    private let reader: ArchiveReader
+    private let reader: TarSource
     /// From the superblock: inodes; hard links are entries more.
     package let entriesTotal: Int?
 
@@ -36,7 +36,7 @@ package final class SquashfsSource: EntrySource {
         let pipe = try FileInput(output, name: input.name, cancellation)
         let stream = try ArchiveStream(pipe, cancellation)
         do throws(ImageError) {
-            reader = try ArchiveReader(stream, pipe, cancellation, dialect: .plain)
+            reader = try TarSource(stream, pipe, dialect: .plain)
         } catch {
             stream.abandon()
             throw Self.explain(error, child, input.name)

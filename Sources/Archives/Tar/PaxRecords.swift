@@ -1,5 +1,5 @@
 /// The records of a pax extended header: "LENGTH KEY=VALUE\n" each.
-package struct PaxRecords: Hashable {
+struct PaxRecords: Hashable {
     private(set) var bytes: [UInt8] = []
     private var hasBinaryMark = false
 
@@ -40,7 +40,7 @@ package struct PaxRecords: Hashable {
     }
 
     /// How the name of an extended attribute is written, which may have what a record's key can't.
-    package enum AttributeForm {
+    enum AttributeForm {
         /// As `SCHILY.xattr`, with GNU tar's "%3D" for "=". That reads "%3D" and "%25" only, so every other "%" stays,
         /// for those that decode nothing.
         case gnu

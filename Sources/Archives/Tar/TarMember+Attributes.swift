@@ -4,7 +4,7 @@ internal import ImageEntries
 /// The extended attributes of a pax header, in the ways that programs write them.
 extension TarMember {
     /// How "%25" and "%3D" in the name of a `SCHILY.xattr` record are read. A record's key ends at the first "=".
-    package enum Dialect {
+    enum Dialect {
         /// GNU tar writes "%" and "=" so, and reads them.
         case gnu
         /// Go's archive/tar, and so everything that handles layers of container images, knows no such encoding.

@@ -1,10 +1,10 @@
 /// The header blocks of one tar entry as they stand in the archive: the extended headers and the header itself.
 ///
 /// libarchive reads the archive, but it leaves out what a global header says, decodes some names of attributes and some
-/// not, and takes what is no number for one. This is the second reading by which `ArchiveReader` follows GNU tar.
+/// not, and takes what is no number for one. This is the second reading by which `TarSource` follows GNU tar.
 ///
 /// Source: POSIX.1-2017, `pax`; GNU tar 1.34, `src/list.c` and `src/xheader.c`.
-package struct TarMember {
+struct TarMember {
     /// Why the headers have no single meaning, to go after the entry's name.
     struct Ambiguity: Error {
         var reason: String

@@ -15,7 +15,12 @@ package final class TarSink: EntrySink {
     /// Sockets with several names: the others are no hard links to anything.
     private var skipped: Set<[UInt8]> = []
 
-    package init(_ output: any ByteOutput, keepsHoles: Bool = true, attributes: PaxRecords.AttributeForm = .gnu) {
+    /// - Parameter output: gets the archive; finished with this.
+    package convenience init(_ output: any ByteOutput) {
+        self.init(output, attributes: .gnu)
+    }
+
+    init(_ output: any ByteOutput, keepsHoles: Bool = true, attributes: PaxRecords.AttributeForm) {
         self.output = BufferedOutput(output)
         attributeForm = attributes
         self.keepsHoles = keepsHoles

@@ -92,7 +92,9 @@ struct Ext4Layout {
         while start < piece.count {
             let position = offset + UInt64(start)
             let end = min(piece.count, start + blockSize - Int(position % UInt64(blockSize)))
-            if !UnsafeRawBufferPointer(rebasing: piece[start..<end]).isZero { body(position / UInt64(blockSize), start..<end) }
+            if !UnsafeRawBufferPointer(rebasing: piece[start..<end]).isZero {
+                body(position / UInt64(blockSize), start..<end)
+            }
             start = end
         }
     }

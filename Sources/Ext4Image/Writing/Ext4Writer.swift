@@ -27,7 +27,6 @@ final class Ext4Writer {
     private var isOpen = true
 
     static let lostAndFound: UInt32 = 11
-    private static let journalInode = 8
 
     /// - Parameters:
     ///   - image: open for reading and writing, a regular file; what is in it is lost.

@@ -1,4 +1,4 @@
-public import Archives
+internal import Archives
 internal import Ext4Image
 internal import FakeRoot
 public import ImageEntries
@@ -13,38 +13,6 @@ internal import LinuxFiles
 public struct Exporter {
     /// Called for every entry and about every 256 KiB of content: take care to return fast.
     public typealias Observer = (ExportProgress) -> Void
-
-    public struct Options: Sendable {
-        /// Nil to go by the target's name.
-        public var kind: TargetKind?
-        /// Nil to go by the target's name; squashfs has zstd then, OCI layers gzip.
-        public var compression: Compression?
-        /// Nil for what is usual for the compression.
-        public var level: Int?
-        /// Whether a target that is there already is replaced.
-        public var replacesTarget = false
-        /// Whether it is an error that the format can't hold something of the tree.
-        public var isStrict = false
-        /// Whether a directory with another tool's metadata is taken for what the host's files say.
-        public var acceptsForeignDirectory = false
-        /// See `Exclusions`.
-        public var exclusions: [String] = []
-        /// Seconds since 1970: no file's modification time is later, and it is the time of making where a format has
-        /// one. Nil for the files' own times, and 1970 for the time of making.
-        public var sourceDateEpoch: Int64?
-        /// OCI: "OS/ARCHITECTURE" or "OS/ARCHITECTURE/VARIANT"; nil to look at a program of the tree.
-        public var platform: String?
-        /// OCI: the image's name in the layout, `org.opencontainers.image.ref.name`; nil for "latest".
-        public var imageName: String?
-        /// ext4: bytes of the image; nil for what the files need and some more.
-        public var imageSize: UInt64?
-        /// ext4: the volume's label.
-        public var volumeLabel = ""
-        /// ext4: the volume's UUID, 16 bytes; nil for one that depends on what is in the tree.
-        public var volumeUUID: [UInt8]?
-
-        public init() {}
-    }
 
     private let directory: String
     private let target: String
@@ -70,7 +38,7 @@ public struct Exporter {
     /// - Throws: `ImageError`; nothing is left behind then, and a target that was there is as it was.
     public func run(observer: @escaping Observer = { _ in }) throws(ImageError) -> ExportSummary {
         let start = ContinuousClock.now
-        let kind = try targetKind()
+        let plan = try ExportPlan(options, target: target)
         let mask = System.currentUmask
         try TreeArgument.verify(directory, isForeignAccepted: options.acceptsForeignDirectory)
         let tree = try openTree()
@@ -81,12 +49,12 @@ public struct Exporter {
         var summary = ExportSummary()
         if target == "-" {
             let output = DescriptorOutput(1, name: "standard output", wait)
-            summary.losses = try write(walk, to: streamSink(kind, output, wait), observer)
+            summary.losses = try write(walk, to: streamSink(plan, output, wait), observer)
             summary.targetBytes = output.count
         } else {
-            try write(walk, kind, tree, mask, wait, observer, &summary)
+            try write(walk, plan, tree, mask, wait, observer, &summary)
         }
-        summary.kind = kind
+        summary.kind = plan.kind
         summary.entries = walk.progress.entries
         summary.restoredLabels = walk.restoredLabels
         summary.lostPrivileges = walk.lostPrivileges
@@ -129,77 +97,19 @@ public struct Exporter {
         return tree
     }
 
-    private func targetKind() throws(ImageError) -> TargetKind {
-        guard let kind = options.kind ?? TargetKind(nameOf: target) else {
-            throw ImageError(
-                .badDestination,
-                "the name \(ShellWord(target)) doesn't say what to make",
-                hint: "Let it end in one of these, or use --to KIND:\n\(TargetKind.list)"
-            )
-        }
-        guard target != "-" || kind.canBeStreamed else {
-            throw ImageError(
-                .badDestination,
-                "\(kind.rawValue) can't be written to standard output: it is not made from its beginning to its end",
-                hint: "Name a file."
-            )
-        }
-        try checkOptions(for: kind)
-        return kind
-    }
-
-    /// Refuses options that can't have the effect they are meant to have. (A platform is true of whatever is made.)
-    private func checkOptions(for kind: TargetKind) throws(ImageError) {
-        let isExt4 = kind == .ext4
-        let isOCI = kind == .oci || kind == .ociArchive
-        let compression = compression(for: kind)
-        let misplaced: [(option: String, isMisplaced: Bool, purpose: String)] = [
-            ("--size", options.imageSize != nil && !isExt4, "an ext4 image"),
-            ("--label", !options.volumeLabel.isEmpty && !isExt4, "an ext4 image"),
-            ("--uuid", options.volumeUUID != nil && !isExt4, "an ext4 image"),
-            ("--image", options.imageName != nil && !isOCI, "an OCI image"),
-            ("--compress", isExt4 && compression != .none, "what can be compressed"),
-            ("--level", options.level != nil && compression == .none, "what is compressed"),
-        ]
-        if let (option, _, purpose) = misplaced.first(where: \.isMisplaced) {
-            let made = compression == .none && !isExt4 ? "\(kind.rawValue) without compression" : kind.rawValue
-            throw ImageError(
-                .badDestination,
-                "\(option) is for \(purpose); \(ShellWord(target)) is to be \(made)",
-                hint: "Leave it out, or choose what to make: --to KIND, --compress METHOD."
-            )
-        }
-        if let level = options.level, let levels = compression.levels, !levels.contains(level) {
-            throw ImageError(
-                .badDestination,
-                "\(compression.rawValue) has no level \(level)",
-                hint: "Its levels are \(levels.lowerBound) to \(levels.upperBound)."
-            )
-        }
-    }
-
-    private func compression(for kind: TargetKind) -> Compression {
-        if let compression = options.compression { return compression }
-        switch kind {
-        case .tar, .cpio: return Compression(suffixOf: target)
-        case .squashfs: return .zstd
-        case .oci, .ociArchive: return .gzip
-        case .ext4: return .none
-        }
-    }
-
     // MARK: Kinds of targets
 
     private func write(
         _ walk: TreeWalk,
-        _ kind: TargetKind,
+        _ plan: ExportPlan,
         _ tree: FakeRootTree,
         _ mask: UInt32,
         _ wait: ExportWait,
         _ observer: @escaping Observer,
         _ summary: inout ExportSummary
     ) throws(ImageError) {
-        let platform = try kind == .oci || kind == .ociArchive ? platform(of: tree) : nil
+        let kind = plan.kind
+        let platform = try plan.isOCI ? platform(of: tree) : nil
         let made = try ExportTarget.make(
             for: target,
             kind == .oci ? .directory : .file,
@@ -211,11 +121,11 @@ public struct Exporter {
             let output = DescriptorOutput(made.descriptor, name: target, wait)
             switch kind {
             case .tar, .cpio:
-                summary.losses = try write(walk, to: streamSink(kind, output, wait), observer)
+                summary.losses = try write(walk, to: streamSink(plan, output, wait), observer)
             case .squashfs:
                 let sink = try SquashfsSink(
                     made.descriptor,
-                    compression(for: kind),
+                    plan.compression,
                     level: options.level,
                     time: options.sourceDateEpoch ?? 0,
                     wait
@@ -225,11 +135,11 @@ public struct Exporter {
                 let sink = try Ext4Sink(made.descriptor, try measure(tree), ext4Settings)
                 summary.losses = try write(walk, to: sink, observer)
             case .oci:
-                let sink = try OCISink(made.descriptor, ociSettings(platform), wait)
+                let sink = try OCISink(made.descriptor, ociSettings(plan, platform), wait)
                 summary.losses = try write(walk, to: sink, observer)
                 summary.targetBytes = sink.size
             case .ociArchive:
-                summary.losses = try writeArchive(walk, tree, ociSettings(platform), to: output, wait, observer)
+                summary.losses = try writeArchive(walk, tree, ociSettings(plan, platform), to: output, wait, observer)
             }
             if kind != .oci { summary.targetBytes = try made.size() }
             if let notice = try made.commit(wait) { summary.notices.append(notice) }
@@ -239,13 +149,15 @@ public struct Exporter {
         }
     }
 
-    private func streamSink(_ kind: TargetKind, _ output: any ByteOutput, _ wait: ExportWait) throws(ImageError)
-        -> any EntrySink
-    {
-        let compression = compression(for: kind)
+    private func streamSink(
+        _ plan: ExportPlan,
+        _ output: any ByteOutput,
+        _ wait: ExportWait
+    ) throws(ImageError) -> any EntrySink {
         let compressed: any ByteOutput =
-            compression == .none ? output : try CompressedOutput(output, compression, level: options.level, wait)
-        return kind == .cpio ? CpioSink(compressed) : TarSink(compressed)
+            plan.compression == .none
+            ? output : try CompressedOutput(output, plan.compression, level: options.level, wait)
+        return plan.kind == .cpio ? CpioSink(compressed) : TarSink(compressed)
     }
 
     private func write(
@@ -304,9 +216,9 @@ public struct Exporter {
         )
     }
 
-    private func ociSettings(_ platform: Platform?) throws(ImageError) -> OCISink.Settings {
+    private func ociSettings(_ plan: ExportPlan, _ platform: Platform?) throws(ImageError) -> OCISink.Settings {
         guard let platform else { preconditionFailure("an OCI image has a platform") }
-        let compression = compression(for: .oci)
+        let compression = plan.compression
         guard [.none, .gzip, .zstd].contains(compression) else {
             throw ImageError(
                 .badDestination,

@@ -20,22 +20,14 @@ extension Platform {
     }
 
     private static func names(in path: String, of root: CInt) -> [String] {
-        guard let directory = try? open(path, in: root, [.readOnly, .directory]),
+        guard let directory = try? System.open(inRoot: root, path, [.readOnly, .directory]),
             let names = try? System.names(in: directory.raw)
         else { return [] }
         return names.compactMap { String(validating: $0, as: UTF8.self) }
     }
 
-    private static func open(_ path: String, in root: CInt, _ mode: OpenMode) throws(Errno) -> OwnedDescriptor {
-        let bytes = Array(path.utf8CString)
-        return try bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) -> OwnedDescriptor in
-            guard let base = bytes.baseAddress else { preconditionFailure("a C string has its NUL") }
-            return try System.open(inRoot: root, base, mode)
-        }
-    }
-
     private static func beginning(of path: String, in root: CInt) -> [UInt8]? {
-        guard let file = try? open(path, in: root, [.readOnly, .nonBlocking, .noControllingTerminal]),
+        guard let file = try? System.open(inRoot: root, path, [.readOnly, .nonBlocking, .noControllingTerminal]),
             (try? System.status(of: file.raw).format) == .regular
         else { return nil }
         var header = [UInt8](repeating: 0, count: 64)

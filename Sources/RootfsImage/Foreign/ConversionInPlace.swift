@@ -87,12 +87,8 @@ struct ConversionInPlace {
     private func prepare(_ file: String, isContinued: Bool, _ oldFile: String?) throws(ImageError) {
         let directory = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
         if conversion.options.newMetadata == nil, marker.to == .pseudo {
-            let name = Array(directory.utf8CString)
             do throws(Errno) {
-                try name.withUnsafeBufferPointer { (name) throws(Errno) in
-                    guard let name = name.baseAddress else { throw .EINVAL }
-                    try System.makeDirectory(at: System.atCurrentDirectory, name, mode: 0o755)
-                }
+                try System.makeDirectory(at: System.atCurrentDirectory, directory, mode: 0o755)
             } catch .EEXIST {
                 // perhaps with logs of pseudo's
             } catch {
@@ -286,12 +282,8 @@ struct ConversionInPlace {
         }
         guard let path else { return }
         for suffix in FakeRootTree.databaseCompanions + [""] {
-            let name = Array((path + suffix).utf8CString)
             do throws(Errno) {
-                try name.withUnsafeBufferPointer { (name) throws(Errno) in
-                    guard let name = name.baseAddress else { throw .EINVAL }
-                    try System.unlink(at: System.atCurrentDirectory, name, isDirectory: false)
-                }
+                try System.unlink(at: System.atCurrentDirectory, path + suffix, isDirectory: false)
             } catch .ENOENT {
                 continue
             } catch {

@@ -61,11 +61,7 @@ final class PseudoWriter: MetadataWriter {
     }
 
     private static func remove(_ path: String) {
-        let name = Array(path.utf8CString)
-        name.withUnsafeBufferPointer { name in
-            guard let name = name.baseAddress else { return }
-            try? System.unlink(at: System.atCurrentDirectory, name, isDirectory: false)
-        }
+        try? System.unlink(at: System.atCurrentDirectory, path, isDirectory: false)
     }
 
     func describe(_ file: ForeignFile) throws(ImageError) -> Int {
@@ -134,14 +130,8 @@ final class PseudoWriter: MetadataWriter {
 
 /// Moves a finished file to its place, over what is there.
 func moveFile(_ path: String, to newPath: String) throws(ImageError) {
-    let (old, new) = (Array(path.utf8CString), Array(newPath.utf8CString))
     try ImageError.attempt("can't write \(newPath)") { () throws(Errno) in
-        try old.withUnsafeBufferPointer { (old) throws(Errno) in
-            try new.withUnsafeBufferPointer { (new) throws(Errno) in
-                guard let old = old.baseAddress, let new = new.baseAddress else { throw .EINVAL }
-                try System.rename(at: System.atCurrentDirectory, old, to: System.atCurrentDirectory, new)
-            }
-        }
+        try System.rename(at: System.atCurrentDirectory, path, to: System.atCurrentDirectory, newPath)
     }
 }
 

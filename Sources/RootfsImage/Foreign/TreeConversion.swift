@@ -273,11 +273,7 @@ public struct TreeConversion {
     /// Removes what a copy that came to nothing has left beside it, and the directory made for it if that is empty.
     private func removeMetadata(_ file: String) {
         func remove(_ path: String, isDirectory: Bool) {
-            let path = Array(path.utf8CString)
-            path.withUnsafeBufferPointer { path in
-                guard let path = path.baseAddress else { return }
-                try? System.unlink(at: System.atCurrentDirectory, path, isDirectory: isDirectory)
-            }
+            try? System.unlink(at: System.atCurrentDirectory, path, isDirectory: isDirectory)
         }
         for suffix in ["", "-journal", "-wal", "-shm", ".converting"] { remove(file + suffix, isDirectory: false) }
         guard options.to == .pseudo, options.newMetadata == nil, let slash = file.lastIndex(of: "/") else { return }

@@ -86,11 +86,11 @@ final class SourceOpener {
         }
         switch kind {
         case .tar:
-            let reader = try ArchiveReader(stream, input, cancellation)
+            let reader = try TarSource(stream, input)
             isTaken = true
             return reader
         case .cpio:
-            let reader = try ArchiveReader(stream, input, cancellation, .cpio)
+            let reader = try CpioSource(stream, input, cancellation)
             isTaken = true
             return reader
         case .oci, .docker:
@@ -115,7 +115,9 @@ final class SourceOpener {
         _ input: FileInput
     ) throws(ImageError) -> (any EntrySource)? {
         guard let found = signature.kind, found == .squashfs || found == .ext4, input.isRegular else { return nil }
-        if let wanted, wanted != found { throw misfit(wanted, "is \(signature.description ?? "nothing that can be recognized")") }
+        if let wanted, wanted != found {
+            throw misfit(wanted, "is \(signature.description ?? "nothing that can be recognized")")
+        }
         kind = found
         switch found {
         case .squashfs: return try SquashfsSource(input, cancellation)
@@ -132,7 +134,7 @@ final class SourceOpener {
         // From the beginning, wherever others have read to.
         let again = try FileInput(input.duplicate(), name: name, part: 0..<(input.size ?? 0), cancellation)
         let stream = try ArchiveStream(again, cancellation)
-        return try ArchiveReader(stream, again, cancellation)
+        return try TarSource(stream, again)
     }
 
     /// What the user asks for of a container image.
