@@ -37,7 +37,10 @@ struct ArchitectureTests {
 
     @Test(
         "the core knows no Foundation",
-        arguments: ["P9Wire", "LinuxFiles", "FakeRoot", "P9Server", "P9Client", "USBHost", "USBLink", "RPiBoot"]
+        arguments: [
+            "P9Wire", "LinuxFiles", "FakeRoot", "P9Server", "P9Client", "USBHost", "USBLink", "RPiBoot",
+            "ImageEntries", "Ext4Image", "Archives", "RootfsImage",
+        ]
     )
     func noFoundation(target: String) {
         let sources = Self.sources(target)
