@@ -8,7 +8,7 @@ internal import Synchronization
 public final class SignalWaiter: Sendable {
     public enum Event: Sendable {
         /// SIGINT, SIGTERM or SIGHUP: somebody wants the process to end. A SIGHUP that was ignored at the start, as after
-        /// nohup(1), is none. What comes within a second after the first one is the same wish.
+        /// nohup(1), does not count. Signals within a second after the first one are the same wish.
         case end
         /// `wake` was called.
         case woken

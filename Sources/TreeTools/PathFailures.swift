@@ -10,7 +10,7 @@ public final class PathFailures {
     public init() {}
 
     /// Does something with a file.
-    /// - Throws: what is no `CommandFailure`, such as wrong arguments.
+    /// - Throws: errors other than `CommandFailure`, such as wrong arguments.
     public func attempt(_ body: () throws -> Void) throws {
         do {
             try body()

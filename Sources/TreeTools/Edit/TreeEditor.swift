@@ -145,7 +145,7 @@ public struct TreeEditor {
         do throws(Errno) {
             try file.tree.removeAttribute(name, of: file.descriptor.raw)
         } catch .ENODATA {
-            // There are none, as is wanted.
+            // There were none to remove.
         }
     }
 
