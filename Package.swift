@@ -43,7 +43,7 @@ let package = Package(
         ),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
         .target(name: "USBHost", dependencies: ["CLibUSB", "LinuxFiles"], swiftSettings: strict),
-        .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "USBHost"], swiftSettings: strict),
+        .target(name: "USBLink", dependencies: ["P9Wire", "USBHost"], swiftSettings: strict),
 
         // Raspberry Pis that wait to be loaded over USB.
         .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBHost"], swiftSettings: strict),
@@ -141,7 +141,7 @@ let package = Package(
         .testTarget(name: "USBHostTests", dependencies: ["USBHost"], swiftSettings: strict),
         .testTarget(
             name: "USBLinkTests",
-            dependencies: ["USBLink", "USBHost", "P9Wire", "CLibUSB"],
+            dependencies: ["USBLink", "USBHost", "P9Wire"],
             swiftSettings: strict
         ),
         .testTarget(

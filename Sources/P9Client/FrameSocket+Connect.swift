@@ -48,19 +48,14 @@ extension FrameSocket {
         lookingEvery milliseconds: Int = 250,
         _ lookout: Lookout = { (_) throws(FrameSocketError) in }
     ) throws(FrameSocketError) -> FrameSocket {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard path.utf8.count < room.count else { return false }
-            room.copyBytes(from: path.utf8)
-            return true
+        let address: SocketAddress
+        do throws(Errno) {
+            address = try SocketAddress(unix: path)
+        } catch {
+            throw .pathTooLong
         }
-        guard fits else { throw .pathTooLong }
-        let descriptor = try withUnsafePointer(to: &address) { pointer throws(FrameSocketError) in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(FrameSocketError) in
-                let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-                return try connect(family: AF_UNIX, pointer, size, Pace(milliseconds), lookout)
-            }
+        let descriptor = try address.withUnsafePointer { (pointer, size) throws(FrameSocketError) in
+            try connect(family: AF_UNIX, pointer, size, Pace(milliseconds), lookout)
         }
         return FrameSocket(owning: descriptor)
     }

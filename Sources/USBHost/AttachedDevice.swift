@@ -14,6 +14,9 @@ extension AttachedDevice {
     /// The device node, such as "/dev/bus/usb/002/067".
     public var node: String { "/dev/bus/usb/\(threeDigits(bus))/\(threeDigits(address))" }
 
+    /// Whether this user may open the device node.
+    package var canBeOpened: Bool { access(node, R_OK | W_OK) == 0 }
+
     /// Whether udev may still be busy with the device: its node is yet to come, or a few seconds old.
     public var hasYoungNode: Bool {
         var status = stat()

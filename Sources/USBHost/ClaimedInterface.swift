@@ -1,10 +1,11 @@
 internal import CLibUSB
 
-/// An open device with one interface claimed; given back when its owner goes away.
+/// An open device with one interface claimed; given back when its owner goes away. The bulk transport that libusb is.
 ///
-/// Opening, claiming and giving back send nothing on the wire where the bulk pair is in alternate setting 0. Nothing
+/// Opening, claiming and giving back send nothing on the wire as long as the interface is in alternate setting 0. Nothing
 /// here ever resets the device or sets its configuration: before the first mount, both panic the board's kernel.
-package final class ClaimedInterface {
+package final class ClaimedInterface: BulkTransport {
+    /// The `libusb_device_handle`.
     package let handle: OpaquePointer
     private let interface: CInt
     /// Keeps the session open for as long as the handle.
@@ -19,7 +20,6 @@ package final class ClaimedInterface {
     package init(
         _ device: some AttachedDevice,
         interface: Int,
-        alternateSetting: Int = 0,
         in context: USBContext,
         patience: Double,
         until stop: StopRequest? = nil
@@ -30,9 +30,6 @@ package final class ClaimedInterface {
         // From here on the object is complete: an error runs deinit.
         try detachStorage(of: device)
         try checked(libusb_claim_interface(handle, self.interface))
-        if alternateSetting != 0 {
-            try checked(libusb_set_interface_alt_setting(handle, self.interface, CInt(alternateSetting)))
-        }
     }
 
     deinit {
@@ -41,7 +38,29 @@ package final class ClaimedInterface {
         libusb_close(handle)
     }
 
-    /// Whether the device has left the bus. Asks the kernel about a driver, which sends nothing on the wire.
+    package func makeTransfer(endpoint: UInt8, bufferSize: Int) throws(USBError) -> LibUSBTransfer {
+        try LibUSBTransfer(self, endpoint: endpoint, bufferSize: bufferSize)
+    }
+
+    /// The corresponding C function is `libusb_set_interface_alt_setting`.
+    package func selectAlternateSetting(_ setting: Int) throws(USBError) {
+        try checked(libusb_set_interface_alt_setting(handle, interface, CInt(setting)))
+    }
+
+    /// The corresponding C functions are `libusb_release_interface` and `libusb_claim_interface`.
+    package func reclaim() throws(USBError) {
+        // Fails only if the device has gone, or an earlier claim has failed: claiming tells.
+        _ = libusb_release_interface(handle, interface)
+        try checked(libusb_claim_interface(handle, interface))
+    }
+
+    package func handleEvents(milliseconds: Int) { context.handleEvents(milliseconds: milliseconds) }
+
+    package func interrupt() { context.interrupt() }
+
+    package var now: ContinuousClock.Instant { .now }
+
+    /// Asks the kernel about the interface's driver, which sends nothing on the wire.
     package var isGone: Bool { libusb_kernel_driver_active(handle, interface) == LIBUSB_ERROR_NO_DEVICE.rawValue }
 
     private static func open(
@@ -53,12 +72,10 @@ package final class ClaimedInterface {
         let deadline = ContinuousClock.now + .seconds(patience)
         while true {
             let result = try context.devices { list -> Result<OpaquePointer, USBError> in
-                let device = list.first {
-                    Int(libusb_get_bus_number($0)) == device.bus && Int(libusb_get_device_address($0)) == device.address
-                }
+                let device = list.first { $0.bus == device.bus && $0.address == device.address }
                 guard let device else { return .failure(.noDevice) }
                 var handle: OpaquePointer?
-                let code = libusb_open(device, &handle)
+                let code = libusb_open(device.raw, &handle)
                 guard code == 0, let handle else { return .failure(USBError(rawValue: code)) }
                 return .success(handle)
             }
@@ -74,29 +91,21 @@ package final class ClaimedInterface {
     ///
     /// They stay off afterwards, for the board may still be mounted when this process ends.
     private func detachStorage(of device: some AttachedDevice) throws(USBError) {
-        var descriptor: UnsafeMutablePointer<libusb_config_descriptor>?
-        try checked(libusb_get_active_config_descriptor(libusb_get_device(handle), &descriptor))
-        guard let descriptor else { return }
-        defer { libusb_free_config_descriptor(descriptor) }
+        let configuration = try ListedDevice(raw: libusb_get_device(handle)).activeConfiguration()
         let sysfs = SysfsDevice(path: device.path)
-        for index in 0..<Int(descriptor.pointee.bNumInterfaces) {
-            let interface = descriptor.pointee.interface[index]
-            guard interface.num_altsetting > 0 else { continue }
-            let setting = interface.altsetting[0]
-            guard setting.bInterfaceClass == UInt8(LIBUSB_CLASS_MASS_STORAGE.rawValue) else { continue }
-            let number = Int(setting.bInterfaceNumber)
+        for setting in configuration.interfaces.compactMap(\.first) {
+            guard setting.kind.interfaceClass == UInt8(LIBUSB_CLASS_MASS_STORAGE.rawValue) else { continue }
             if sysfs.exists {
-                let configuration = Int(descriptor.pointee.bConfigurationValue)
-                let driver = sysfs.driver(configuration: configuration, interface: number)
+                let driver = sysfs.driver(configuration: configuration.value, interface: setting.interface)
                 guard driver == "usb-storage" || driver == "uas" else { continue }
-            } else if libusb_kernel_driver_active(handle, CInt(number)) != 1 {
+            } else if libusb_kernel_driver_active(handle, CInt(setting.interface)) != 1 {
                 continue
             }
-            let code = libusb_detach_kernel_driver(handle, CInt(number))
+            let code = libusb_detach_kernel_driver(handle, CInt(setting.interface))
             // "Not found": it has just gone by itself.
             guard code != LIBUSB_ERROR_NOT_FOUND.rawValue else { continue }
             try checked(code)
-            detachedInterfaces.append(number)
+            detachedInterfaces.append(setting.interface)
         }
     }
 }

@@ -1,13 +1,12 @@
-internal import CLibUSB
 internal import Synchronization
 
 /// Asks a link, from any thread, to stop when it has answered the request in hand.
 ///
 /// One object belongs to one board's thread; it may be asked before the link runs.
 public final class StopRequest: Sendable {
-    /// A libusb session to wake; the lock keeps it open meanwhile.
-    private struct Waiting: @unchecked Sendable {  // libusb_interrupt_event_handler may be called from any thread
-        var context: OpaquePointer?
+    /// Who is to be woken.
+    private struct Waiting: @unchecked Sendable {  // EventSource.interrupt may be called from any thread
+        var source: (any EventSource)?
     }
 
     private let requested = Atomic(false)
@@ -22,16 +21,16 @@ public final class StopRequest: Sendable {
         requested.store(true, ordering: .releasing)
         waiting.withLock { waiting in
             // Sticky: a wait that begins after this call returns at once, so the wake-up can't be missed.
-            if let context = waiting.context { libusb_interrupt_event_handler(context) }
+            waiting.source?.interrupt()
         }
     }
 
-    /// Runs `body` with the session's waits interrupted by `request`.
+    /// Runs `body` with the source's waits interrupted by `request`.
     package func interrupting<Result: ~Copyable, Failure: Error>(
-        _ context: USBContext,
+        _ source: some EventSource,
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        let waiting = Waiting(context: context.raw)
+        let waiting = Waiting(source: source)
         self.waiting.withLock { $0 = waiting }
         defer { self.waiting.withLock { $0 = Waiting() } }
         return try body()

@@ -5,8 +5,8 @@ internal import LinuxFiles
 /// One libusb session, used by one thread.
 ///
 /// A board's thread has a session of its own, so that its transfers complete on that thread and on no other.
-public final class USBContext {
-    package let raw: OpaquePointer
+public final class USBContext: EventSource {
+    let raw: OpaquePointer
 
     /// Opens a session. The corresponding C function is `libusb_init`.
     /// - Throws: `USBError.other` where the machine has no USB at all.
@@ -36,4 +36,7 @@ public final class USBContext {
         // The only errors are an interrupted wait and ones that the transfers report as well.
         _ = libusb_handle_events_timeout_completed(raw, &timeout, nil)
     }
+
+    /// The corresponding C function is `libusb_interrupt_event_handler`.
+    package func interrupt() { libusb_interrupt_event_handler(raw) }
 }

@@ -11,7 +11,7 @@ public struct Gadget: AttachedDevice, Hashable, Sendable {
     public var productID: UInt16
     /// The port, as the kernel names it: bus, hyphen, ports with dots, such as "2-1.1.2". Stable as long as the cables.
     public var path: String
-    public var speed: Speed
+    public var speed: DeviceSpeed
     /// Where its messages travel.
     public var bulk: BulkPair
     /// The strings the gadget gives itself; nil where it has none or they can't be read.
@@ -23,24 +23,6 @@ public struct Gadget: AttachedDevice, Hashable, Sendable {
 
     /// Vendor and product, such as "1d6b:0109".
     public var id: String { "\(DeviceID(vendor: vendorID, product: productID))" }
-
-    /// The link's speed as the host sees it; the raw value is the kernel's `speed` attribute, in Mbit/s.
-    public enum Speed: Int, Sendable {
-        case unknown = 0
-        case full = 12
-        case high = 480
-        case `super` = 5000
-        case superPlus = 10000
-
-        /// Bytes of the largest bulk packet: USB 2.0, 5.8.3; USB 3.2, 9.6.6.
-        var maxBulkPacketSize: Int {
-            switch self {
-            case .full: 64
-            case .high: 512
-            case .unknown, .super, .superPlus: 1024
-            }
-        }
-    }
 }
 
 extension DeviceSelector {

@@ -6,6 +6,11 @@ public enum LinkNotice: Hashable, Sendable {
     case replyReplaced(requestType: UInt8)
     /// The kernel has no memory for transfers of this msize; the board's mount fails with ENOMEM.
     case noMemory(msize: Int)
+    /// The board has not mounted yet, or not again; the link waits for it. Told once per wait. Only of boards whose
+    /// `BulkPair.followsMounts`.
+    case notMounted
+    /// The board had given a request up when its reply was there, and did not get the reply.
+    case replyTooLate
 
     public enum Reason: Hashable, Sendable {
         /// The message's size field and its bytes do not agree.

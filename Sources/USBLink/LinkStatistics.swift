@@ -10,6 +10,8 @@ public struct LinkStatistics: Hashable, Sendable {
     public var repliesReplaced: UInt64 = 0
     /// Requests that were refused unseen: malformed, or larger than the link's buffer.
     public var requestsRefused: UInt64 = 0
+    /// Replies that were not sent, since the board had given their requests up.
+    public var repliesTooLate: UInt64 = 0
 
     public init() {}
 }

@@ -254,6 +254,10 @@ extension LinkNotice {
         case .noMemory(let msize):
             "no memory for USB transfers of msize \(msize): mount with a smaller msize, or raise "
                 + "/sys/module/usbcore/parameters/usbfs_memory_mb"
+        case .notMounted:
+            "waiting for the board to mount"
+        case .replyTooLate:
+            "the board had given a request up before its reply was there; it did not get the reply"
         }
     }
 }

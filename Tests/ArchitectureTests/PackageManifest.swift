@@ -6,7 +6,7 @@ struct PackageManifest {
     init(text: String) {
         // .target(, .executableTarget(, .testTarget(; the names of products and packages come after other words.
         targets = text.split(separator: "arget(").dropFirst().compactMap { target in
-            let parts = target.split(separator: "name: \"", maxSplits: 1)
+            let parts = target.split(separator: "name: \"", maxSplits: 1, omittingEmptySubsequences: false)
             return parts.count == 2 ? String(parts[1].prefix { $0 != "\"" }) : nil
         }
     }

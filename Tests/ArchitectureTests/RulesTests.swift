@@ -52,10 +52,10 @@ struct RulesTests {
         #expect(
             file(text).declarations == [
                 Declaration(.struct, "Main", inherited: ["ParsableCommand"]),
-                Declaration(.class, "Watch", inherited: ["Responder", "Sendable"]),
+                Declaration(.class, "Watch", inherited: ["Responder", "Sendable"], isEmpty: true),
                 Declaration(.extension, "Kind", inherited: ["ExpressibleByArgument"], isEmpty: true),
                 Declaration(.extension, "A.B"),
-                Declaration(.enum, "Long", inherited: ["First", "Second"]),
+                Declaration(.enum, "Long", inherited: ["First", "Second"], isEmpty: true),
                 Declaration(.struct, "Owner", inherited: ["~Copyable"], isEmpty: true),
                 Declaration(.func, "f"),
                 Declaration(.let, "constant"),
@@ -97,33 +97,44 @@ struct RulesTests {
             struct Options: ParsableArguments {
             }
 
+            extension Options {
+                func selector() -> Selector { Selector(self) }
+            }
+
             struct Size: ExpressibleByArgument, CustomStringConvertible {
             }
 
             extension Kind: ExpressibleByArgument {}
 
+            extension Server: @retroactive Responder {}
+
             struct Table {
             }
-
-            extension Gadget {
-                var json: String { "" }
-            }
             """
-        #expect(Rules.parsesAndWires([file(text)], presentation: ["Table", "Gadget"]) == [])
-        #expect(Rules.parsesAndWires([file(text)], presentation: []).count == 2)
+        let texts = file("extension Gadget {\n    var json: String { text }\n}", path: "Sources/p/Texts/Gadget.swift")
+        #expect(Rules.parsesAndWires([file(text), texts], presentation: ["Table"]) == [])
+        #expect(Rules.parsesAndWires([file(text), texts], presentation: []).count == 1)
     }
 
     @Test(
         "logic in a command line's target is found",
         arguments: [
             "final class Service {\n}", "struct Loader: Sendable {\n}", "enum State {\n}", "actor Worker {\n}",
-            "protocol Effects {\n}", "func pause() {\n}", "let table = Table()", "extension Kind: Sendable {}",
-            "extension Kind: ExpressibleByArgument {\n    func load() {}\n}", "extension Gadget {\n}", "import Glibc",
-            "internal import CLinux", "import Synchronization", String(repeating: "//\n", count: 251),
+            "protocol Effects {\n}", "func pause() {\n}", "let table = Table()",
+            "extension Gadget {\n    func open() {}\n}",
+            "extension Kind: ExpressibleByArgument {\n    func load() {}\n}", "import Glibc", "internal import CLinux",
+            "import Synchronization", String(repeating: "//\n", count: 251),
         ]
     )
     func logic(text: String) {
         #expect(Rules.parsesAndWires([file(text)], presentation: []).count == 1)
+    }
+
+    @Test("the folder Texts has no room for types, functions and system calls")
+    func texts() {
+        for text in ["final class Service {\n}", "func pause() {\n}", "import Glibc"] {
+            #expect(Rules.parsesAndWires([file(text, path: "Sources/p/Texts/A.swift")], presentation: []).count == 1)
+        }
     }
 
     @Test("an exception that nothing needs any more is found")

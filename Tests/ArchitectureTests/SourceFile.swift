@@ -39,7 +39,7 @@ struct SourceFile: Sendable {
     }
 
     /// What stands at the beginning of a line: the sources are formatted, so that what a type contains is indented.
-    var declarations: [Declaration] { lines.indices.compactMap { Declaration(Array(lines[$0...])) } }
+    var declarations: [Declaration] { lines.indices.compactMap { Declaration(lines[$0...]) } }
 }
 
 /// A declaration at a file's top level.
@@ -61,22 +61,27 @@ struct Declaration: Equatable, Sendable {
     }
 
     /// The declaration that begins with the first of these lines; nil if none does.
-    init?(_ lines: [Substring]) {
-        guard let first = lines.first?.first, first.isLetter || first == "@" else { return nil }
-        // To the brace that opens the body: what comes before may take several lines.
-        var header = ""
-        for line in lines {
-            header += line + " "
-            if line.contains("{") || line.contains("=") || line.isEmpty { break }
-        }
-        let words = header.split(separator: " ").drop(while: Self.isModifier)
+    init?(_ lines: ArraySlice<Substring>) {
+        // An attribute may have the line before for itself.
+        guard let first = lines.first, let letter = first.first, letter.isLetter || letter == "@" else { return nil }
+        let words = first.split(separator: " ").drop(while: Self.isModifier)
         guard let kind = words.first.flatMap({ Kind(rawValue: String($0)) }), words.count > 1 else { return nil }
-        let parts = header.split(separator: "{", maxSplits: 1)
         let name = words[words.startIndex + 1].prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }
-        self.init(kind, String(name), isEmpty: parts.count > 1 && parts[1].allSatisfy { $0 == "}" || $0 == " " })
-        guard ![.func, .let, .var, .typealias].contains(kind), let colon = parts[0].firstIndex(of: ":") else { return }
-        let clause = parts[0][parts[0].index(after: colon)...].split(separator: " where ")[0]
+        self.init(kind, String(name))
+        guard ![.func, .let, .var, .typealias].contains(kind) else { return }
+        // To the brace that opens the body: what comes before may take several lines.
+        let opening = lines.firstIndex { $0.contains("{") } ?? lines.startIndex
+        let header = lines[...opening].joined(separator: " ").prefix { $0 != "{" }
+        let next = lines.index(after: opening)
+        isEmpty = lines[opening].hasSuffix("{}") || next < lines.endIndex && lines[next].hasPrefix("}")
+        guard let colon = header.firstIndex(of: ":") else { return }
+        let clause = header[header.index(after: colon)...].split(separator: " where ")[0]
         inherited = Set(clause.split(separator: ",").map { String($0.split(separator: " ").last ?? "") })
+    }
+
+    /// True for commands, groups of options and values of options.
+    var isParsing: Bool {
+        !inherited.isDisjoint(with: ["ParsableCommand", "ParsableArguments", "ExpressibleByArgument"])
     }
 
     static func isModifier(_ word: Substring) -> Bool {

@@ -64,7 +64,12 @@ struct ArchiveRoundTripTests {
 
     /// Has `write` fill a file.
     private func output(_ name: String, _ write: (DescriptorOutput, ExportWait) throws -> Void) throws {
-        let file = try System.open(host.file(name), [.writeOnly, .create, .exclusive], mode: 0o600)
+        let file = try System.open(
+            at: System.atCurrentDirectory,
+            host.file(name),
+            [.writeOnly, .create, .exclusive],
+            mode: 0o600
+        )
         let wait = ExportWait(Cancellation())
         try write(DescriptorOutput(file.raw, name: name, wait), wait)
         extendLifetime(file)
@@ -122,7 +127,12 @@ struct ArchiveRoundTripTests {
 
     @Test("a sparse file's holes are neither written nor delivered")
     func sparse() throws {
-        let file = try System.open(host.file("sparse"), [.readWrite, .create, .exclusive], mode: 0o600)
+        let file = try System.open(
+            at: System.atCurrentDirectory,
+            host.file("sparse"),
+            [.readWrite, .create, .exclusive],
+            mode: 0o600
+        )
         let piece = [UInt8](repeating: 7, count: 4096)
         _ = try System.write(file.raw, piece.span.bytes, at: 1 << 20)
         try System.truncate(file.raw, to: 4 << 20)

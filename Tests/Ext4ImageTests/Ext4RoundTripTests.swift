@@ -56,7 +56,12 @@ struct Ext4RoundTripTests {
         try fixture.host.write("content", Self.content)
         let measurement = Ext4Measurement()
         try write(entries, to: measurement, fixture.host)
-        let image = try System.open(fixture.host.file(name), [.readWrite, .create, .exclusive], mode: 0o600)
+        let image = try System.open(
+            at: System.atCurrentDirectory,
+            fixture.host.file(name),
+            [.readWrite, .create, .exclusive],
+            mode: 0o600
+        )
         try write(entries, to: Ext4Sink(image.raw, measurement), fixture.host)
         extendLifetime(image)
     }
@@ -91,7 +96,12 @@ struct Ext4RoundTripTests {
         try fixture.host.write("content", Self.content)
         let measurement = Ext4Measurement()
         try write(Self.entries, to: measurement, fixture.host)
-        let image = try System.open(fixture.host.file("image"), [.readWrite, .create, .exclusive], mode: 0o600)
+        let image = try System.open(
+            at: System.atCurrentDirectory,
+            fixture.host.file("image"),
+            [.readWrite, .create, .exclusive],
+            mode: 0o600
+        )
         let sink = try Ext4Sink(image.raw, measurement)
         let error = #expect(throws: ImageError.self) {
             try write(Self.entries.dropLast(), to: sink, fixture.host)

@@ -1,5 +1,6 @@
 import CommandSupport
 
+import ImageEntries
 import Testing
 
 @testable import RootfsImage

@@ -1,4 +1,5 @@
 import CommandSupport
+import FakeRoot
 import JSONText
 import LinuxFiles
 import TestSupport

@@ -67,7 +67,7 @@ public final class SocketServer: Sendable {
         guard listener.waitForClient(), waitForPlace() else { return false }
         do throws(Errno) {
             guard let socket = try listener.accept() else { return false }
-            let host = System.peer(of: socket.raw)
+            let host = SocketAddress(peerOf: socket.raw)?.host
             guard makePlace(for: host) else {
                 log("a connection was refused: its host has as many as one host may have")
                 return true

@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import CommandSupport
-import TreeTools
+public import TreeTools
 
 struct ChmodCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -25,6 +25,13 @@ Words:
   endless            bytes without end
   halt, unhalt       the endpoint of the requests
   linger             stays until it is killed
+  await:FILE         waits until there is such a file
+With shape=mounts, a board whose pair is in alternate setting 1, which it stalls as long as nothing is mounted:
+  stalled:N          waits until the host has asked N times in vain
+  mount              mounts, and waits until the host has selected the setting
+  unmount            shuts the endpoints down
+  late:TAG:TAG       two stats with these tags, of which the first has its time over when the second is sent
+  reply:TAG          takes the reply to a stat with this tag
 Options: shape=NAME, how it describes itself (SHAPES); product=TEXT, serial=TEXT with escapes such as \\x1b and \\ud800.
 """
 
@@ -53,6 +60,7 @@ SHAPES = {  # the configuration, and the endpoints that are there once it is set
     "no-packet": (configuration(interface(0, OURS, [endpoint(REQUESTS, BULK, 0), endpoint(REPLIES, BULK, 0)])), []),
     "huge-packet": (configuration(interface(0, OURS, [endpoint(REQUESTS, BULK, 0x7FF), endpoint(REPLIES, BULK, 0x7FF)])), PAIR),
     "alternate": (configuration(interface(0, OURS, []), interface(0, OURS, PAIR, alternate=1)), []),
+    "mounts": (configuration(interface(0, OURS, []), interface(0, OURS, PAIR, alternate=1)), []),
     "two-pairs": (configuration(interface(0, OURS, PAIR), interface(1, OURS, MORE)), PAIR + MORE),
     "second": (configuration(interface(0, OTHER, MORE), interface(1, OURS, PAIR)), PAIR + MORE),
     "more-claimed": (configuration(interface(0, OURS, PAIR[:1], claims=2), claims=3), PAIR[:1]),
@@ -66,7 +74,11 @@ class Board(RawGadget):
         strings = {1: "usb9pfs", 2: product, 3: serial}
         strings = {index: text.encode("utf-16-le", "surrogatepass") for index, text in strings.items()}
         self.is_ready = threading.Event()
-        self.alternate = PAIR if shape == "alternate" else None
+        self.alternate = PAIR if shape in ("alternate", "mounts") else None
+        # Whether SET_INTERFACE 1 is taken, and how often it was not.
+        self.is_mounted = shape == "alternate"
+        self.stalls = 0
+        self.is_selected = threading.Event()
         self.tag = 0
         super().__init__(udc, 0x1D6B, 0x0109, strings, 3, config, endpoints)
         threading.Thread(target=self.serve_control, daemon=True).start()
@@ -86,10 +98,15 @@ class Board(RawGadget):
         super().standard(request, value, index, length)
         # Only now: the host must have its answer before anything else is under way.
         if self.handles:
+            self.is_selected.set()
+        if self.handles or not self.is_mounted and self.is_configured:
             self.is_ready.set()
 
     def set_interface(self, number, alternate):
         if self.alternate is None or number != 0:
+            return False
+        if alternate == 1 and not self.is_mounted:
+            self.stalls += 1
             return False
         # 0 is what the host goes back to when it gives the interface up; the endpoints stay, for the next process.
         if alternate == 1 and not self.handles:
@@ -185,11 +202,33 @@ class Board(RawGadget):
                 self.write(REQUESTS, b"\xff" * 16384, ends=False)
         elif name in ("halt", "unhalt"):
             self.halt(REQUESTS, name == "halt")
+        elif name == "await":
+            until(lambda: os.path.exists(arguments[0]))
+        elif name == "stalled":
+            wanted = self.stalls + int(arguments[0])
+            until(lambda: self.stalls >= wanted)
+        elif name == "mount":
+            self.is_mounted = True
+            self.is_selected.wait()
+        elif name == "unmount":
+            self.is_mounted = False
+            self.is_selected.clear()
+            self.disable()
+        elif name == "late":
+            for tag in arguments:
+                self.send(24, struct.pack("<IQ", 0, 0x17FF), int(tag))
+        elif name == "reply":
+            return len(self.reply(int(arguments[0]), 25)[1])
         elif name == "linger":
             signal.pause()
         else:
             sys.exit(f"what is '{word}'?")
         return None
+
+
+def until(condition):
+    while not condition():
+        time.sleep(0.05)
 
 
 def describe(kind, body):

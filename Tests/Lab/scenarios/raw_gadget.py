@@ -13,6 +13,7 @@ EVENT_FETCH = 0x80085502
 EP0_WRITE = 0x40085503
 EP0_READ = 0xC0085504
 EP_ENABLE = 0x40095505
+EP_DISABLE = 0x40045506
 EP_WRITE = 0x40085507
 EP_READ = 0xC0085508
 CONFIGURE = 0x5509
@@ -107,6 +108,12 @@ class RawGadget:
         for descriptor in self.endpoints:
             # struct usb_endpoint_descriptor has two more bytes, for audio.
             self.handles[descriptor[2]] = fcntl.ioctl(self.file, EP_ENABLE, bytearray(descriptor + bytes(2)))
+
+    def disable(self):
+        """Shuts the endpoints down; nothing may be under way in this process."""
+        for handle in self.handles.values():
+            fcntl.ioctl(self.file, EP_DISABLE, handle)
+        self.handles = {}
 
     def descriptor(self, kind, index, length):
         if kind == 1:

@@ -1,7 +1,7 @@
-package import CLibUSB
+internal import CLibUSB
 
-/// A libusb bulk transfer and its buffer, made once and submitted again and again by one thread.
-package final class BulkTransfer {
+/// A libusb transfer on a bulk endpoint.
+package final class LibUSBTransfer: BulkTransfer {
     private let raw: UnsafeMutablePointer<libusb_transfer>
     /// Kept open for as long as the transfer: the buffer is the device's to free.
     private let interface: ClaimedInterface
@@ -10,13 +10,12 @@ package final class BulkTransfer {
     /// Whether the buffer is the kernel's own memory, mapped: saves the kernel an allocation and a copy per transfer.
     private var isMapped: Bool
 
-    /// Whether the transfer is submitted and its callback has not run.
     package private(set) var isInFlight = false
     /// Whether `cancel` was called since the last submission.
-    package private(set) var isCancelled = false
+    private var isCancelled = false
 
     /// - Throws: `USBError.noMemory`.
-    package init(_ interface: ClaimedInterface, endpoint: UInt8, bufferSize: Int) throws(USBError) {
+    init(_ interface: ClaimedInterface, endpoint: UInt8, bufferSize: Int) throws(USBError) {
         guard let raw = libusb_alloc_transfer(0) else { throw .noMemory }
         self.raw = raw
         self.interface = interface
@@ -31,8 +30,7 @@ package final class BulkTransfer {
         Self.free(buffer, isMapped, interface.handle)
     }
 
-    /// Gives the transfer a buffer of another size, with the first `keeping` bytes of the old one.
-    package func resize(_ bufferSize: Int, keeping: Int = 0) {
+    package func resize(_ bufferSize: Int, keeping: Int) {
         precondition(!isInFlight, "bulk transfer resized in flight")
         guard bufferSize != buffer.count else { return }
         let (old, wasMapped) = (buffer, isMapped)
@@ -41,9 +39,8 @@ package final class BulkTransfer {
         Self.free(old, wasMapped, interface.handle)
     }
 
-    /// Submits a part of the buffer. The corresponding C function is `libusb_submit_transfer`.
-    /// - Parameter endWithZeroLengthPacket: OUT only: what to do if `range.count` is a multiple of the packet size.
-    package func submit(_ range: Range<Int>, endWithZeroLengthPacket: Bool = false) throws(USBError) {
+    /// The corresponding C function is `libusb_submit_transfer`.
+    package func submit(_ range: Range<Int>, endWithZeroLengthPacket: Bool) throws(USBError) {
         raw.pointee.dev_handle = interface.handle
         raw.pointee.endpoint = endpoint
         raw.pointee.type = UInt8(LIBUSB_TRANSFER_TYPE_BULK.rawValue)
@@ -55,14 +52,14 @@ package final class BulkTransfer {
         raw.pointee.user_data = Unmanaged.passUnretained(self).toOpaque()
         raw.pointee.callback = { transfer in
             guard let context = transfer?.pointee.user_data else { return }
-            Unmanaged<BulkTransfer>.fromOpaque(context).takeUnretainedValue().isInFlight = false
+            Unmanaged<LibUSBTransfer>.fromOpaque(context).takeUnretainedValue().isInFlight = false
         }
         isCancelled = false
         try checked(libusb_submit_transfer(raw))
         isInFlight = true
     }
 
-    /// Asks for the transfer to end; its callback still runs. The corresponding C function is `libusb_cancel_transfer`.
+    /// The corresponding C function is `libusb_cancel_transfer`.
     package func cancel() {
         guard isInFlight, !isCancelled else { return }
         isCancelled = true
@@ -70,10 +67,15 @@ package final class BulkTransfer {
         _ = libusb_cancel_transfer(raw)
     }
 
-    /// How the last transfer ended.
-    package var status: libusb_transfer_status { raw.pointee.status }
+    package var outcome: TransferOutcome {
+        switch raw.pointee.status {
+        case LIBUSB_TRANSFER_COMPLETED: .completed
+        case LIBUSB_TRANSFER_CANCELLED: .cancelled
+        case LIBUSB_TRANSFER_NO_DEVICE: .gone
+        default: .failed
+        }
+    }
 
-    /// Bytes that the last transfer moved, valid for a cancelled one as well.
     package var count: Int { Int(raw.pointee.actual_length) }
 
     private static func free(_ buffer: UnsafeMutableRawBufferPointer, _ isMapped: Bool, _ handle: OpaquePointer) {
