@@ -21,6 +21,7 @@ public final class EventStream {
         nextProgress = .now + .seconds(1)
     }
 
+    /// Prints an event; does nothing without `--json`.
     public func send(_ event: String, _ members: [(key: String, value: JSONValue)]) {
         guard isEnabled else { return }
         add(Self.line(event, members), StandardError.isMainThread ? .wait : .neverWait)

@@ -5,6 +5,7 @@ public final class OpeningMessages: Sendable {
     /// Nil once the tree is open: from then on lines are to be seen at once.
     private let waiting = Monitor<[String]?>([])
 
+    /// Nothing has been said yet.
     public init() {}
 
     /// Takes a line, for `FakeRootTree`'s `warn`.

@@ -13,6 +13,7 @@ public final class ProgressLine {
         /// What may be left out where the terminal is narrow; the most important is first.
         public var more: [String]
 
+        /// What the line shows now.
         public init(fraction: Double? = nil, text: String, more: [String] = []) {
             self.fraction = fraction
             self.text = text

@@ -19,6 +19,7 @@ public enum BootChip: CaseIterable, Sendable {
         self = chip
     }
 
+    /// The USB product numbers of its boot ROM and bootloader.
     public var productIDs: [UInt16] {
         switch self {
         case .bcm2837: [0x2763, 0x2764]

@@ -14,6 +14,7 @@ public final class BootDirectory: Sendable {
     public let path: String
     private let directory: OwnedDescriptor
 
+    /// The tar archive with boot code for several chips.
     public static let archiveName = "bootfiles.bin"
 
     /// - Throws: what `open(2)` says.
@@ -22,6 +23,7 @@ public final class BootDirectory: Sendable {
         directory = try System.open(path, [.readOnly, .directory])
     }
 
+    /// What looking for a name has found.
     public enum Lookup {
         case found(BootFile)
         case missing
@@ -54,6 +56,7 @@ public final class BootDirectory: Sendable {
         return open(name) ?? .missing
     }
 
+    /// Looks for a file in the order of docs/rpiboot.md.
     public func find(_ name: String, for chip: BootChip, at port: String?) -> Lookup {
         find(Array(name.utf8), for: chip, at: port)
     }

@@ -7,6 +7,7 @@ public import USBHost
 /// Never resets the device and never sets its configuration. The times are no shorter than those of the board maker's own
 /// program, which are known to be enough: nobody can ask a boot ROM.
 public final class BootLink {
+    /// The board.
     public let device: BootDevice
     private let context: USBContext
     private let claimed: ClaimedInterface

@@ -20,6 +20,7 @@ public struct FileServer {
     /// The most names, and the most properties, that are remembered: a hostile board must not fill the memory.
     private static let memory = 1000
 
+    /// A server for one board.
     public init(
         _ directory: BootDirectory,
         chip: BootChip,
@@ -32,6 +33,7 @@ public struct FileServer {
         self.notify = notify
     }
 
+    /// What to answer a message with.
     public enum Answer {
         /// The file's length and nothing more; 0 says that there is no file.
         case length(UInt32)

@@ -12,8 +12,10 @@ public final class StopRequest: Sendable {
     private let requested = Atomic(false)
     private let waiting = Mutex(Waiting())
 
+    /// Not requested yet.
     public init() {}
 
+    /// Whether the link is to stop.
     public var isRequested: Bool { requested.load(ordering: .acquiring) }
 
     /// Returns at once; the link may need a moment.

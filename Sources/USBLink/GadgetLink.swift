@@ -7,6 +7,7 @@ public import USBHost
 /// client of Linux 6.12 send one more request before the first one's reply (`p9_usbg_create` in `net/9p/trans_usbg.c`
 /// completes `received`), which it can't cope with itself, whatever the host does.
 public final class GadgetLink {
+    /// The board's end.
     public let gadget: Gadget
 
     private let claimed: ClaimedInterface
@@ -52,6 +53,7 @@ public final class GadgetLink {
     /// The negotiated msize in bytes; 0 before the first Tversion.
     public var msize: Int { loop.msize }
 
+    /// What has been moved so far.
     public var statistics: LinkStatistics { loop.statistics }
 
     /// Called with every request and every reply.

@@ -12,6 +12,7 @@ public enum LinkNotice: Hashable, Sendable {
     /// The board had given a request up when its reply was there, and did not get the reply.
     case replyTooLate
 
+    /// Why a request was refused.
     public enum Reason: Hashable, Sendable {
         /// The message's size field and its bytes do not agree.
         case malformed

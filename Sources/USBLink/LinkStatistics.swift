@@ -13,5 +13,6 @@ public struct LinkStatistics: Hashable, Sendable {
     /// Replies that were not sent, since the board had given their requests up.
     public var repliesTooLate: UInt64 = 0
 
+    /// Nothing has been moved.
     public init() {}
 }

@@ -18,5 +18,6 @@ public protocol Responder: AnyObject {
 }
 
 extension Responder {
+    /// Does nothing: for responders that wait for nobody.
     public func serve(boardGone: @escaping () -> Bool) {}
 }

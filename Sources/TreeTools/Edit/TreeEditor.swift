@@ -33,6 +33,7 @@ public struct TreeEditor {
         }
     }
 
+    /// Changes the modes of files, as chmod(1).
     public func changeMode(of files: [String], to mode: ModeChange) throws {
         try change(files, removesCapabilities: false) { file in
             let status = try file.status()
