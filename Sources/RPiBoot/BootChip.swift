@@ -12,7 +12,7 @@ public enum BootChip: CaseIterable, Sendable {
     /// Broadcom.
     public static let vendorID: UInt16 = 0x0a5c
 
-    /// - Returns: nil for a device that is no Raspberry Pi in boot mode.
+    /// - Returns: nil unless the device is a Raspberry Pi in boot mode.
     public init?(vendorID: UInt16, productID: UInt16) {
         guard vendorID == Self.vendorID, let chip = Self.allCases.first(where: { $0.productIDs.contains(productID) })
         else { return nil }

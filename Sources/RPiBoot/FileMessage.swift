@@ -15,7 +15,7 @@ public struct FileMessage: Hashable, Sendable {
 
     /// What the bootloader wants.
     public var command: Command
-    /// Without the NUL; empty means that the bootloader is done, whatever the command.
+    /// Without the NUL; if it is empty the bootloader is done, with any command.
     public var name: [UInt8]
 
     /// What is wrong with a message.

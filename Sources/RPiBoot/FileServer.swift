@@ -1,4 +1,4 @@
-/// Answers one bootloader's questions from a directory. Knows nothing of USB.
+/// Answers one bootloader's questions from a directory. Independent of USB.
 public struct FileServer {
     private let directory: BootDirectory
     private let chip: BootChip
@@ -35,11 +35,11 @@ public struct FileServer {
 
     /// What to answer a message with.
     public enum Answer {
-        /// The file's length and nothing more; 0 says that there is no file.
+        /// Only the file's length; 0 says that there is no file.
         case length(UInt32)
         /// The file's length, and the file.
         case content(BootFile)
-        /// The bootloader is done; with `true`, it wants a length of 0 yet.
+        /// The bootloader is done; with `true` it still wants a length of 0.
         case end(acknowledged: Bool)
     }
 

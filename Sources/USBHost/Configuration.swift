@@ -4,7 +4,7 @@ internal import CLibUSB
 public struct Configuration: Hashable, Sendable {
     /// bConfigurationValue.
     public var value: Int
-    /// The interfaces, each with its alternate settings; one that is announced and not described has none.
+    /// The interfaces, each with its alternate settings; one that is only announced has no settings.
     public var interfaces: [[InterfaceSetting]]
 
     /// A configuration of a device.
@@ -22,7 +22,7 @@ public struct InterfaceSetting: Hashable, Sendable {
     public var alternateSetting: Int
     /// Class, subclass and protocol.
     public var kind: Kind
-    /// All but endpoint 0.
+    /// The endpoints besides endpoint 0.
     public var endpoints: [Endpoint]
 
     /// A setting of an interface.

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Asks a link, from any thread, to stop when it has answered the request in hand.
+/// Asks a link, from any thread, to stop when it has answered the current request.
 ///
 /// One object belongs to one board's thread; it may be asked before the link runs.
 public final class StopRequest: Sendable {
