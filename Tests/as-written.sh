@@ -5,7 +5,7 @@
 #       runs a block of PAGE, or those of its commands only, as it stands there but for each WHAT, which must occur and becomes
 #       WITH; in the present directory, by bash -euo pipefail, by ${written_by[@]} if that is set. In the background it is $!
 #   page_text PAGE HEADING BLOCK[.COMMAND[-COMMAND]] [WHAT=WITH...]
-#       prints it: for what is no command
+#       prints it: for blocks that are not commands
 #   boots_as_written PAGE HEADING BLOCK[.COMMAND[-COMMAND]] [WHAT=WITH...]
 #       in the lab: true if these words are on the command line that the kernel was booted with, one after the other
 #   like_a_checkout DIRECTORY

@@ -4,7 +4,7 @@
 # A program's output, line by line: "ok NAME", "not ok NAME", "skipped NAME: why"; "# ..." and "| ..." are remarks and logs.
 # It sources common.sh before this file.
 
-# What the uid that plays the developer must read, and messages that the tests look at, in whatever surroundings.
+# The uid that plays the developer must be able to read files, and tests look at messages: so umask and language are fixed.
 umask 022
 export LC_ALL=C.UTF-8
 work=$(mktemp -d -p "${USB9PFS_TEST_DIR:-/var/tmp}") # /tmp may be a tmpfs, and Debian 12's has no user extended attributes

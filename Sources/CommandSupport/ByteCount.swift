@@ -1,7 +1,9 @@
 /// A number of bytes for people: "3.4 MiB".
 public struct ByteCount {
+    /// Such as "1.5 GiB".
     public let text: String
 
+    /// A number of bytes.
     public init(_ bytes: UInt64) {
         var value = Double(bytes)
         var unit = 0

@@ -3,8 +3,8 @@ internal import LinuxFiles
 
 /// The events of `--json`: one object in a line each, as they happen; the keys "version" and "event" first.
 ///
-/// A reader that stops reading holds up no thread but the main one: events are lost then, and an event "lost" with their
-/// number, "count", takes their place when the reader goes on.
+/// A reader that stops reading delays only the main thread: events are lost then, and an event "lost" with their number,
+/// "count", takes their place when the reader goes on.
 public final class EventStream {
     private let isEnabled: Bool
     private let onStandardError: Bool
@@ -21,6 +21,7 @@ public final class EventStream {
         nextProgress = .now + .seconds(1)
     }
 
+    /// Prints an event; does nothing without `--json`.
     public func send(_ event: String, _ members: [(key: String, value: JSONValue)]) {
         guard isEnabled else { return }
         add(Self.line(event, members), StandardError.isMainThread ? .wait : .neverWait)

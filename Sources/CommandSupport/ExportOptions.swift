@@ -12,14 +12,18 @@ public struct ExportOptions: ParsableArguments {
             valueName: "name=dir"
         )
     )
+    /// `--export NAME=DIR`, for each.
     public var named: [String] = []
 
+    /// `--read-only`.
     @Flag(help: "Refuse every change.")
     public var readOnly = false
 
+    /// `--as-is`.
     @Flag(name: .customLong("as-is"), help: "Serve a directory with another tool's metadata, without them.")
     public var asIs = false
 
+    /// For ArgumentParser.
     public init() {}
 
     /// Opens the exports; the default one is the first.

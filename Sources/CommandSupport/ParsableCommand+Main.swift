@@ -34,7 +34,7 @@ extension ParsableCommand {
         }
     }
 
-    /// Swift replaces the bytes of an argument that are no UTF-8, so that it would name another file.
+    /// Swift replaces the bytes of an argument that are not UTF-8, so that it would name another file.
     private static func refuseBytes() throws {
         for index in 1..<max(1, Int(CommandLine.argc)) {
             guard let argument = CommandLine.unsafeArgv[index], String(validatingCString: argument) == nil else {

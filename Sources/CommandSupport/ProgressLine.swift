@@ -13,6 +13,7 @@ public final class ProgressLine {
         /// What may be left out where the terminal is narrow; the most important is first.
         public var more: [String]
 
+        /// What the line shows now.
         public init(fraction: Double? = nil, text: String, more: [String] = []) {
             self.fraction = fraction
             self.text = text
@@ -25,7 +26,7 @@ public final class ProgressLine {
     private let start = ContinuousClock.now
     private var nextTime: ContinuousClock.Instant
 
-    /// - Parameter isEnabled: false for a command that shall be quiet, or that prints JSON.
+    /// - Parameter isEnabled: false for a command that is to be quiet, or that prints JSON.
     public init(isEnabled: Bool) {
         self.isEnabled = isEnabled
         // What takes less than this needs no display.
@@ -87,7 +88,7 @@ extension ProgressLine.State {
         guard let known = self.fraction else { return [text] + more }
         let fraction = min(max(known, 0), 1)
         var parts = ["\(Int(fraction * 100))%"]
-        // Early guesses are no use.
+        // Early guesses are useless.
         if fraction > 0.02, fraction < 1, seconds > 1 {
             parts.append("\(Self.duration(seconds / fraction - seconds)) left")
         }

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// Messages for people, on standard error; standard output is for results.
 ///
-/// A terminal that is blocked, or a pipe that nobody reads, holds up no thread but the main one, which waits no longer than a
-/// second for it: see `MessageQueue`.
+/// A terminal that is blocked, or a pipe that nobody reads, delays only the main thread, for a second at most: see
+/// `MessageQueue`.
 public enum StandardError {
     /// Says "program: message" in a line of its own. Control characters are escaped: a message may have names and texts of a
     /// board in it, which must not reach the terminal as commands.

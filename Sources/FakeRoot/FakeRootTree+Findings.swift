@@ -1,9 +1,9 @@
 public import LinuxFiles
 internal import Synchronization
 
-/// Looking for what is not as it should be, and mending it.
+/// Looking for labels and modes that are not as they should be, and mending them.
 extension FakeRootTree {
-    /// What is odd about a file; nothing for nearly every one. Changes nothing, and trusts no cache.
+    /// What is odd about a file; empty for nearly every file. Changes nothing, and uses no cache.
     /// - Parameter path: where the file was found, relative to the root; empty for the root.
     public func findings(of descriptor: CInt, at path: [UInt8]) throws(Errno) -> [LabelFinding] {
         let host = try System.status(of: descriptor)
@@ -31,7 +31,7 @@ extension FakeRootTree {
         return findings
     }
 
-    /// Whether there is anything beside the file that would count if it were one of ours.
+    /// Whether the file has metadata that would count if it were one of ours.
     private func hasMetadata(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Bool {
         if try rowLabel(descriptor, host) != nil { return true }
         guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return false }
@@ -39,7 +39,7 @@ extension FakeRootTree {
         return names.split(separator: 0).contains { AttributeName.isOverride($0) }
     }
 
-    /// What stands in the label's place without being a label.
+    /// The malformed value in the label's place.
     private func malformedLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> [UInt8]? {
         if let label = try rowLabel(descriptor, host), !label.isPossible { return Array(label.text.utf8) }
         guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return nil }
@@ -79,8 +79,8 @@ extension FakeRootTree {
         return [loss.isOfPrivileges ? .lostWithPrivileges(loss.entry) : .lost(loss.entry)]
     }
 
-    /// Mends what can be: gives lost labels back, removes what is no label, lifts modes to the floor, completes what
-    /// was cut short. What the board sees changes only where a label was lost or is none.
+    /// Mends what it can: gives lost labels back, removes malformed ones, lifts modes to the floor, completes interrupted
+    /// changes. What the board sees changes only where a label was lost or malformed.
     /// - Throws: `EROFS` for a tree that is only read, `EPERM` for `notBelieved`: nobody but the user knows who was
     ///   right.
     public func repair(_ descriptor: CInt, _ findings: [LabelFinding]) throws(Errno) {
@@ -112,9 +112,9 @@ extension FakeRootTree {
         }
     }
 
-    /// Whether something by this name was being made by a process that is no more, so that nobody will miss it.
+    /// Whether a process that has ended was making something under this name, so that nobody will miss it.
     ///
-    /// A process of another PID namespace can't be asked for; what is younger than a minute is left to it.
+    /// A process of another PID namespace can't be looked up; so a file younger than a minute is left alone.
     public static func isAbandoned(_ name: borrowing FileName, _ host: FileStatus) -> Bool {
         guard isStagingName(name) else { return false }
         let isOld = System.fileClock / 1_000_000_000 - host.changeTime.seconds > 60

@@ -7,7 +7,7 @@ extension FakeRootTree {
     /// Gives a file its owner and mode back, and its kind; setuid, setgid and capabilities only if its content is the
     /// import's.
     ///
-    /// Best effort: what can't be restored is seen without.
+    /// Best effort: the board sees a file without what can't be restored.
     func restore(_ descriptor: CInt) {
         guard mayRaiseModes, let host = try? System.status(of: descriptor), !cache.knows(.nothingLost, of: host),
             // What somebody else has put in a file's place gets nothing.

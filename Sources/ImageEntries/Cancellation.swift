@@ -4,8 +4,10 @@ internal import Synchronization
 public final class Cancellation: Sendable {
     private let requested = Atomic(false)
 
+    /// Not requested yet.
     public init() {}
 
+    /// Whether the work is to end.
     public var isRequested: Bool { requested.load(ordering: .relaxed) }
 
     /// Returns at once; the import ends with `ImageError.Code.cancelled` within half a second, and the time it takes

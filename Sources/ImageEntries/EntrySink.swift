@@ -1,7 +1,7 @@
 /// Takes the files of a root filesystem one after the other, and makes an archive or an image of them.
 ///
-/// They come in an order that depends on nothing but the tree: a directory before what is in it, names in the order of
-/// their bytes, the first of a file's names with its content and the others as hard links to it.
+/// Their order depends only on the tree: a directory comes before what is in it, names in the order of their bytes, the first
+/// of a file's names with its content and the others as hard links to it.
 package protocol EntrySink: AnyObject {
     /// - Parameter content: what a regular file holds; nil for everything else.
     func add(_ entry: ImageEntry, content: FileReader?) throws(ImageError)

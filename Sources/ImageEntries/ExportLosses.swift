@@ -13,8 +13,10 @@ public struct ExportLosses: Hashable, Sendable {
     /// The path of the first entry that lost something; printable.
     public var example: String?
 
+    /// Nothing is lost.
     public init() {}
 
+    /// Whether nothing is lost.
     public var isEmpty: Bool { sockets == 0 && attributes == 0 && accessControlLists == 0 && times == 0 }
 
     /// Counts what an entry loses, and remembers the first such entry.

@@ -1,7 +1,10 @@
 /// How far an export has come. The totals are known from the beginning: a first look at the tree counts its files.
 public struct ExportProgress: Hashable, Sendable {
+    /// What the export does.
     public var phase = Phase.exporting
+    /// Entries that are written.
     public var entries = 0
+    /// Entries in all.
     public var entriesTotal = 0
     /// Bytes of file content read so far. Holes of sparse files are not read, so it may end below the total; and some
     /// formats read those files twice.

@@ -1,7 +1,7 @@
 internal import LinuxFiles
 
-/// What an export does while it waits for somebody else, such as a compressor, a pipe's reader or the disk: it looks whether
-/// it shall end, and tells how far it has come. Belongs to the export's thread.
+/// What an export does while it waits for a compressor, a pipe's reader or the disk: it checks whether it was cancelled, and
+/// tells how far it has come. Belongs to the export's thread.
 package final class ExportWait {
     private let cancellation: Cancellation
     /// Called about ten times a second while the export waits.
@@ -18,7 +18,7 @@ package final class ExportWait {
         self.cancellation = cancellation
     }
 
-    /// - Throws: `cancelled` if the export shall end.
+    /// - Throws: `cancelled` if the export is to end.
     package func look() throws(ImageError) {
         try check()
         onLook()

@@ -1,7 +1,7 @@
 internal import FakeRoot
 package import LinuxFiles
 
-/// A file being filled from an archive; what is not written stays a hole.
+/// A file that is being filled from an archive; parts that are not written stay holes.
 package final class FileContent {
     /// More holes than this are not hashed, in bytes: they cost nothing but would take minutes.
     package static let maxHashedHoles: UInt64 = 1 << 30

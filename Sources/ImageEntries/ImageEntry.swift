@@ -8,7 +8,9 @@ public struct ImageEntry: Hashable, Sendable {
     /// As the source writes it, unchecked: relative to the root, perhaps with "/" or "./" at the beginning. Sinks get
     /// the names joined by "/", and nothing for the root itself.
     public var path: [UInt8]
+    /// What kind of file it is, with what only this kind has.
     public var body: Body
+    /// The owner and the group.
     public var owner: Owner
     /// Permission, setuid, setgid and sticky bits.
     public var permissions: UInt32
@@ -22,6 +24,7 @@ public struct ImageEntry: Hashable, Sendable {
     /// `system.posix_acl_access` and `system.posix_acl_default`.
     public var attributes: [Attribute]
 
+    /// The kinds of files.
     public enum Body: Hashable, Sendable {
         case file
         case directory
@@ -33,16 +36,21 @@ public struct ImageEntry: Hashable, Sendable {
         case hardLink([UInt8])
     }
 
+    /// An extended attribute.
     public struct Attribute: Hashable, Sendable {
+        /// The name on the board.
         public var name: [UInt8]
+        /// At most 64 KiB.
         public var value: [UInt8]
 
+        /// An attribute.
         public init(name: [UInt8], value: [UInt8]) {
             self.name = name
             self.value = value
         }
     }
 
+    /// An entry without attributes unless they are given.
     public init(
         path: [UInt8],
         body: Body,

@@ -2,6 +2,7 @@ public import LinuxFiles
 
 /// Why an import or an export ended early. Nothing is left at the destination then.
 public struct ImageError: Error, Hashable, Sendable {
+    /// What kind of failure it is; the command lines make an exit code of it.
     public enum Code: Hashable, Sendable {
         /// The archive is damaged, cut short, or in no format we read.
         case badArchive
@@ -24,13 +25,16 @@ public struct ImageError: Error, Hashable, Sendable {
         case system
     }
 
+    /// What kind of failure it is.
     public var code: Code
     /// One sentence without a full stop. Bytes of an archive that a terminal would act on are escaped.
     public var message: String
     /// What to do next, in whole lines; nil where there is nothing to say.
     public var hint: String?
+    /// The error of the system call, if it was one.
     public var cause: Errno?
 
+    /// - Parameter hint: what to do next.
     public init(_ code: Code, _ message: String, hint: String? = nil, cause: Errno? = nil) {
         self.code = code
         self.message = message

@@ -17,21 +17,25 @@ extension JSONValue {
         object?.first { $0.key == name }?.value
     }
 
+    /// The text; nil for another kind of value.
     public var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
+    /// The whole number; nil for another kind of value.
     public var integer: Int64? {
         guard case .integer(let number) = self else { return nil }
         return number
     }
 
+    /// The elements; nil for another kind of value.
     public var array: [JSONValue]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
 
+    /// Whether it is null.
     public var isNull: Bool {
         guard case .null = self else { return false }
         return true
@@ -40,6 +44,7 @@ extension JSONValue {
     /// An array's elements; none for null, as Go writes an empty list. Nil for all else.
     public var list: [JSONValue]? { isNull ? [] : array }
 
+    /// The members in their order; nil for another kind of value.
     public var object: [(key: String, value: JSONValue)]? {
         guard case .object(let members) = self else { return nil }
         return members

@@ -12,6 +12,7 @@ public enum JSONValue: Sendable, ExpressibleByStringLiteral {
     case array([JSONValue])
     case object([(key: String, value: JSONValue)])
 
+    /// A whole number; the nearest one that has 64 bits.
     public static func integer(_ value: some BinaryInteger) -> JSONValue { .integer(Int64(clamping: value)) }
 
     /// A string.

@@ -6,9 +6,11 @@ public final class ServerConfiguration: Sendable {
     /// The smallest msize that is accepted, in bytes.
     static let minimumMessageSize = 4096
 
+    /// What clients may attach to; the default export has the empty name.
     public let exports: [Export]
     /// The largest msize that is granted, in bytes.
     public let maximumMessageSize: Int
+    /// What clients may hold.
     public let limits: ServerLimits
     let descriptors: DescriptorPool
     let locks = LockTable()

@@ -11,6 +11,7 @@ public final class ServerConnection: Sendable {
     private let session = Mutex<Session?>(nil)
     private let attached = Atomic<Bool>(false)
 
+    /// A connection without a session.
     public init(_ configuration: ServerConfiguration) {
         self.configuration = configuration
         client = ClientShare(configuration)

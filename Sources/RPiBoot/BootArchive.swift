@@ -10,7 +10,7 @@ struct BootArchive {
     /// Of the archive in bytes.
     let size: UInt64
 
-    /// The archive ends in the middle of something, or a block that should be a header is none.
+    /// The archive ends in the middle of something, or a header is malformed.
     struct Damage: Error {}
 
     private static let blockSize: UInt64 = 512
@@ -20,7 +20,7 @@ struct BootArchive {
     func member(_ name: [UInt8]) throws(Damage) -> Range<UInt64>? {
         let wanted = Self.lowercased(name[...])
         var offset: UInt64 = 0
-        // A name that is too long for the header stands before it. None that a board asks for is.
+        // A name that is too long for the header stands before it; boards ask for shorter names only.
         var isLongName = false
         while offset + Self.blockSize <= size {
             let header = try header(at: offset)

@@ -16,6 +16,7 @@ public struct BootDevice: AttachedDevice, Hashable, Sendable {
     public var stage: Stage
     /// The interface that takes files, and the address of its bulk OUT endpoint.
     public var interface: Int
+    /// The address of the OUT endpoint.
     public var endpoint: UInt8
     /// What the board says its serial number is; nil if it says nothing, as the boot ROM of the oldest does.
     public var serial: String?

@@ -162,6 +162,7 @@ public final class SQLiteConnection<Failure: Error> {
         guard status == SQLITE_OK else { throw error(status) }
     }
 
+    /// Makes a statement of SQL, to be run often.
     public func prepare(_ sql: String) throws(Failure) -> SQLiteStatement<Failure> {
         var statement: OpaquePointer?
         let status = sqlite3_prepare_v3(raw, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)

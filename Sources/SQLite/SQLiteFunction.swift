@@ -2,6 +2,7 @@ internal import CSQLite
 
 /// The arguments of an SQL function.
 public struct SQLiteArguments {
+    /// How many there are.
     public let count: Int
     private let values: UnsafeMutablePointer<OpaquePointer?>?
 
@@ -10,6 +11,7 @@ public struct SQLiteArguments {
         self.values = values
     }
 
+    /// An argument, counted from 0.
     public subscript(index: Int) -> SQLiteValue { SQLiteValue(raw: values?[index]) }
 }
 
@@ -26,8 +28,10 @@ public struct SQLiteValue {
         case null = 5
     }
 
+    /// The type that the value has.
     public var kind: Kind { Kind(rawValue: sqlite3_value_type(raw)) ?? .null }
 
+    /// The value as a whole number; 0 if it is none.
     public var number: Int64 { sqlite3_value_int64(raw) }
 
     /// Text or a blob.

@@ -17,12 +17,16 @@ public final class SQLiteStatement<Failure: Error> {
     // MARK: Parameters
     // The bind functions fail only for a wrong number or without memory; the next step says so then.
 
+    /// Sets a parameter, counted from 1.
     public func bind(_ index: CInt, _ number: Int64) { sqlite3_bind_int64(raw, index, number) }
 
+    /// Sets a parameter, counted from 1.
     public func bind(_ index: CInt, _ number: UInt32) { sqlite3_bind_int64(raw, index, Int64(number)) }
 
+    /// Sets a parameter, counted from 1, to NULL.
     public func bindNull(_ index: CInt) { sqlite3_bind_null(raw, index) }
 
+    /// Sets a parameter, counted from 1, to a text.
     public func bind(_ index: CInt, text: String) {
         sqlite3_bind_text(raw, index, text, CInt(text.utf8.count), csqlite_transient())
     }
@@ -50,8 +54,10 @@ public final class SQLiteStatement<Failure: Error> {
         }
     }
 
+    /// Sets a parameter, counted from 1, to a blob.
     public func bind(_ index: CInt, _ bytes: [UInt8]) { bytes.withUnsafeBytes { bind(index, $0) } }
 
+    /// Sets a parameter, counted from 1, to a blob or NULL.
     public func bind(_ index: CInt, _ bytes: [UInt8]?) {
         if let bytes { bind(index, bytes) } else { bindNull(index) }
     }
@@ -83,10 +89,13 @@ public final class SQLiteStatement<Failure: Error> {
 
     // MARK: Columns
 
+    /// A column of the current row as a whole number; 0 if it is none.
     public func number(_ column: CInt) -> Int64 { sqlite3_column_int64(raw, column) }
 
+    /// Whether a column of the current row is NULL.
     public func isNull(_ column: CInt) -> Bool { sqlite3_column_type(raw, column) == SQLITE_NULL }
 
+    /// A column of the current row as a text.
     public func text(_ column: CInt) -> String {
         withBytes(column) { String(decoding: $0, as: UTF8.self) }
     }
@@ -94,6 +103,7 @@ public final class SQLiteStatement<Failure: Error> {
     /// Text or a blob, NULs included; empty for NULL.
     public func bytes(_ column: CInt) -> [UInt8] { withBytes(column) { Array($0) } }
 
+    /// A column of the current row as bytes; nil for NULL.
     public func optionalBytes(_ column: CInt) -> [UInt8]? { isNull(column) ? nil : bytes(column) }
 
     /// Lends the bytes of a column, until the next step.

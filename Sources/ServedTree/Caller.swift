@@ -6,8 +6,10 @@ internal import LinuxFiles
 /// The board's kernel has checked what the user may do. The server decides what goes with a change: who owns a new file, and
 /// whether writing takes a program's privileges away.
 public struct Caller: Hashable, Sendable {
+    /// The user's number on the board.
     public let uid: UInt32
 
+    /// A user by number.
     public init(uid: UInt32) {
         self.uid = uid
     }

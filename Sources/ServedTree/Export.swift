@@ -5,7 +5,9 @@ public import LinuxFiles
 public final class Export: Sendable {
     /// What clients ask for it by; the default export has the empty name.
     public let name: String
+    /// The directory as the board sees it.
     public let tree: FakeRootTree
+    /// Whether every change is `EROFS`.
     public let isReadOnly: Bool
     /// The host's absolute path, as it was when the directory was opened.
     public let path: [UInt8]

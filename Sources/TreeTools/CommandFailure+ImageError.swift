@@ -5,7 +5,7 @@ internal import LinuxFiles
 extension CommandFailure {
     /// The failure of an import, export, check or conversion. Its texts are printable.
     public init(_ error: ImageError) {
-        // Names of files and texts of archives are in it: nothing of that shall move a terminal's cursor.
+        // It has names of files and texts of archives in it, which a terminal must not obey.
         let advice = error.hint.map { hint in
             hint.split(separator: "\n", omittingEmptySubsequences: false).map { printable($0) }.joined(separator: "\n")
         }

@@ -7,10 +7,11 @@ public final class PathFailures {
     private var last: CommandFailure?
     private var worst = ExitCause.success
 
+    /// No failure yet.
     public init() {}
 
     /// Does something with a file.
-    /// - Throws: what is no `CommandFailure`, such as wrong arguments.
+    /// - Throws: errors other than `CommandFailure`, such as wrong arguments.
     public func attempt(_ body: () throws -> Void) throws {
         do {
             try body()
@@ -19,6 +20,7 @@ public final class PathFailures {
         }
     }
 
+    /// Says a failure and remembers the worst exit code.
     public func note(_ failure: CommandFailure) {
         if failure.cause.rawValue > worst.rawValue { worst = failure.cause }
         // With -R a name that the board doesn't have is as wrong for every file.

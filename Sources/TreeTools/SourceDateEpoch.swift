@@ -4,7 +4,7 @@ internal import Glibc
 /// The environment's SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it.
 public enum SourceDateEpoch {
     /// In seconds since 1970; nil if it isn't set.
-    /// - Throws: `CommandFailure` for what is no such number.
+    /// - Throws: `CommandFailure` unless it is such a number.
     public static func fromEnvironment() throws -> Int64? {
         try getenv("SOURCE_DATE_EPOCH").flatMap { try seconds(String(cString: $0)) }
     }

@@ -1,6 +1,6 @@
 /// A device's interface with its bulk endpoints, as a link uses it: libusb's, another machine's, a test's.
 ///
-/// Belongs to one thread. Callers are generic over it, so that a call costs what the implementation does.
+/// Belongs to one thread. Callers are generic over it, so that a call costs no more than the implementation's own.
 package protocol BulkTransport: EventSource {
     associatedtype Transfer: BulkTransfer
 
@@ -12,8 +12,8 @@ package protocol BulkTransport: EventSource {
     /// - Throws: `USBError.noDevice`; `.other` where the device stalls the request.
     func selectAlternateSetting(_ setting: Int) throws(USBError)
 
-    /// Gives the interface back and claims it anew; where another alternate setting than 0 was selected, the device is
-    /// told so by SET_INTERFACE 0. No transfer may be in flight.
+    /// Gives the interface back and claims it anew. If another alternate setting than 0 was selected the device gets a
+    /// SET_INTERFACE 0. No transfer may be in flight.
     /// - Throws: `USBError.noDevice`, or `.busy` if another process was faster.
     func reclaim() throws(USBError)
 
@@ -24,7 +24,7 @@ package protocol BulkTransport: EventSource {
     /// Whether the device has left the bus. Sends nothing on the wire.
     var isGone: Bool { get }
 
-    /// The time that `handleEvents` waits by.
+    /// The clock of `handleEvents`' waits.
     var now: ContinuousClock.Instant { get }
 }
 

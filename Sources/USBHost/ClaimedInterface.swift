@@ -49,7 +49,7 @@ package final class ClaimedInterface: BulkTransport {
 
     /// The corresponding C functions are `libusb_release_interface` and `libusb_claim_interface`.
     package func reclaim() throws(USBError) {
-        // Fails only if the device has gone, or an earlier claim has failed: claiming tells.
+        // Fails only if the device has gone or an earlier claim has failed; then claiming fails, too.
         _ = libusb_release_interface(handle, interface)
         try checked(libusb_claim_interface(handle, interface))
     }
@@ -102,7 +102,7 @@ package final class ClaimedInterface: BulkTransport {
                 continue
             }
             let code = libusb_detach_kernel_driver(handle, CInt(setting.interface))
-            // "Not found": it has just gone by itself.
+            // "Not found": the driver or the device has just gone.
             guard code != LIBUSB_ERROR_NOT_FOUND.rawValue else { continue }
             try checked(code)
             detachedInterfaces.append(setting.interface)

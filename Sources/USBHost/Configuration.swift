@@ -4,9 +4,10 @@ internal import CLibUSB
 public struct Configuration: Hashable, Sendable {
     /// bConfigurationValue.
     public var value: Int
-    /// The interfaces, each with its alternate settings; one that is announced and not described has none.
+    /// The interfaces, each with its alternate settings; one that is only announced has no settings.
     public var interfaces: [[InterfaceSetting]]
 
+    /// A configuration of a device.
     public init(value: Int = 1, interfaces: [[InterfaceSetting]]) {
         self.value = value
         self.interfaces = interfaces
@@ -21,8 +22,10 @@ public struct InterfaceSetting: Hashable, Sendable {
     public var alternateSetting: Int
     /// Class, subclass and protocol.
     public var kind: Kind
+    /// The endpoints besides endpoint 0.
     public var endpoints: [Endpoint]
 
+    /// A setting of an interface.
     public init(interface: Int, alternateSetting: Int = 0, kind: Kind, endpoints: [Endpoint]) {
         self.interface = interface
         self.alternateSetting = alternateSetting
@@ -32,10 +35,14 @@ public struct InterfaceSetting: Hashable, Sendable {
 
     /// bInterfaceClass, bInterfaceSubClass and bInterfaceProtocol.
     public struct Kind: Hashable, Sendable {
+        /// bInterfaceClass.
         public var interfaceClass: UInt8
+        /// bInterfaceSubClass.
         public var subclass: UInt8
+        /// bInterfaceProtocol.
         public var interfaceProtocol: UInt8
 
+        /// Class, subclass and protocol.
         public init(_ interfaceClass: UInt8, _ subclass: UInt8, _ interfaceProtocol: UInt8) {
             self.interfaceClass = interfaceClass
             self.subclass = subclass
@@ -52,12 +59,14 @@ public struct InterfaceSetting: Hashable, Sendable {
         /// wMaxPacketSize as it stands there: bits 0 to 10 are bytes.
         public var packetSize: UInt16
 
+        /// - Parameters: bEndpointAddress, bmAttributes, and wMaxPacketSize in bytes.
         public init(address: UInt8, attributes: UInt8, packetSize: UInt16) {
             self.address = address
             self.attributes = attributes
             self.packetSize = packetSize
         }
 
+        /// Whether it is a bulk endpoint.
         public var isBulk: Bool { attributes & 3 == 2 }
         /// Whether it carries data to the host.
         public var isIn: Bool { address & 0x80 != 0 }

@@ -1,8 +1,11 @@
 /// The vendor and product id of a device descriptor.
 public struct DeviceID: Hashable, Sendable {
+    /// idVendor.
     public var vendor: UInt16
+    /// idProduct.
     public var product: UInt16
 
+    /// Both numbers of a device.
     public init(vendor: UInt16, product: UInt16) {
         self.vendor = vendor
         self.product = product

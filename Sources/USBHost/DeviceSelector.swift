@@ -7,6 +7,7 @@ public struct DeviceSelector: Hashable, Sendable {
     /// Vendor and product id.
     public var id: DeviceID?
 
+    /// Selects the devices that have all of these; without any, all devices.
     public init(path: String? = nil, serial: String? = nil, id: DeviceID? = nil) {
         self.path = path
         self.serial = serial

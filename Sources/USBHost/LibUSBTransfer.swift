@@ -63,7 +63,7 @@ package final class LibUSBTransfer: BulkTransfer {
     package func cancel() {
         guard isInFlight, !isCancelled else { return }
         isCancelled = true
-        // "Not found" says that it has just ended by itself, which its callback will report.
+        // "Not found": it has just ended, which its callback will report.
         _ = libusb_cancel_transfer(raw)
     }
 

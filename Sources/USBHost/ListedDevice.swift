@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A device in the list of a session; valid only while `USBContext.devices` runs.
 ///
-/// Needs no permission on the device node. All but `strings` sends nothing on the wire.
+/// Needs no permission on the device node. Only `strings` sends something on the wire.
 package struct ListedDevice: AttachedDevice {
     /// The `libusb_device`.
     let raw: OpaquePointer
@@ -49,7 +49,7 @@ package struct ListedDevice: AttachedDevice {
         package var serial: String?
     }
 
-    /// The strings as sysfs has them. They are asked of the device only where there is no sysfs.
+    /// The strings as sysfs has them. The device is asked only where there is no sysfs.
     package var strings: Strings {
         let sysfs = SysfsDevice(path: path)
         if sysfs.exists {

@@ -1,14 +1,14 @@
 internal import LinuxFiles
 
-/// Keeps a USB port for one of several processes that would take any board, from one stage of a board to the next: between
-/// them nobody has the device open, and each stage enumerates anew.
+/// Keeps a USB port for one of several processes that would take any board, from one stage of a board to the next: each stage
+/// enumerates anew, and between two of them nobody has the device open.
 ///
 /// Advisory: only processes that reserve ports themselves look at it. It is a lock on the port's directory in sysfs, which
-/// anybody may open and which stays while devices come and go; the kernel takes the lock back however a process ends.
+/// anybody may open and which stays while devices come and go; the kernel drops the lock when the process ends in any way.
 public final class PortReservation: Sendable {
     /// The port, such as "2-1.1.2".
     public let port: String
-    /// Nil where sysfs does not know the port: then there is nothing to be held against others.
+    /// Nil where sysfs does not have the port: then others can't be kept away.
     private let directory: OwnedDescriptor?
 
     /// Reserves a port until the object goes away.
@@ -46,7 +46,7 @@ public final class PortReservation: Sendable {
 
     /// The port's directory, a subdirectory of its hub's: "1-0:1.0/usb1-port2" of port "1-2", "1-2:1.0/1-2-port4" of
     /// "1-2.4". Source: `usb_hub_create_port_device` in the kernel's `drivers/usb/core/port.c`.
-    /// - Returns: nil for what is no port, such as a root hub.
+    /// - Returns: nil for anything but a port, such as a root hub.
     static func directory(of port: String) -> String? {
         guard let end = port.lastIndex(where: { $0 == "." || $0 == "-" }) else { return nil }
         let (hub, number) = (port[..<end], port[port.index(after: end)...])

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Asks a link, from any thread, to stop when it has answered the request in hand.
+/// Asks a link, from any thread, to stop when it has answered the current request.
 ///
 /// One object belongs to one board's thread; it may be asked before the link runs.
 public final class StopRequest: Sendable {
@@ -12,8 +12,10 @@ public final class StopRequest: Sendable {
     private let requested = Atomic(false)
     private let waiting = Mutex(Waiting())
 
+    /// Not requested yet.
     public init() {}
 
+    /// Whether the link is to stop.
     public var isRequested: Bool { requested.load(ordering: .acquiring) }
 
     /// Returns at once; the link may need a moment.

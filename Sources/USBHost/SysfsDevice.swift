@@ -24,7 +24,7 @@ package struct SysfsDevice {
         return text.isEmpty ? nil : text
     }
 
-    /// Whether sysfs knows the device; where it is not mounted, it knows none.
+    /// Whether sysfs has the device; false if sysfs is not mounted.
     package var exists: Bool { access("\(root)/\(path)", F_OK) == 0 }
 
     /// The kernel driver bound to an interface of a configuration, such as "usb-storage"; nil if there is none.

@@ -4,6 +4,7 @@ public import USBHost
 ///
 /// Source: `usb9pfs_intf` in the kernel's `net/9p/trans_usbg.c`.
 public struct BulkPair: Hashable, Sendable {
+    /// The number of the interface.
     public let interface: Int
     /// The alternate setting that has the endpoints: 0 up to Linux 6.12, 1 in proposed newer kernels.
     public let alternateSetting: Int

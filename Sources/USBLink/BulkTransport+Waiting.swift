@@ -23,7 +23,7 @@ extension BulkTransport {
         return .failed(.inputOutput)
     }
 
-    /// Waits until a transfer that was cancelled has ended, so that its buffer is nobody else's.
+    /// Waits until a cancelled transfer has ended, so that its buffer is the caller's again.
     func retire(_ transfer: Transfer) {
         transfer.cancel()
         while transfer.isInFlight { handleEvents(milliseconds: 1000) }

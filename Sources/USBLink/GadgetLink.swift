@@ -5,8 +5,9 @@ public import USBHost
 ///
 /// A board must not mount twice without making its gadget anew, except where `BulkPair.followsMounts`: each mount lets a
 /// client of Linux 6.12 send one more request before the first one's reply (`p9_usbg_create` in `net/9p/trans_usbg.c`
-/// completes `received`), which it can't cope with itself, whatever the host does.
+/// completes `received`). The board itself can't cope with that, and the host can't help it.
 public final class GadgetLink {
+    /// The board's end.
     public let gadget: Gadget
 
     private let claimed: ClaimedInterface
@@ -18,8 +19,8 @@ public final class GadgetLink {
         case toBoard
     }
 
-    /// The msize a server had better not exceed, in bytes. A link has three buffers of this size, and the kernel gives
-    /// all of usbfs 16 MiB (`usbcore.usbfs_memory_mb`).
+    /// The msize that a server should not exceed, in bytes. A link has three buffers of this size, and the kernel gives usbfs
+    /// 16 MiB in all (`usbcore.usbfs_memory_mb`).
     public static let maximumMsize = 1 << 20
 
     /// Claims the gadget's interface, and takes usb-storage off the other ones of the same device.
@@ -53,6 +54,7 @@ public final class GadgetLink {
     /// The negotiated msize in bytes; 0 before the first Tversion.
     public var msize: Int { loop.msize }
 
+    /// What has been moved so far.
     public var statistics: LinkStatistics { loop.statistics }
 
     /// Called with every request and every reply.

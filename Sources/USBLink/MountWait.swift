@@ -36,7 +36,7 @@ struct MountWait<Transport: BulkTransport> {
                 return nil
             } catch {
                 if error == .noDevice || transport.isGone { return .gone(midRequest: false) }
-                // libusb has one word for a stall and for what it has no word for.
+                // libusb has one error for a stall and for everything that it does not know.
                 guard error == .other else { return .failed(error) }
             }
         }

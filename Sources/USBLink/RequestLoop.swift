@@ -139,7 +139,7 @@ extension RequestLoop {
         return .replaced(size: ReplyRules.writeError(12 /* ENOMEM */, tag: tag, into: reply.buffer))
     }
 
-    /// An Rversion that is not sent grants nothing.
+    /// Takes back what an unsent Rversion would have granted.
     private func forgetUnsentVersion() {
         if replyHeader?.type == MessageType.rversion.rawValue { exchange.forgetVersion() }
     }
@@ -162,7 +162,7 @@ extension RequestLoop {
         trace?(.toBoard, UnsafeRawBufferPointer(rebasing: reply.buffer[..<size]).bytes)
         let isLate = awaitReplyTaken(until: stop)
         if isLate, reply.outcome == .cancelled, reply.count == 0 { return dropReply() }
-        // Never sent again: nobody knows how much of it the board has taken.
+        // Never sent again: it is unknown how much of it the board has taken.
         guard reply.outcome == .completed, reply.count == size else {
             let end = transport.end(after: reply.outcome, midRequest: true)
             if case .gone = end { throw LinkEnded(end) }

@@ -1,14 +1,14 @@
 internal import P9Wire
 internal import USBHost
 
-/// Brings one request after the other. Two IN transfers take turns: while one holds the request in hand, the other one
-/// waits for the next.
+/// Brings one request after the other. Two IN transfers take turns: while one holds the current request, the other one waits
+/// for the next.
 struct RequestReader<Transport: BulkTransport> {
     private let transport: Transport
     private var framing: RequestFraming
     /// The transfer that brings the next message.
     private var incoming: Transport.Transfer
-    /// The transfer whose message is in hand.
+    /// The transfer that holds the current message.
     private var inHand: Transport.Transfer
     /// Whether `incoming` was submitted and its outcome has not been looked at; it may have ended meanwhile.
     private var isReading = false
@@ -24,10 +24,10 @@ struct RequestReader<Transport: BulkTransport> {
         inHand = try transport.makeTransfer(endpoint: pair.requests, bufferSize: size)
     }
 
-    /// The buffer that begins with the request in hand.
+    /// The buffer that begins with the current request.
     var buffer: UnsafeRawBufferPointer { UnsafeRawBufferPointer(inHand.buffer) }
 
-    /// Whether the next message, or a part of it, has come while the one in hand is dealt with, or the transfer for it has
+    /// Whether the next message, or a part of it, has come while the current one is dealt with, or the transfer for it has
     /// failed. True only after the transport's events were handled.
     var hasNext: Bool { isReading && !incoming.isInFlight }
 
@@ -38,7 +38,7 @@ struct RequestReader<Transport: BulkTransport> {
             .tag
     }
 
-    /// Waits for a message, and takes it in hand.
+    /// Waits for a message, which becomes the current one.
     ///
     /// Before the end of a message is taken, the board doesn't listen for the reply: a caller reads ahead then in any case.
     mutating func next(until stop: StopRequest) throws(LinkEnded) -> RequestFraming.Step {
@@ -86,8 +86,8 @@ struct RequestReader<Transport: BulkTransport> {
         }
     }
 
-    /// Submits the incoming transfer while a request is in hand, which must be answered in any case: what goes wrong here
-    /// goes wrong again when the reply is sent, or at the next `next`.
+    /// Submits the incoming transfer before the current request is answered, which must happen in any case: an error here
+    /// comes again when the reply is sent, or at the next `next`.
     mutating func readAhead() {
         try? read()
     }

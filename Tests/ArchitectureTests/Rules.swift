@@ -1,4 +1,4 @@
-/// The rules of the house. Each says in a line what breaks it, and says nothing of sources that keep it.
+/// The rules of the house. Each gives a line for everything that breaks it.
 enum Rules {
     /// Modules of the toolchain that a server of boards can do without: each costs start time, memory and a thread pool.
     private static let foundation: Set<String> = [

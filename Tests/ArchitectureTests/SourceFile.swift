@@ -23,7 +23,7 @@ struct SourceFile: Sendable {
         }
     }
 
-    /// The modules that the file imports, whatever their access level, attributes, and parts of them.
+    /// The modules that the file imports, at any access level, with any attributes, as a whole or in part.
     var imports: Set<String> {
         Set(
             lines.compactMap { line in

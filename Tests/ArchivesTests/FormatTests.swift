@@ -32,7 +32,7 @@ struct FormatTests {
         #expect(format([0x1f, 0x8b, 8]) == .gzip)
         #expect(format([0x28, 0xb5, 0x2f, 0xfd]) == .zstd)
         #expect(format(Array("LZIP".utf8)) == .lzip)
-        // No bzip2 data: neither a block nor the end follows.
+        // Not bzip2 data: neither a block nor the end follows.
         #expect(format(Array("BZh9 and some words".utf8)) == nil)
         #expect(format([]) == nil)
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A terminal that is blocked (Ctrl-S), and a pipe that nobody reads, hold up neither a client nor the end of a program.
+# A terminal that is blocked (Ctrl-S), and a pipe that nobody reads, delay neither a client nor the end of a program.
 #
 #   Tests/EndToEnd/blocked-terminal.sh
 #

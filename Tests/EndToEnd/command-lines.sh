@@ -55,7 +55,7 @@ failing "stat --json of nothing" 3 "$p9serve" stat --json tree/nothing
 failing "ls --json of nothing" 3 "$p9serve" ls --json tree/nothing
 failing "check --json of a half-converted tree" 64 "$p9serve" check --json half
 failing "ls --json of a half-converted tree" 64 "$p9serve" ls --json half
-# rpiboot's are told nowhere else: who has both streams in one (a pty) is to find JSON only.
+# rpiboot tells its errors only there: a program that reads both streams as one (a pty) must find only JSON.
 code=0
 user "$p9fwd" rpiboot --json nothing >out 2>error || code=$?
 check_equal "rpiboot --json of nothing: told on standard output alone" \

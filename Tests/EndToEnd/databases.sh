@@ -28,7 +28,7 @@ rm -rf .local .usb9pfs* outer l
 [ "$(id -u)" != 0 ] || rm -f "$work"/.user.usb9pfs.db*
 user setfattr -x user.usb9pfs.db "$work/user" 2>/dev/null || true
 
-# Planted in a tree: `etc` is no tree of its own because of that.
+# A database planted in a tree does not make `etc` a tree of its own.
 user mkdir -p tree/etc/deep
 user touch tree/etc/passwd
 user ln -s passwd tree/etc/link

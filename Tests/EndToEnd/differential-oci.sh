@@ -5,7 +5,7 @@
 #   Tests/EndToEnd/differential-oci.sh [NAME...]     only the images whose names begin so
 #
 # Each difference is listed in lib/differential_oci.py, with what p9serve does and why; one that isn't is "not ok", and so is a
-# listed one that is no more. Random layers are also compared with the specification's rule itself: whiteouts first. Skopeo
+# listed one that was gone. Random layers are also compared with the specification's rule itself: whiteouts first. Skopeo
 # copies images into its other formats, which must give the same. Runs as an ordinary user; P9SERVE is another p9serve.
 set -euo pipefail
 . "$(dirname "$0")/lib/test.sh"

@@ -129,7 +129,7 @@ as_developer ln -s file tree/own
 as_developer "$p9serve" chown --tree tree -h 9 tree/own
 check_equal "chown -h" 9 "$(member tree/own uid)"
 
-# Directories that are no trees, or parts of one.
+# Directories that are not trees, and parts of a tree.
 as_developer mkdir -p foreign/etc
 as_developer touch foreign/etc/passwd
 as_developer setfattr -n user.rsync.%stat -v '100644 0,0 7:8' foreign/etc/passwd
@@ -198,7 +198,7 @@ for command in "export X out.tar" "check X" "serve X --listen unix:$work/socket"
         "64 1" "$code $(grep -c 'more than one tool: QEMU mapped-xattr (.*), user.containers.override_stat (\|more than one tool: user.containers.override_stat (.*), QEMU mapped-xattr (' error)"
 done
 check_equal "check --as-is" good "$(edit check --as-is "part of it" >/dev/null && echo good)"
-# One with a database is a tree, whatever is put into it.
+# A directory with a database is a tree, even if another tool's metadata are put into it.
 as_developer tar -cf ours.tar neighbour
 edit import -q ours.tar ours 2>/dev/null
 as_developer cp -a "part of it/etc/passwd" ours/neighbour/etc/copied

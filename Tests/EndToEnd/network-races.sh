@@ -112,7 +112,7 @@ while [ -e $work/held ]; do sleep 0.05; done
 END
 chmod +x "$work/bin/hold"
 waiting() { [ "$(pgrep -xc flock)" -ge "$1" ]; }
-# ends PID NAME: ok if it ends with 0. (Not by check, in whose subshell it is no child.)
+# ends PID NAME: ok if it ends with 0. (`check` can't do it: in its subshell the process is not a child.)
 ends() {
     local code=0
     wait "$1" || code=$?

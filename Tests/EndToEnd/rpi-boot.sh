@@ -15,7 +15,7 @@ run() { check_code "$1" "$2" rpi "${@:3}"; } # CODE NAME [ARGUMENT...]
 image=$(echo "$debian"/boot/vmlinuz-*)
 gzip -nc "$image" >Image.gz
 head -c 3000000 /dev/urandom >initramfs
-# Stand-ins for what can't be had here: raspberrypi/usbboot's boot code, and the overlay of raspberrypi/firmware.
+# Stand-ins for files that are not here: raspberrypi/usbboot's boot code, and the overlay of raspberrypi/firmware.
 mkdir -p usbboot/firmware usbboot/recovery overlays code/2711 code/2712
 echo "stand-in for bootcode4.bin" >code/2711/bootcode4.bin
 echo "stand-in for bootcode5.bin" >code/2712/bootcode5.bin
@@ -134,7 +134,7 @@ said_like "no USB controller labelled 'usb'.*"
 run 4 "cm4 without the overlay" --model cm4 --kernel Image.gz --kernel-config "$sources/good" "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
 said_like 'there is no dwc2.dtbo'
 
-# The same bytes, whatever the time, place, time zone and umask.
+# The same bytes at any time and place, in any time zone, with any umask.
 (umask 077 && TZ=Asia/Tokyo && export TZ && run 0 "once more" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" elsewhere/again)
 check "the same bytes" diff -r boot-rpi4 elsewhere/again
 check "readable for others" test "$(stat -c %a elsewhere/again)" = 755

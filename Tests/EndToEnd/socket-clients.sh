@@ -35,7 +35,7 @@ echo "inner" >"$work/tree/dir/inner"
 ln -s file "$work/tree/link"
 [ "$(id -u)" != 0 ] || chown -Rh "$developer_uid:$developer_gid" "$work/tree"
 
-# The process itself, not a shell around it, shall get the signal.
+# The process itself must get the signal, not a shell around it.
 # shellcheck disable=SC2016 # for the inner shell
 as_developer sh -c 'echo $$ >&3; exec "$@"' sh "$p9serve" serve "$work/tree" --listen tcp://127.0.0.1:0 \
     2>"$work/log" 3>"$work/pid" &

@@ -6,7 +6,7 @@ import LinuxFiles
 import TestSupport
 import Testing
 
-/// Images with wrong bytes in them: whatever they say, reading ends soon, with an error or without.
+/// Images with wrong bytes in them: reading always ends soon, with an error or without.
 @Suite(.enabled(if: isInstalled("mke2fs") && isInstalled("debugfs"))) struct Ext4FuzzTests {
     private struct Random {
         var state: UInt64

@@ -75,7 +75,7 @@ boot_barebox() {
     [ "$goal" != multi-user ] || check_equal "systemctl --failed" "" "$(in_board systemctl --failed --no-legend --plain)"
 }
 
-# The kernel documentation's words, of which access=0 must not be taken as it stands; writes stay on the board.
+# The kernel documentation's options; its access=0 must not be taken as it stands. Writes stay on the board.
 boot_kernel() {
     check "the documented command line" boots_as_written docs/initramfs-distributions.md "The command line" 1.3 \
         /srv/rootfs=/run/image

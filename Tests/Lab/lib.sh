@@ -330,7 +330,7 @@ host_counters() {
     esac
 }
 
-# Lines that look like errors and are none here, with the reason:
+# Lines that look like errors and are harmless here, with the reason:
 # - SerialNumber and so on: what a gadget calls itself, such as "lab-0"
 # - a network interface's registration, which ends with the USB path and more
 # - systemd: a booted board's init writes to this log too; its troubles are for systemctl --failed

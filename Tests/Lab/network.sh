@@ -127,7 +127,7 @@ END
     board busybox udhcpc -i usb0 -s /run/lab/udhcpc -n -q -t "${1:-60}" -T 1
 }
 
-# A lease that only takes its time is none either: so dnsmasq must not have been asked.
+# A lease that is only late must not look like none: so dnsmasq must not have been asked.
 no_lease() {
     local log=/run/usb9pfs/net/boards/1-1/dnsmasq.log
     ! board_lease "$1" && [ -s $log ] && ! grep -q DHCPDISCOVER $log

@@ -15,7 +15,7 @@ private func truncate(_ fid: UInt32, tag: UInt16) -> [UInt8] {
 
 @Suite("Requests that take long")
 struct SlowRequestTests {
-    /// A connection of which fids 1...count stand on files with leases.
+    /// A connection whose fids 1...count stand on files with leases.
     private static func stalled(
         _ server: TestServer,
         files count: Int = 1

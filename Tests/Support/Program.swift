@@ -35,7 +35,7 @@ public struct RunningProgram: Sendable {
         arguments.removeAll { $0.isEmpty }
         let cArguments = arguments.map { strdup($0) } + [nil]
         defer { for argument in cArguments { free(argument) } }
-        // Once a test has made a server, this process ignores SIGPIPE and SIGXFSZ; the program shall not.
+        // Once a test has made a server, this process ignores SIGPIPE and SIGXFSZ; the program must not.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

@@ -2,7 +2,7 @@ internal import Glibc
 internal import LinuxFiles
 internal import Synchronization
 
-/// A FUSE file system of this process: a directory of empty files with extended attributes, of which one can be made to
+/// A FUSE file system of this process: a directory of empty files with extended attributes, one of which can be made to
 /// leave its changes unanswered, as a dead network file system does. Only root can mount it.
 ///
 /// Source: the kernel's `include/uapi/linux/fuse.h`, version 7.31.

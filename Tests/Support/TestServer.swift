@@ -21,7 +21,7 @@ public enum Link: CaseIterable, Sendable {
 
 /// A server in this process that exports the directory `tree` of a temporary directory.
 public final class TestServer: Sendable {
-    /// Holds `tree` and whatever else a test puts beside it.
+    /// Holds `tree` and what else a test puts beside it.
     public let base: TemporaryDirectory
     /// The exported directory.
     public let tree: Subdirectory

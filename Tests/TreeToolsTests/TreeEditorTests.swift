@@ -100,7 +100,7 @@ import TreeTools
             try editor.setCapabilities(of: [fixture.path("etc")], to: TreeEditor.capabilities("cap_net_raw+ep"))
         }
         #expect(failure.message.hasSuffix("is not a regular file, and only those have capabilities"))
-        try editor.setCapabilities(of: [fixture.path("bin/su")], to: nil)  // there are none, as is wanted
+        try editor.setCapabilities(of: [fixture.path("bin/su")], to: nil)  // there are none to remove
         #expect(throws: CommandFailure.self) { try TreeEditor.capabilities("cap_nothing+ep") }
     }
 }

@@ -110,7 +110,7 @@ private let ioError: [UInt8] = [11, 0, 0, 0, 7, 0x34, 0x12, 5, 0, 0, 0]
         #expect(answer(request, Canned(accepted), msize: 8192).msize == 16384)
         #expect(answer(request, Canned(message(7, tag: 0xffff, body: [22, 0, 0, 0])), msize: 8192).msize == 0)
         #expect(answer(request, Canned([]), msize: 8192).msize == 0)
-        // An Rversion to anything else is no reply to it.
+        // An Rversion does not answer any other request.
         #expect(answer(message(120, tag: 0xffff), Canned(accepted), msize: 8192).msize == 8192)
     }
 

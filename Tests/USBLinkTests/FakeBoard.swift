@@ -29,7 +29,7 @@ final class FakeBoard: BulkTransport {
         case onCancel([UInt8], TransferOutcome)
         /// Somebody asks the link to stop.
         case stop
-        /// The cable is pulled. What is in flight ends as I/O errors do; `isGone` after so many milliseconds.
+        /// The cable is pulled. Transfers in flight end with I/O errors; `isGone` is true after this many milliseconds.
         case unplug(noticedAfter: Int)
         /// The board mounts: SET_INTERFACE is taken.
         case mount
@@ -86,7 +86,7 @@ final class FakeBoard: BulkTransport {
     private var cancelRace: (bytes: [UInt8], outcome: TransferOutcome)?
     /// What the board has sent and no transfer has brought: bytes, and whether the message ends there.
     private var sent: [(bytes: ArraySlice<UInt8>, ends: Bool)] = []
-    /// The bytes of a message of which the end is yet to come.
+    /// The bytes of a message whose end is still to come.
     private var arriving: [UInt8] = []
     /// Messages that are owed a reply.
     private var owed: [[UInt8]] = []
@@ -178,7 +178,7 @@ final class FakeBoard: BulkTransport {
         if transfers.contains(where: \.isInFlight) { violate("SET_INTERFACE with transfers in flight") }
         if isGone { throw .noDevice }
         guard isMounted else { throw .other }
-        // The gadget begins anew, whatever was under way.
+        // The gadget begins anew and forgets what was under way.
         (arriving, owed, msize, isBroken) = ([], [], 0, false)
     }
 

@@ -85,7 +85,7 @@ struct MountTests {
     // MARK: Requests that the board gives up
 
     @Test func lateReplyThatIsDroppedByTheBoard() throws {
-        // It takes the bytes, knows no such tag, and throws them away: to the host all is well.
+        // It takes the bytes, does not find the tag, and throws them away: the host sees success.
         let played = try play(
             [.mount] + session + [.send(clunk(tag: 1)), .pass(31_000), .send(clunk(tag: 2)), .take, .take],
             followsMounts: true

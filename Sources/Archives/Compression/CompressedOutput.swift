@@ -10,8 +10,7 @@ package final class CompressedOutput: ByteOutput {
     private let worker: CompressionWorker
     private let wait: ExportWait
 
-    /// The work is done by so many threads, which decides how the data is cut into blocks; so it must not depend on the
-    /// machine.
+    /// How many threads do the work. The number decides how the data are cut into blocks, so it must not depend on the machine.
     package static let threads: UInt32 = 2
 
     /// - Parameters:

@@ -11,8 +11,8 @@ protocol StreamEncoder: AnyObject {
 
 /// A thread that compresses, and what goes there and comes back.
 ///
-/// It knows nothing of where the bytes go, so it can be left alone: it ends after the call of the compressor that it is in,
-/// and frees what it has.
+/// It is independent of where the bytes go, so it can be left alone: it ends after the current call of the compressor, and
+/// frees its memory.
 final class CompressionWorker: @unchecked Sendable {  // only the thread touches the encoder, once that runs
     /// What the thread's owner may do next.
     struct Step {

@@ -16,9 +16,9 @@ final class FilterDecoder {
     private var isAtEnd = false
     /// Set if the data are zstd's or lz4's.
     private var frames: FrameScanner?
-    /// What follows the frames in the input's block in hand.
+    /// What follows the frames in the input's current block.
     private var afterFrames: [UInt8]?
-    /// Bytes at the end of the last block of which nobody knows yet whether they belong to the frames.
+    /// Bytes at the end of the last block that may or may not belong to the frames.
     private var held: [UInt8] = []
     /// A block that such bytes stand before.
     private var joined: UnsafeMutableRawBufferPointer?

@@ -29,7 +29,7 @@ final class GzipDecoder {
         stream.deallocate()
     }
 
-    /// What follows the member in the input's block in hand; only after `read` has given less than asked for.
+    /// What follows the member in the input's current block; only after `read` has given less than asked for.
     var leftover: UnsafeRawBufferPointer { rest }
 
     /// Fills the buffer with decompressed bytes.

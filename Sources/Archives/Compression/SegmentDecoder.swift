@@ -1,7 +1,7 @@
 internal import ImageEntries
 internal import LinuxFiles
 
-/// Decompresses a source that is compressed once, several times one behind the other, or not at all.
+/// Decompresses a source that consists of one compressed stream, of several one behind the other, or of uncompressed data.
 ///
 /// Members of one format join, as gzip(1), xz(1), zstd(1) and bzip2(1) have it. A cpio archive may go on with another
 /// format, or uncompressed, and with zeros between, as the kernel takes an initramfs.
@@ -99,7 +99,7 @@ final class SegmentDecoder {
 
     // MARK: What follows
 
-    /// The decoder of what follows the compressed data in hand.
+    /// The decoder of what follows the current compressed data.
     /// - Returns: nil at the end of the input, and behind what is not compressed: that has taken everything.
     private func openNext() throws(ImageError) -> (decoder: Decoder, format: CompressedFormat?)? {
         guard let ended = format else { return nil }
@@ -145,7 +145,7 @@ final class SegmentDecoder {
         }
     }
 
-    /// The decoder of what follows in the block in hand, if there is enough of it: the block is not copied for each of
+    /// The decoder of what follows in the current block, if there is enough of it: the block is not copied for each of
     /// many small members.
     private func openAtOnce(
         after ended: CompressedFormat

@@ -22,7 +22,7 @@ package final class CpioSource: EntrySource {
     /// - Parameters:
     ///   - stream: abandoned when this ends.
     ///   - input: what the stream was made of.
-    /// - Throws: `badArchive` for what is no cpio archive.
+    /// - Throws: `badArchive` unless it is a cpio archive.
     package init(
         _ stream: ArchiveStream,
         _ input: any ByteInput,
@@ -45,7 +45,7 @@ package final class CpioSource: EntrySource {
 
     package var notice: String? { reader.warning }
 
-    /// libarchive goes on to the next thing that looks like a header, and takes what is no number for a smaller one.
+    /// libarchive goes on to the next bytes that look like a header, and takes a malformed number for a smaller one.
     private func checkHeader() throws(ImageError) {
         let header = reader.takeHeader()
         contentSum = CpioHeader.sum(header)

@@ -31,7 +31,7 @@ package struct ContainerImage {
     package var notices: [String] = []
 
     /// Finds it.
-    /// - Returns: nil if this is no container image.
+    /// - Returns: nil if this is not a container image.
     /// - Throws: `badArchive` for an image that is not whole, and where the user has to choose.
     package init?(_ files: any LayoutFiles, _ request: Request, _ cancellation: Cancellation) throws(ImageError) {
         let hasVersion = try files.exists("oci-layout")

@@ -7,7 +7,7 @@ enum Digest {
     private static let prefix = "sha256:"
 
     /// The 64 digits of "sha256:...".
-    /// - Throws: `badArchive` for another algorithm, and for what is no digest.
+    /// - Throws: `badArchive` for another algorithm, and for a malformed digest.
     static func digits(of digest: String, _ image: String) throws(ImageError) -> String {
         let digits = digest.dropFirst(prefix.count)
         guard digest.hasPrefix(prefix), isDigits(String(digits)) else {

@@ -7,9 +7,9 @@ struct ImageCandidate {
         case whole
         /// Why it can't be read, with the file that is missing.
         case incomplete(ImageError)
-        /// Its manifest is damaged; nobody need care who asks for another image.
+        /// Its manifest is damaged; that does not matter to the user of another image.
         case damaged(ImageError)
-        /// It is no image, but of this type.
+        /// Something else, of this type.
         case artifact(String)
     }
 

@@ -36,7 +36,7 @@ struct ImageDescriptor: Hashable {
     /// Where the layout has it.
     var path: String { "blobs/sha256/\(digest)" }
 
-    /// Whether it tells about another image, as build tools' attestations do, and is none itself.
+    /// Whether it is a statement about another image, as build tools' attestations are.
     var isAttestation: Bool {
         annotations["vnd.docker.reference.type"] != nil || platform?.isUnknown == true
     }

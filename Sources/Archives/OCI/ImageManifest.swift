@@ -10,7 +10,7 @@ struct ImageManifest {
 
     var configuration: ImageDescriptor
     var layers: [ImageDescriptor]
-    /// The type of what it is if it is no image: a signature, an attestation, a chart.
+    /// The type of something that is not an image: a signature, an attestation, a chart.
     var artifact: String?
 
     /// - Parameter image: what messages call the image.
@@ -81,7 +81,7 @@ extension ImageError {
         )
     }
 
-    /// The error for what is stored like an image, and is none.
+    /// The error for something else that is stored like an image.
     static func artifact(_ image: String, _ types: [String]) -> ImageError {
         let shown = types.map { $0.isEmpty ? "without a type" : printable($0.utf8) }.joined(separator: ", ")
         return ImageError(

@@ -10,7 +10,7 @@ package final class LayerSource: EntrySource {
     private var reader: TarSource?
     private var stream: ArchiveStream?
     private var input: FileInput?
-    /// Whether an entry is in hand, whose content may not have been read.
+    /// Whether there is a current entry, whose content may not have been read.
     private var hasEntry = false
     package private(set) var layer: Int?
     private var bytesBefore: UInt64 = 0

@@ -31,7 +31,7 @@ struct OCILayout {
         var digests: Set<String> = []
         var descriptors = 0
         var layers = 0
-        /// Of what is no image.
+        /// The types of what is not an image.
         var otherTypes: [String] = []
     }
 

@@ -10,7 +10,7 @@ package final class TarLayout: LayoutFiles {
         case link(String)
     }
 
-    /// No image has so many files; its layers' files don't count.
+    /// More files than any image has; its layers' files don't count.
     private static let maxFiles = 100_000
 
     package let name: String

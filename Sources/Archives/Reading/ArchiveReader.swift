@@ -3,7 +3,7 @@ internal import Glibc
 internal import ImageEntries
 internal import LinuxFiles
 
-/// Has libarchive read an archive, and keeps the bytes of the headers in hand for a second reading: `TarSource` and
+/// Has libarchive read an archive, and keeps the bytes of the current headers for a second reading: `TarSource` and
 /// `CpioSource` know better in places.
 ///
 /// Belongs to one thread: from its making to its end, that thread uses the C locale. In a UTF-8 locale libarchive
@@ -31,13 +31,13 @@ final class ArchiveReader {
     private var padding: UnsafeMutableRawBufferPointer?
     /// Whether libarchive may have content to give or to skip.
     private var isInEntry = false
-    /// The entry in hand, as it may be printed; for error messages.
+    /// The current entry, as it may be printed; for error messages.
     private(set) var entryName = ""
-    /// What libarchive finds odd about the entry in hand; printable.
+    /// What libarchive finds odd about the current entry; printable.
     private(set) var warning: String?
-    /// Where the headers in hand begin in the decompressed stream, in bytes; behind the last entry, the end mark.
+    /// Where the current headers begin in the decompressed stream, in bytes; behind the last entry, the end mark.
     private(set) var headerStart: UInt64 = 0
-    /// What libarchive has used up of the headers in hand in blocks that are gone; nil while it reads content.
+    /// What libarchive has used up of the current headers in blocks that are gone; nil while it reads content.
     private var headerBytes: [UInt8]?
 
     /// libarchive itself takes a mebibyte of each kind.
@@ -129,7 +129,7 @@ final class ArchiveReader {
         if !isKnown { warning = printable(text) }
     }
 
-    /// The headers in hand, up to the content; to be taken once.
+    /// The current headers, up to the content; to be taken once.
     func takeHeader() -> [UInt8] {
         let header = (headerBytes ?? []) + partOfHeader(upTo: consumed)
         headerBytes = nil
@@ -174,7 +174,7 @@ final class ArchiveReader {
         return next.isEmpty && mayEndEarly ? supplyPadding(&block) : next.count
     }
 
-    /// What the block given last has of the headers in hand.
+    /// What the block given last has of the current headers.
     /// - Parameter end: where they end in the stream.
     private func partOfHeader(upTo end: UInt64) -> ArraySlice<UInt8> {
         let start = bytesSupplied - UInt64(lastBlock.count)
@@ -195,7 +195,7 @@ final class ArchiveReader {
         return missing
     }
 
-    /// Throws if what libarchive has taken for an entry's header or content was not in the archive.
+    /// Throws if libarchive has made up a part of an entry's header or content that was not in the archive.
     /// - Parameter count: bytes that it gives from its position on.
     private func checkPadding(_ count: Int) throws(ImageError) {
         guard padding != nil, consumed + UInt64(count) > bytesSupplied else { return }
@@ -207,7 +207,7 @@ final class ArchiveReader {
     private func check(_ code: CInt) throws(ImageError) {
         guard code != ARCHIVE_OK, code != ARCHIVE_WARN else { return }
         if let failure = stream.failure { throw failure }
-        // libarchive says nothing where a header is not whole.
+        // libarchive has no message for an incomplete header.
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "Truncated"
         if entryName.isEmpty, bytesSupplied < 1 << 20, text.contains("Unrecognized") {
             throw ImageError(.badArchive, "\(input.name) is no \(format.rawValue) archive, compressed or not")

@@ -83,7 +83,7 @@ package final class ArchiveStream: @unchecked Sendable {  // each field is one t
     }
 
     /// The same, and what follows in the same piece, so that a format can be recognized.
-    /// - Parameter count: bytes that the piece shall have, if there are so many.
+    /// - Parameter count: how many bytes the piece is to have, if there are that many.
     package func giveBack(_ rest: UnsafeRawBufferPointer, joining count: Int) throws(ImageError) {
         guard rest.count < count else { return giveBack(rest) }
         var head = Array(rest)

@@ -43,7 +43,7 @@ package final class SquashfsSink: EntrySink {
         // Its standard output is our file: it needs no name for it.
         arguments.append("/proc/self/fd/1")
         do throws(Errno) {
-            // An end of the program shall be an error, not the end of us.
+            // If the program ends, writing to it must be an error instead of the end of this process.
             System.ignoreBrokenPipes()
             let program = try ChildProcess(
                 Self.programName,
@@ -106,7 +106,7 @@ package final class SquashfsSink: EntrySink {
         guard try ending().isSuccess else { throw failure() }
     }
 
-    /// How the program has ended; waits for it. When the export shall end, the program does as soon as nobody has it any more.
+    /// How the program has ended; waits for it. If the export is cancelled the program ends as soon as its owner goes away.
     private func ending() throws(ImageError) -> ChildProcess.Ending {
         while true {
             let ending = try ImageError.attempt("can't wait for \(Self.programName)") { () throws(Errno) in

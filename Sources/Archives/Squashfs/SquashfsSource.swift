@@ -43,7 +43,7 @@ package final class SquashfsSource: EntrySource {
         }
     }
 
-    /// What to say of an attribute of the entry in hand whose name may be another one.
+    /// What to say of an attribute of the current entry whose name may be another one.
     private var unclearName: String?
 
     /// XATTR_NAME_MAX, in bytes: what is longer is no name.

@@ -2,8 +2,8 @@ internal import ImageEntries
 
 /// Where a sparse file has data: everything else is zeros that need not be written.
 ///
-/// A file without a hole on the host has none here. In one that has, a hole is what the content says: whole blocks of
-/// zeros, wherever the host's file system keeps them, so that two copies of a tree have the same map.
+/// A file without a hole on the host has none here. In a file with holes each whole block of zeros is one, independently of
+/// where the host's file system has holes, so that two copies of a tree have the same map.
 struct SparseMap {
     /// Of data, in bytes; in order, apart from each other.
     private(set) var parts: [Range<UInt64>] = []

@@ -1,11 +1,10 @@
 internal import LinuxFiles
 
-/// A header block of a tar archive, 512 bytes in the ustar format, and the extended header in front of it that holds
-/// what has no room in it.
+/// A header block of a tar archive, 512 bytes in the ustar format, and the extended header in front of it for what has no
+/// room there.
 ///
-/// Source: POSIX.1-2017, `pax`, "pax Interchange Format". Written here and not by libarchive because that knows the
-/// inode and the device of the host only as something to write, GNU tar warns of keys it doesn't know, and in a locale
-/// other than C names are more than bytes.
+/// Source: POSIX.1-2017, `pax`, "pax Interchange Format". libarchive is not used: it always writes the host's inode and device
+/// number, as keys of which GNU tar warns, and outside of the C locale it converts names.
 struct TarHeader {
     /// The typeflag.
     enum Kind: UInt8 {

@@ -7,7 +7,7 @@ extension TarMember {
     enum Dialect {
         /// GNU tar writes "%" and "=" so, and reads them.
         case gnu
-        /// Go's archive/tar, and so everything that handles layers of container images, knows no such encoding.
+        /// Go's archive/tar, and so everything that handles layers of container images, encodes no names.
         case plain
     }
 
@@ -95,7 +95,7 @@ extension TarMember {
         return result
     }
 
-    /// - Returns: nil for what is none; "=" at the end may be missing, as libarchive leaves it out.
+    /// - Returns: nil for a malformed value; "=" at the end may be missing, as libarchive leaves it out.
     private static func base64(_ text: [UInt8]) -> [UInt8]? {
         var result: [UInt8] = []
         var (bits, count): (UInt32, UInt32) = (0, 0)

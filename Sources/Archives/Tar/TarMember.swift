@@ -1,7 +1,7 @@
 /// The header blocks of one tar entry as they stand in the archive: the extended headers and the header itself.
 ///
-/// libarchive reads the archive, but it leaves out what a global header says, decodes some names of attributes and some
-/// not, and takes what is no number for one. This is the second reading by which `TarSource` follows GNU tar.
+/// libarchive reads the archive, but it leaves out what a global header says, decodes only some names of attributes, and
+/// accepts malformed numbers. This is the second reading, by which `TarSource` follows GNU tar.
 ///
 /// Source: POSIX.1-2017, `pax`; GNU tar 1.34, `src/list.c` and `src/xheader.c`.
 struct TarMember {

@@ -3,8 +3,8 @@ internal import LinuxFiles
 
 /// The entries of a tar archive, as GNU tar reads them.
 ///
-/// libarchive does the reading. It leaves out what a global header says, decodes some names of attributes and some not,
-/// and takes what is no number for one: so the headers are read a second time (`TarMember`).
+/// libarchive does the reading. It leaves out what a global header says, decodes only some names of attributes, and accepts
+/// malformed numbers: so the headers are read a second time (`TarMember`).
 ///
 /// Belongs to one thread, which uses the C locale meanwhile; see `ArchiveReader`.
 package final class TarSource: EntrySource {
@@ -18,18 +18,17 @@ package final class TarSource: EntrySource {
     /// Names of attributes that were decoded as GNU tar does it, and the first file with one.
     private var decodedNames = (count: 0, example: "")
 
-    /// An archive by itself.
+    /// A whole archive.
     /// - Parameters:
     ///   - stream: abandoned when this ends.
     ///   - input: what the stream was made of.
-    /// - Throws: `badArchive` for what is no tar archive.
+    /// - Throws: `badArchive` unless it is a tar archive.
     package convenience init(_ stream: ArchiveStream, _ input: any ByteInput) throws(ImageError) {
         try self.init(stream, input, needsEndMark: true, dialect: .gnu)
     }
 
     /// - Parameters:
-    ///   - needsEndMark: whether an archive that is not compressed must end as it should: then nothing but that says
-    ///     whether it is whole.
+    ///   - needsEndMark: whether an uncompressed archive must have its end mark, which alone shows that it is whole.
     ///   - dialect: how the names of extended attributes are read.
     init(
         _ stream: ArchiveStream,

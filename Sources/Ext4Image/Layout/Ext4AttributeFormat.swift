@@ -43,7 +43,7 @@ enum Ext4AttributeFormat {
     private static let anyID: UInt32 = .max
 
     /// A POSIX ACL in Linux' own form, from ext4's: there the entries without a uid or gid are shorter.
-    /// - Returns: nil for what is none.
+    /// - Returns: nil for a malformed value.
     static func linuxACL(fromExt4 value: [UInt8]) -> [UInt8]? {
         guard value.count >= 4, value.littleEndian32(at: 0) == 1 else { return nil }
         var result: [UInt8] = []
@@ -67,7 +67,7 @@ enum Ext4AttributeFormat {
     }
 
     /// The reverse.
-    /// - Returns: nil for what is no POSIX ACL in Linux' form.
+    /// - Returns: nil unless it is a POSIX ACL in Linux' form.
     static func ext4ACL(fromLinux value: [UInt8]) -> [UInt8]? {
         guard value.count >= 4, value.count % 8 == 4, value.littleEndian32(at: 0) == 2 else { return nil }
         var result: [UInt8] = []

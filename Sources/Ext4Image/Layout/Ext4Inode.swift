@@ -36,7 +36,7 @@ struct Ext4Inode {
 
     /// In bytes.
     var size: UInt64 {
-        // In ext2 the upper half was something else for what is no file or directory.
+        // In ext2 only files and directories have an upper half here.
         let high = format == .regular || format == .directory ? UInt64(bytes.littleEndian32(at: 108)) : 0
         return UInt64(bytes.littleEndian32(at: 4)) | high << 32
     }

@@ -50,7 +50,7 @@ struct Ext4Superblock {
             && bytes.littleEndian32(at: 32) > 0
     }
 
-    /// - Returns: nil if this is no superblock.
+    /// - Returns: nil if this is not a superblock.
     init?(_ bytes: [UInt8]) {
         guard Self.recognizes(bytes) else { return nil }
         blockSize = 1024 << Int(bytes.littleEndian32(at: 24))

@@ -4,9 +4,9 @@ package import LinuxFiles
 
 /// The files of an ext2, ext3 or ext4 image, read without a mount: by an ordinary user, in this process.
 ///
-/// Directories come before what is in them, otherwise in the order of the image; memory does not grow with it, but for a
-/// few bytes for each directory and the paths of files that have several names. An empty `lost+found` is left out: it
-/// belongs to the image, and not to the files.
+/// Directories come before what is in them, otherwise in the order of the image. Memory grows only by a few bytes for each
+/// directory and the paths of files that have several names. An empty `lost+found` is left out: it is a part of the image, not
+/// one of the files.
 ///
 /// Belongs to one thread.
 package final class Ext4Source: EntrySource {
@@ -42,8 +42,7 @@ package final class Ext4Source: EntrySource {
     ///   - image: open for reading; not a pipe.
     ///   - place: where in the image the file system is; see `DiskImage`.
     ///   - name: what the user calls the image, for messages.
-    /// - Throws: `badArchive` for what is no ext2, ext3 or ext4 file system, has a journal that was not written back, or
-    ///   errors.
+    /// - Throws: `badArchive` unless it is an ext2, ext3 or ext4 file system without errors, whose journal was written back.
     init(_ image: consuming OwnedDescriptor, _ place: ImagePlace, name: String) throws(ImageError) {
         volume = try Ext4Volume(image, place, name: name)
     }

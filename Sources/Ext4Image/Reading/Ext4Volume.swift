@@ -5,9 +5,9 @@ internal import LinuxFiles
 
 /// An ext2, ext3 or ext4 file system in an image, open for reading.
 ///
-/// libext2fs reads inodes, extents and directory blocks, and verifies their checksums. What a hostile image could make
-/// of the numbers is checked here: each block that a file may have comes from `spend`, so that whatever refers to itself
-/// or to others' blocks ends.
+/// libext2fs reads inodes, extents and directory blocks, and verifies their checksums. This type checks the numbers of a
+/// hostile image: each block that a file may have comes from `spend`, so that reading ends even if a block refers to itself or
+/// to others' blocks.
 final class Ext4Volume {
     let superblock: Ext4Superblock
     /// The command that mends a copy of the image.

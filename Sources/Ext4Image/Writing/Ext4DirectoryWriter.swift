@@ -56,7 +56,7 @@ final class Ext4DirectoryWriter {
         if type == Self.directoryType { directories += 1 }
     }
 
-    /// Writes the block in hand; its last entry reaches up to the checksum.
+    /// Writes the current block; its last entry reaches up to the checksum.
     private func flush() throws(ImageError) {
         block.setLittleEndian(UInt16(room - lastEntry), at: lastEntry + 4)
         block.setLittleEndian(UInt16(Self.tailSize), at: room + 4)

@@ -54,7 +54,7 @@ final class Ext4FileWriter {
             let inBlock = position % blockSize
             let run: Ext4Run
             if let last, last.logical == block {
-                // The rest of a block of which the last piece had the beginning.
+                // The rest of a block that began in the last piece.
                 run = Ext4Run(logical: block, physical: last.physical, count: 1)
             } else {
                 run = try take(block, (inBlock + size - done + blockSize - 1) / blockSize)
@@ -99,7 +99,7 @@ final class Ext4FileWriter {
             extent.e_lblk = rest.logical
             extent.e_pblk = rest.physical
             extent.e_len = UInt32(count)
-            // Goes to the last one there is; without any, there is no place to go to.
+            // Goes to the last extent; an empty tree has none, and the error is ignored.
             _ = ext2fs_extent_goto(handle, rest.logical)
             try writer.check(ext2fs_extent_insert(handle, EXT2_EXTENT_INSERT_AFTER, &extent), action)
             try writer.check(ext2fs_extent_fix_parents(handle), action)

@@ -35,7 +35,7 @@ struct Ext4Layout {
     }
 
     /// The layout of the smallest file system that has room for the tree, rounded up to 1 MiB.
-    /// - Parameter spare: how many of 100 blocks shall be free in it.
+    /// - Parameter spare: how many percent of the blocks are to be free.
     init(for measured: Ext4Measurement, hasJournal: Bool, spare: UInt64) {
         let content = measured.blocks + Self.ownBlocks
         let needed = content + content * spare / (100 - spare)
@@ -60,8 +60,8 @@ struct Ext4Layout {
         }
     }
 
-    /// Blocks that are no file's: bitmaps, tables of inodes, superblocks and group descriptors, the journal. Somewhat too
-    /// many rather than too few.
+    /// Blocks beside the files: bitmaps, tables of inodes, superblocks and group descriptors, the journal. The number is rather
+    /// too large than too small.
     private var overhead: UInt64 {
         let groups = (blocks + Self.blocksPerGroup - 1) / Self.blocksPerGroup
         let inodesPerGroup = (inodes / groups + 16) / 16 * 16
@@ -81,8 +81,8 @@ struct Ext4Layout {
         }
     }
 
-    /// Calls `body` with the number of each block of which a piece of a sparse file has something other than zeros, and
-    /// with where the block's part of it is.
+    /// Calls `body` for each block in which a piece of a sparse file has more than zeros: with its number, and with the part
+    /// of the piece that is in it.
     static func forEachDataBlock(
         of piece: UnsafeRawBufferPointer,
         at offset: UInt64,

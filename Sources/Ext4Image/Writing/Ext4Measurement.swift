@@ -5,10 +5,9 @@ internal import LinuxFiles
 /// What an ext4 image of a tree needs: a first walk over the tree goes here, and a second one to `Ext4Sink`.
 ///
 /// Two walks, since an ext4 file system wants to know its size, and with it how many inodes it has, before it gets the
-/// first file. Depends on nothing but what is in the files, so that the image has the same size whatever file system the
-/// tree is on.
+/// first file. It depends only on the files, so that the image has the same size on whatever file system the tree is.
 package final class Ext4Measurement: EntrySink {
-    /// Files, directories and all others; each once, whatever names it has. With the root.
+    /// Files, directories and all others, the root included; a file with several names counts once.
     private(set) var inodes: UInt64 = 0
     /// Of 4096 bytes: content, directories, long symlinks, extended attributes.
     private(set) var blocks: UInt64 = 0
@@ -16,7 +15,7 @@ package final class Ext4Measurement: EntrySink {
     private(set) var moreNames: [[UInt8]: UInt32] = [:]
     /// Whether some extended attributes are larger than what ext4 has room for without inodes of their own.
     private(set) var needsAttributeInodes = false
-    /// Over all that the walk found: names, owners, modes, sizes, times, attributes. Not over content.
+    /// Of names, owners, modes, sizes, times and attributes that the walk found; content does not count.
     private(set) var fingerprint = Fingerprint()
     /// Of directory entries.
     private var entryBytes: UInt64 = 0

@@ -94,7 +94,7 @@ final class Ext4Writer {
 
     /// The first ten inodes: most of them nobody uses.
     private func makeOwnInodes() throws(ImageError) {
-        // The file is all zeros, so nothing has to be written into the tables; nor by the kernel later.
+        // The file is all zeros, so the tables are right as they are, and the kernel need not write them later.
         for group in 0..<library.pointee.group_desc_count {
             ext2fs_bg_flags_set(library, group, UInt16(EXT2_BG_INODE_ZEROED))
             ext2fs_group_desc_csum_set(library, group)

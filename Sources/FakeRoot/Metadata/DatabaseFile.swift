@@ -20,7 +20,7 @@ struct DatabaseFile: Sendable {
         return try name.withCString(body)
     }
 
-    /// What there is under the name; nil if nothing is. A symbolic link is not followed.
+    /// The file of this name; nil if there is none. A symbolic link is not followed.
     var status: FileStatus? {
         get throws(Errno) {
             do throws(Errno) {

@@ -107,15 +107,15 @@ enum DatabaseSchema {
         }
     }
 
-    /// Whether there is nothing in it: left by a process that was killed before the first tables were there, when SQLite
-    /// may have written its header already.
+    /// Whether it is empty: left by a process that was killed before it had made the first tables. SQLite may have written its
+    /// header already.
     static func isBlank(_ connection: MetadataConnection) throws(MetadataError) -> Bool {
         guard try connection.number("PRAGMA application_id") == 0 else { return false }
         guard try connection.number("PRAGMA user_version") == 0 else { return false }
         return try connection.number("SELECT count(*) FROM sqlite_master") == 0
     }
 
-    /// Makes sure that a file is ours, and nothing but that. To be called before anything else is read of it.
+    /// Makes sure that a file is one of ours, with exactly our tables. To be called before anything else is read of it.
     /// - Returns: its version.
     /// - Throws: `.blank`; `.foreign` for a later version or another program's file; `.corrupt`.
     static func verify(_ connection: MetadataConnection, of file: DatabaseFile) throws(MetadataError) -> Int64 {

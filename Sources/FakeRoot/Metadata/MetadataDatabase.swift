@@ -11,25 +11,25 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     let file: DatabaseFile
     /// Whether readers and a writer don't exclude each other.
     let hasLog: Bool
-    /// Of the tables, when they were opened.
+    /// The version of the tables when they were opened.
     let version: Int64
     private let readLock = Mutex<Void>(())
     private let writeLock = Mutex<Void>(())
     private let reader: Reader
     private let writer: Writer
-    /// Says outside of the database what is in it.
+    /// Outside of the database: what it holds.
     let record: DatabaseRecord?
     /// How it was opened.
     private let access: SQLiteAccess
     /// Whether it is only read because the disk had no room for the files beside it. See `MetadataStore.lookForRoom`.
     let isWithoutRoom: Bool
-    /// Called under the lock of writing when another process is found to have changed something.
+    /// Called under `writeLock` when another process has changed something.
     private let onOthersChange = Mutex<(@Sendable () -> Void)?>(nil)
     private var dataVersion: Int64 = 0
     /// Whether something was written since the log was last on the disk.
     private let isUnsynchronized = Atomic<Bool>(false)
 
-    /// What is asked often, prepared once.
+    /// The frequent queries, prepared once.
     final class Reader {
         let connection: MetadataConnection
         let node: MetadataStatement
@@ -73,8 +73,8 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
             self.mayWrite = mayWrite
         }
 
-        /// Nil where nothing may be written. The first change brings the tables up to date: who only reads leaves them to
-        /// an earlier release that may have them open.
+        /// Nil if nothing may be written. The first change brings the tables up to date; a process that only reads leaves them
+        /// as they are for an earlier release that may have them open.
         var changes: Changes? {
             get throws(MetadataError) {
                 guard mayWrite else { return nil }
@@ -197,7 +197,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     var path: String { file.path }
 
-    /// Whether a release that knows no checksums may have it open, too: until somebody brings the tables up to date.
+    /// Whether an earlier release, without checksums, may have it open, too: until somebody brings the tables up to date.
     var isOfFirstVersion: Bool {
         guard version < 2 else { return false }
         return
@@ -212,7 +212,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         try readLock.withLock { _ throws(MetadataError) in try body(reader) }
     }
 
-    /// - Throws: `.system` with `EROFS` if it was opened for reading, with `ENOSPC` if that was for want of room.
+    /// - Throws: `.system` with `EROFS` if it was opened for reading, with `ENOSPC` if that was for lack of room.
     func write<Result>(
         _ body: (MetadataConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
@@ -237,8 +237,8 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         )
     }
 
-    /// As `write`, for what removes labels and attributes: the record must not say that there are rows after the last one
-    /// has gone, whenever the process ends.
+    /// As `write`, for removing labels and attributes: once the last row has gone the record must not say that there are rows,
+    /// even if the process is killed.
     func remove<Result>(
         _ body: (MetadataConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
@@ -255,9 +255,9 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// To be called after a row was written. Best effort: the row is there, and the next one tries again.
     func recordRows() {
         guard let record, record.content?.rows ?? 0 == 0 else { return }
-        // The row first, on the disk: after a power failure the record must not say more than there is.
+        // The row must be on the disk first: after a power failure the record must not say more than there is.
         guard (try? synchronize(evenIfClean: true)) != nil else { return }
-        // Somebody may have removed the row meanwhile, and nobody does while this looks.
+        // Somebody may have removed the row meanwhile; the lock keeps it there while this looks.
         _ = try? writeLock.withLock { _ throws(MetadataError) in
             guard let changes = try writer.changes else { return }
             try writer.connection.transaction { () throws(MetadataError) in
@@ -273,7 +273,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         }
     }
 
-    /// Another connection on the file, for what takes long.
+    /// Another connection to the file, for long work.
     func withOwnConnection<Result>(
         _ body: (MetadataConnection) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
@@ -291,7 +291,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     func setOnOthersChange(_ body: @escaping @Sendable () -> Void) { onOthersChange.withLock { $0 = body } }
 
-    /// Only under the lock of writing. The connection that writes has a version that its own changes don't move.
+    /// Only under `writeLock`. The writing connection's data_version does not move with its own changes.
     private func look() throws(MetadataError) {
         defer { writer.version.reset() }
         guard try writer.version.step() else { return }
@@ -310,7 +310,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         case locked
     }
 
-    /// Looks for other processes' changes, waiting for nobody.
+    /// Looks for other processes' changes, without waiting.
     func lookForChanges() -> Look {
         writeLock.withLockIfAvailable { _ in
             writer.connection.setBusyTimeout(milliseconds: 0)
@@ -332,7 +332,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// Whether something was stored that a power failure may take away.
     var hasUnsynchronizedChanges: Bool { isUnsynchronized.load(ordering: .acquiring) }
 
-    /// Has all that was stored written to the disk.
+    /// Writes all that was stored to the disk.
     /// - Parameter evenIfClean: also if this process has written nothing since.
     func synchronize(evenIfClean: Bool = false) throws(MetadataError) {
         guard isUnsynchronized.exchange(false, ordering: .acquiringAndReleasing) || evenIfClean else { return }

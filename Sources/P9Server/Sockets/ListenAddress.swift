@@ -44,6 +44,7 @@ public enum ListenAddress: Sendable, Equatable {
 }
 
 extension ListenAddress: CustomStringConvertible {
+    /// As a user writes it.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"

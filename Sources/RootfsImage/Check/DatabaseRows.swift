@@ -8,7 +8,7 @@ struct DatabaseRows {
     private(set) var labelCount = 0
     private(set) var attributeCount = 0
 
-    /// None, as if there were no database.
+    /// No rows, as without a database.
     init() {}
 
     init(of tree: FakeRootTree) throws(Errno) {

@@ -41,7 +41,7 @@ struct ExportPlan {
         }
     }
 
-    /// A platform is true of whatever is made, so it is never refused.
+    /// A platform fits every kind of target, so it is never refused.
     private func check(_ options: Exporter.Options, _ target: String) throws(ImageError) {
         let isExt4 = kind == .ext4
         let misplaced: [(option: String, isMisplaced: Bool, purpose: String)] = [

@@ -2,6 +2,7 @@ public import ImageEntries
 
 /// What an export did.
 public struct ExportSummary: Hashable, Sendable {
+    /// What was made.
     public var kind = TargetKind.tar
     /// Files of every kind, the root included.
     public var entries = 0
@@ -9,6 +10,7 @@ public struct ExportSummary: Hashable, Sendable {
     public var contentBytes: UInt64 = 0
     /// Bytes of the target, or of all its files.
     public var targetBytes: UInt64 = 0
+    /// What the target can't hold.
     public var losses = ExportLosses()
     /// Files that an edit on the host has made lose their labels, exported with owners and modes of their import.
     public var restoredLabels = 0
@@ -17,8 +19,10 @@ public struct ExportSummary: Hashable, Sendable {
     public var lostPrivileges: [String] = []
     /// What else a user should know, each a sentence without a full stop; printable.
     public var notices: [String] = []
+    /// How long it took.
     public var seconds = 0.0
 
+    /// Nothing was exported yet.
     public init() {}
 }
 

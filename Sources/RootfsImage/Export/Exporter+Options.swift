@@ -1,6 +1,7 @@
 public import Archives
 
 extension Exporter {
+    /// What to make, and how.
     public struct Options: Sendable {
         /// Nil to go by the target's name.
         public var kind: TargetKind?
@@ -30,6 +31,7 @@ extension Exporter {
         /// ext4: the volume's UUID, 16 bytes; nil for one that depends on what is in the tree.
         public var volumeUUID: [UInt8]?
 
+        /// A kind by the target's name, with its defaults.
         public init() {}
     }
 }

@@ -26,7 +26,7 @@ public enum TargetKind: String, Hashable, Sendable, CaseIterable {
         allCases.map { "    \($0.rawValue): \($0.suffixes.joined(separator: " "))" }.joined(separator: "\n")
     }
 
-    /// What a target's name says; nil for a name that says nothing.
+    /// The kind that a target's name tells; nil if it tells none.
     public init?(nameOf target: String) {
         let name = target.lowercased()
         // ".oci.tar" ends in ".tar", too.

@@ -203,7 +203,7 @@ final class TreeWalk {
         }
     }
 
-    /// Nil for what is no regular file on the host.
+    /// Nil unless it is a regular file on the host.
     private func openForReading(_ item: borrowing TreeCursor.Item) throws(ImageError) -> OpenFile? {
         guard item.host.format == .regular else { return nil }
         do throws(Errno) {

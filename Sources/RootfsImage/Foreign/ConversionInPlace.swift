@@ -83,7 +83,7 @@ struct ConversionInPlace {
         try ConversionMarker(phase: phase, from: marker.from, to: marker.to).write(to: root)
     }
 
-    /// Makes the directory of a new metadata file, in which there must be none.
+    /// Makes the directory of a new metadata file, which must not exist yet.
     private func prepare(_ file: String, isContinued: Bool, _ oldFile: String?) throws(ImageError) {
         let directory = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
         if conversion.options.newMetadata == nil, marker.to == .pseudo {
@@ -294,7 +294,7 @@ struct ConversionInPlace {
 }
 
 extension System {
-    /// As `open(beneath:_:_:)`, for bytes that may be no UTF-8.
+    /// As `open(beneath:_:_:)`, for bytes that may not be UTF-8.
     static func open(beneath directory: CInt, bytes path: [UInt8], _ flags: OpenMode) throws(Errno) -> OwnedDescriptor {
         try (path + [0]).span.withUnsafeBytes { (path) throws(Errno) in
             guard let base = path.baseAddress else { throw .EINVAL }

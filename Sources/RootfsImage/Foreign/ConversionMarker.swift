@@ -83,7 +83,7 @@ struct ConversionMarker: Hashable {
         )
     }
 
-    /// The error for files of which the old and the new metadata say something else.
+    /// The error for files on which the old and the new metadata contradict each other.
     /// - Parameter reason: a sentence without a full stop.
     func contradiction(_ path: String, _ reason: String) -> ImageError {
         ImageError(

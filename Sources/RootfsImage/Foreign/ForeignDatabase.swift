@@ -15,7 +15,7 @@ extension SQLiteConnection<ImageError> {
 
     /// Reads a database as a whole into memory, as any file, and gives SQLite only that copy. It must hold tables and their
     /// indexes only, and no columns that compute.
-    /// - Throws: `badArchive` for what is no database, or none of a kind that we read.
+    /// - Throws: `badArchive` unless it is a database of a kind that we read.
     convenience init(reading path: String) throws(ImageError) {
         let image = try Self.image(path)
         do throws(SQLiteError) {
@@ -72,8 +72,8 @@ extension SQLiteConnection<ImageError> {
         }
     }
 
-    /// Changes that are not in the file itself yet are in a log or a journal beside it: without them it says something that
-    /// was never true.
+    /// Changes that are not in the file itself yet are in a log or a journal beside it. Without them the file shows a state that
+    /// never was.
     private static func refuseUnfinished(_ path: String) throws(ImageError) {
         for suffix in ["-wal", "-journal"] {
             guard let file = try? System.open(path + suffix, .path), let status = try? System.status(of: file.raw),

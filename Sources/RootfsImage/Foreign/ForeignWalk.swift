@@ -216,7 +216,7 @@ final class ForeignWalk {
         _ metadata: FileMetadata
     ) throws(ImageError) -> (metadata: FileMetadata, target: [UInt8], notice: String?) {
         var result = metadata
-        // What tools keep metadata in is none of a file's attributes, whoever says so.
+        // Attributes in which tools keep metadata are not the file's own, even if another tool's metadata have them.
         result.attributes.removeAll { HostAttributes.isToolName($0.name) }
         let host = file.kind
         func contradiction() -> (FileMetadata, [UInt8], String?) {

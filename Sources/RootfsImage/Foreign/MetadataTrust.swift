@@ -67,7 +67,7 @@ final class CautiousReader: MetadataReader {
     private func metadata(ofStrangers file: HostFile) throws(ImageError) -> FileMetadata? {
         guard try reader.knows(file) else {
             var metadata = try reader.metadata(of: file)
-            // Its user has set these bits for himself, and not for whom a tool's rule makes the owner.
+            // The user has set these bits for an own file; they must not count for the owner that a tool's rule gives it.
             if let owner = metadata?.owner, owner != FileMetadata(of: file).owner { _ = metadata?.takePrivileges() }
             return metadata
         }

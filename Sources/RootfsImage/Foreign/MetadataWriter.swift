@@ -40,7 +40,7 @@ protocol MetadataWriter: AnyObject {
 enum Replacement {
     case keep
     case replace
-    /// The tool makes it by itself.
+    /// The tool makes the file anew.
     case remove
 }
 

@@ -11,9 +11,11 @@ internal import LinuxFiles
 ///
 /// Nobody should change the tree meanwhile.
 public struct TreeConversion {
+    /// What to convert to, and how.
     public struct Options: Sendable {
         /// Nil to find out.
         public var from: MetadataKind?
+        /// The kind of the new metadata.
         public var to: MetadataKind
         /// The metadata file to read, for the kinds that have one; nil to look for it beside the directory.
         public var metadata: String?
@@ -26,6 +28,7 @@ public struct TreeConversion {
         /// What the target can't hold is an error before anything is changed.
         public var isStrict = false
 
+        /// In place, from what is detected.
         public init(to: MetadataKind) {
             self.to = to
         }
@@ -42,6 +45,7 @@ public struct TreeConversion {
     let cancellation: Cancellation
     let observer: Observer
 
+    /// A conversion of a directory; see `run`.
     public init(
         _ directory: String,
         _ options: Options,

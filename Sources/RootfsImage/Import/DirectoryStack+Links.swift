@@ -4,12 +4,11 @@ internal import LinuxFiles
 
 /// Following the symbolic links in an entry's path.
 ///
-/// A link is resolved as for a process whose root directory the tree is: an absolute target begins at the tree's root.
-/// Each name is opened in the directory before it without following, and a link's text is read from its descriptor;
-/// ".." goes back to the directory that the way came from. So nothing outside of the tree can be reached, whatever
-/// another process puts into the place of a directory meanwhile. What comes out is the path without links, by which the
-/// manifest, hard links and layers know the file. Linux' own resolution (openat2 with RESOLVE_IN_ROOT) gives no such
-/// path.
+/// A link is resolved as for a process with the tree as its root directory: an absolute target begins at the tree's root. Each
+/// name is opened in the directory before it without following, and a link's text is read from its descriptor; ".." goes back
+/// to the directory that the way came from. So nothing outside of the tree can be reached, even if another process replaces a
+/// directory meanwhile. The result is the path without links, by which the manifest, hard links and layers know the file.
+/// Linux' own resolution (openat2 with RESOLVE_IN_ROOT) gives no such path.
 extension DirectoryStack {
     /// As many as Linux follows in a path.
     static let maxLinks = 40

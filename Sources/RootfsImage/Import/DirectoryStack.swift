@@ -3,15 +3,15 @@ internal import LinuxFiles
 
 /// The open directories from the tree's root to where entries are being made.
 ///
-/// Neighbours in an archive share most of their path, so a directory is seldom opened twice; and nothing is ever found
-/// by a path: each directory is opened by its name in the one before, and a symbolic link is no directory: where it
-/// leads is found by `resolve`, name by name as well. A directory's modification time is put back when it is left, so no
-/// list of all directories is needed.
+/// Neighbours in an archive share most of their path, so a directory is seldom opened twice. No path is ever looked up: each
+/// directory is opened by its name in the one before, and symbolic links are not followed; `resolve` finds where they lead,
+/// name by name as well. A directory's modification time is put back when it is left, so no list of all directories is
+/// needed.
 final class DirectoryStack {
     private final class Level {
         let name: [UInt8]
         let descriptor: OwnedDescriptor
-        /// What the modification time shall be once nothing more is made here; nil while nothing was.
+        /// The modification time to set once nothing more is made here; nil while nothing was.
         var time: FileTime?
 
         init(_ name: [UInt8], _ descriptor: consuming OwnedDescriptor, time: FileTime?) {
@@ -132,7 +132,7 @@ final class DirectoryStack {
     }
 
     /// Goes down into a directory just made in the current one.
-    /// - Parameter time: what its modification time shall be in the end.
+    /// - Parameter time: its final modification time.
     func enter(_ component: ArraySlice<UInt8>, _ descriptor: consuming OwnedDescriptor, time: FileTime) {
         levels.append(Level(Array(component), descriptor, time: time))
     }
@@ -146,7 +146,7 @@ final class DirectoryStack {
     /// Must be called when something was removed or replaced: a path may lead elsewhere then.
     func didRemove() { lastResolution = nil }
 
-    /// Sets what the root's modification time shall be in the end.
+    /// Sets the root's final modification time.
     func setRootTime(_ time: FileTime) {
         rootLevel.time = time
     }

@@ -22,5 +22,6 @@ public struct ImportOptions: Hashable, Sendable {
     /// Whether all is on the disk before the import says that it is done.
     public var isSynchronized = true
 
+    /// What a user gets without options.
     public init() {}
 }

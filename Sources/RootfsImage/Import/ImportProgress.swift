@@ -4,9 +4,11 @@ public struct ImportProgress: Hashable, Sendable {
     public var archiveBytes: UInt64 = 0
     /// Bytes in the archive file; nil where it is a pipe.
     public var archiveSize: UInt64?
+    /// Entries that were taken.
     public var entries = 0
     /// About how many entries there will be, where the bytes don't tell how far it is.
     public var entriesTotal: Int?
+    /// What the import does.
     public var phase = Phase.importing
     /// Bytes of file content written.
     public var contentBytes: UInt64 = 0

@@ -4,10 +4,13 @@ public struct ImportSummary: Hashable, Sendable {
     public var kind = SourceKind.tar
     /// Entries of the archive, its root directory's included.
     public var entries = 0
+    /// Regular files.
     public var files = 0
     /// Made, the root and those that the archive only implies included.
     public var directories = 0
+    /// Symbolic links.
     public var symlinks = 0
+    /// Further names of files.
     public var hardLinks = 0
     /// Device nodes, FIFOs and sockets.
     public var specials = 0
@@ -25,11 +28,13 @@ public struct ImportSummary: Hashable, Sendable {
     public var labels = 0
     /// Extended attributes kept.
     public var attributes = 0
+    /// What was left out.
     public var losses = Losses()
     /// What the archive reader found odd but not wrong, at most `maxNotices`; printable.
     public var notices: [String] = []
     /// Left by earlier imports to the same destination that were killed, and removed.
     public var leftoversRemoved = 0
+    /// How long it took.
     public var seconds = 0.0
 
     static let maxNotices = 10
@@ -42,6 +47,7 @@ public struct ImportSummary: Hashable, Sendable {
         /// Attributes in which fake-root tools keep owner and mode; an archive may not set these.
         public var hiddenAttributes = 0
 
+        /// Whether nothing was left out.
         public var isEmpty: Bool { self == Losses() }
     }
 }

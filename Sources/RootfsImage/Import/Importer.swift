@@ -6,18 +6,18 @@ internal import LinuxFiles
 /// user.
 ///
 /// All or nothing: the tree grows in a hidden directory beside the destination, is written to the disk, and renamed at
-/// the end: after a power failure it is whole, or not there. Memory does not grow with the source. What the rules are for entries:
+/// the end: after a power failure it is whole, or not there. Memory does not grow with the source. The rules for entries:
 /// - Names are kept byte by byte. "./" at the beginning is stripped; a "/" there only if asked for, else refused.
 /// - An entry replaces an earlier one of the same name and kind, as in an archive that `tar -r` or `tar -u` has added
 ///   to. A directory that comes again gets the later owner, mode and time and keeps its content. One of another kind is
 ///   refused, except in the layers of a container image, where it replaces what lower layers have, and in cpio archives,
-///   where it replaces all but a directory with something in it, as the kernel does it.
+///   where it replaces everything except a directory that is not empty, as the kernel does it.
 /// - An entry whose path leads through symbolic links of the source goes where they lead (`DirectoryStack.resolve`). Where
 ///   an archive has a directory under the name of a link to a directory, the link stays.
-/// - What the source tells no time of, such as a directory that it only implies, has the time 1970-01-01.
-/// - Refused are "..", a path through a link that leads out of the tree or through another file, hard links to what is
-///   not in the source before them, and what Linux doesn't have: such types, device numbers, owners, names over 255
-///   bytes.
+/// - A file for which the source has no time, such as a directory that it only implies, has the time 1970-01-01.
+/// - These are refused: "..", a path through a link that leads out of the tree or through another file, hard links to files
+///   that don't come before them in the source, and types, device numbers, owners and names (over 255 bytes) that Linux
+///   doesn't have.
 ///
 /// The process' umask is cleared, as `FakeRootTree` says.
 public struct Importer {
@@ -64,7 +64,7 @@ public struct Importer {
             }
             let leftoversRemoved = staging.leftoversRemoved
             try staging.publishTree(isSynchronized: options.isSynchronized)
-            // Best effort: the database is found by the directory's identity, whatever it is called.
+            // Best effort: a database is found by the directory's identity, under any name.
             try? result.tree.followRename()
             var summary = result.summary
             summary.leftoversRemoved = leftoversRemoved
@@ -164,7 +164,7 @@ public struct Importer {
         } catch {
             let action = "can't make the metadata database of \(ShellWord(destination))"
             var failure = ImageError.writing(action, error, in: directory)
-            // The database's own words say more, but not of inodes.
+            // The database's own message says more, except about inodes.
             if let problem = tree.databaseProblem, failure.hint?.contains("df -i") != true {
                 failure.message = "\(action): \(problem.message)"
             }

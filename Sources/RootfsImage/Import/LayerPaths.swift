@@ -1,4 +1,4 @@
-/// Which paths the layer in hand has brought: a whiteout removes what lower layers have, and nothing of its own.
+/// Which paths the current layer has brought: a whiteout removes only what lower layers have.
 ///
 /// Keeps 64-bit hashes, not paths, so that a large layer needs little memory: 8 bytes, or 16 after growth, a path, and
 /// as much again for a directory. The hash is seeded by chance in every process, so no archive can be made whose paths

@@ -13,7 +13,7 @@ public enum SourceKind: String, CaseIterable, Sendable {
     case squashfs
     /// An ext2, ext3 or ext4 file system, also in a partition of a disk image.
     case ext4
-    /// A directory with nothing but what the host knows of its files.
+    /// A directory with only what the host knows of its files.
     case directory = "dir"
     /// A directory and Yocto's pseudo's database.
     case pseudo

@@ -148,7 +148,7 @@ final class SourceOpener {
         return ContainerImage.Request(format: format, name: options.image, platform: options.platform)
     }
 
-    /// - Returns: nil if this is no container image.
+    /// - Returns: nil if this is not a container image.
     private func openLayers(_ files: any LayoutFiles) throws(ImageError) -> LayerSource? {
         guard let image = try ContainerImage(files, request, cancellation) else { return nil }
         kind = image.format == .oci ? .oci : .docker

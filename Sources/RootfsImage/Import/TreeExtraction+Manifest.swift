@@ -16,7 +16,7 @@ extension TreeExtraction {
         try manifest.append(
             ManifestEntry(
                 path: path.bytes,
-                // Linux knows no modes of symbolic links.
+                // Symbolic links have no modes of their own in Linux.
                 status: Label(
                     uid: entry.owner.uid,
                     gid: entry.owner.gid,

@@ -39,7 +39,7 @@ extension TreeExtraction {
         return path
     }
 
-    /// Makes something new under an entry's name, in the place of whatever is there.
+    /// Makes something new under an entry's name, in the place of what is there.
     /// - Parameter kind: what it will be; nil for another name of a file.
     func create<Result: ~Copyable>(
         _ path: EntryPath,
@@ -74,7 +74,7 @@ extension TreeExtraction {
         _ path: EntryPath
     ) throws(Errno) {
         if let layer = layers.layer, layer > 0, !replacesOwn {
-            // What a lower layer has, whatever it is.
+            // Removes what a lower layer has, of any kind.
             try removeTree(name, in: directory)
             try removed(path.bytes)
             return

@@ -11,9 +11,9 @@ final class TreeExtraction {
     let followsLinks: Bool
     let replacesOtherKinds: Bool
     var summary = ImportSummary()
-    /// What the layer in hand has brought.
+    /// What the current layer has brought.
     var layers = LayerPaths()
-    /// Whether the layer in hand has brought something under the entry's path before.
+    /// Whether the current layer has brought something under the entry's path before.
     var replacesOwn = false
     /// Nil where nobody wants one.
     let manifest: ManifestWriter?

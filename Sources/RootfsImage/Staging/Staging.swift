@@ -4,9 +4,9 @@ internal import LinuxFiles
 /// A file or directory that is made under a hidden name beside its destination, so on the same file system: it becomes the
 /// destination by one rename.
 ///
-/// Made → filled, by `descriptor` → published. What is not published goes away with this value, whatever has ended its
-/// filling: an error, or a cancellation, which is one. What a killed process leaves the next one removes. `StagingPlace`
-/// tells the names, and how others see that one is in use.
+/// Made → filled, by `descriptor` → published. Without publishing it goes away with this value, after an error or a
+/// cancellation. The next process removes what a killed one has left. `StagingPlace` has the names, and says how others see
+/// that one is in use.
 struct Staging: ~Copyable {
     /// What is being done. It is a part of the hidden name: exports leave the leftovers of imports alone.
     enum Purpose {
@@ -101,7 +101,7 @@ struct Staging: ~Copyable {
     }
 
     /// Gives it the destination's name. What it holds must be on the disk already, if that matters.
-    /// - Parameter isSynchronized: whether the new name shall be on the disk, too; best effort, as it stands already.
+    /// - Parameter isSynchronized: whether to write the new name to the disk, too; best effort, since the name exists already.
     /// - Returns: an exchanged predecessor that can't be removed: its name beside the destination, and why.
     /// - Throws: `EEXIST` if somebody else has made the destination meanwhile, or filled the empty directory.
     consuming func publish(isSynchronized: Bool) throws(Errno) -> (name: [UInt8], reason: Errno)? {

@@ -5,8 +5,8 @@ internal import LinuxFiles
 /// A hidden name beside a destination, under which an import or an export makes it: ".NAME.WORD-" and six random
 /// characters.
 ///
-/// What stands under the name is locked as long as its process lives (flock(2)). An unlocked one was left by a process
-/// that was killed; a locked one means that another process is making the same destination.
+/// The file or directory of this name is locked as long as its process lives (flock(2)). An unlocked one was left by a
+/// process that was killed; a locked one means that another process is making the same destination.
 struct StagingPlace: ~Copyable {
     let name: FileName
     /// What was made there; holds the lock.
@@ -15,7 +15,7 @@ struct StagingPlace: ~Copyable {
     let leftoversRemoved: Int
 
     private static let suffixLength = 6
-    /// Of a name that is kept whole; a longer one is cut, and its hash tells it from others that begin so.
+    /// The longest name that is kept whole; a longer one is cut, and its hash tells it from others with the same beginning.
     private static let maxNameLength = 200
     /// How long another process may hold the parent's lock until we go on without it. Ours hold it for some system calls.
     private static let patience: CInt = 2000
@@ -27,7 +27,7 @@ struct StagingPlace: ~Copyable {
     ///   - last: the destination's last name.
     ///   - word: what is being done, such as "importing".
     ///   - mayShare: whether others may be at work for the same destination.
-    ///   - make: makes and opens what shall stand under the name.
+    ///   - make: makes and opens the file or directory of this name.
     ///   - willRemove: called with the name of every leftover before it is removed.
     /// - Throws: `EBUSY` if another process is making the destination; and what `make` throws.
     static func take(
@@ -45,15 +45,15 @@ struct StagingPlace: ~Copyable {
             let isBusy = leftovers.collect(prefix, in: parent)
             guard mayShare || !isBusy else { throw .EBUSY }
             guard leftovers.isEmpty else {
-                // Before anything is made: who is killed again and again leaves no more each time. Others see that this
-                // destination is being made, as we hold the locks.
+                // Before anything is made, so that a command that is killed again and again does not leave more each time.
+                // Others see by the locks that this destination is being made.
                 _ = consume lock
                 leftovers.remove(in: parent, willRemove)
                 continue
             }
             let name = try freshName(prefix)
             let descriptor = try name.withCString { (name) throws(Errno) in try make(name) }
-            // A file system without locks has nobody who could be told.
+            // On a file system without locks nobody can see it.
             _ = try? System.tryLock(descriptor.raw)
             extendLifetime(lock)
             return StagingPlace(name: name, descriptor: descriptor, leftoversRemoved: leftovers.removed)

@@ -29,11 +29,14 @@ public struct AccountNames: Sendable {
         }
     }
 
+    /// The name of a user; nil if the tree has none for the number.
     public func user(_ number: UInt32) -> String? { users[number] }
+    /// The name of a group; nil if the tree has none for the number.
     public func group(_ number: UInt32) -> String? { groups[number] }
 
     /// - Parameter text: a name or a decimal number; a name comes first, as with chown(1).
     public func userNumber(_ text: String) -> UInt32? { userNumbers[text] ?? Self.number(text) }
+    /// The number of a group, by its name or in digits; nil for neither.
     public func groupNumber(_ text: String) -> UInt32? { groupNumbers[text] ?? Self.number(text) }
 
     /// 2^32 - 1 means "keep" to Linux and is no owner.

@@ -52,7 +52,7 @@ struct EntryPath {
     }
 
     /// Checks a part of a path.
-    /// - Returns: false for ".", which is no name but does no harm.
+    /// - Returns: false for ".", which is skipped.
     static func isName(_ part: ArraySlice<UInt8>) throws(Refusal) -> Bool {
         let bytes = part.span.bytes
         if FileName.isDot(bytes) { return false }

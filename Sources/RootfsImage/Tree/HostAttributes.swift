@@ -70,8 +70,8 @@ struct HostAttributes {
         } catch .ENODATA, .EOPNOTSUPP {}
     }
 
-    /// What belongs to the file itself, under the name that the board uses: not the metadata of any fake-root tool, nor
-    /// what the host's own security module has written.
+    /// The attributes of the file itself, under the board's names: without the metadata of fake-root tools, and without what
+    /// the host's own security module has written.
     var own: [ImageEntry.Attribute] {
         all.filter { attribute in
             !Self.isToolName(attribute.name)

@@ -8,6 +8,7 @@ public struct ChangeableDirectory {
     let directory: HeldFile
     let caller: Caller
 
+    /// The directory.
     public var node: Node { directory.node }
 
     /// - Parameter permissions: with setuid, setgid and sticky bits.

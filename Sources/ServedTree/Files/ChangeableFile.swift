@@ -3,12 +3,16 @@ public import LinuxFiles
 
 /// What a client changes of a file in one request; nil, or `keep`, for what stays.
 public struct AttributeChange: Sendable {
+    /// The new owner, group and mode.
     public var ownerAndMode: OwnerAndMode
     /// In bytes.
     public var size: Int64?
+    /// The new time of the last reading.
     public var accessTime: TimeChange
+    /// The new time of the last change.
     public var modificationTime: TimeChange
 
+    /// A change of what is given.
     public init(
         _ ownerAndMode: OwnerAndMode = OwnerAndMode(),
         size: Int64? = nil,

@@ -47,10 +47,12 @@ public final class DirectoryStream: Sendable {
 
     /// Room for entries in a reply, in bytes of the client's format.
     public struct Room {
+        /// In the reply.
         public var bytes: Int
         /// The longest entry: where there is less room left, nothing more is read.
         public var longestEntry: Int
 
+        /// Room in a reply.
         public init(bytes: Int, longestEntry: Int) {
             self.bytes = bytes
             self.longestEntry = longestEntry
@@ -59,11 +61,13 @@ public final class DirectoryStream: Sendable {
 
     /// An entry as the client sees it: the same as a walk to it and its status would tell.
     public struct Entry: ~Copyable, ~Escapable {
+        /// What the client tells the file by.
         public let id: FileID
         /// What the board takes the file for.
         public let format: FileFormat
         /// To go on after this entry.
         public let cookie: UInt64
+        /// Any bytes but "/" and NUL; "." and ".." included.
         public let name: RawSpan
 
         @_lifetime(copy name)

@@ -2,13 +2,17 @@ internal import LinuxFiles
 
 /// What a file is opened for.
 public struct FileAccess: OptionSet, Hashable, Sendable {
+    /// The bits.
     public let rawValue: UInt8
 
+    /// Takes bits.
     public init(rawValue: UInt8) {
         self.rawValue = rawValue
     }
 
+    /// To read.
     public static let read = FileAccess(rawValue: 0x1)
+    /// To write.
     public static let write = FileAccess(rawValue: 0x2)
     /// The file is emptied.
     public static let truncate = FileAccess(rawValue: 0x4)

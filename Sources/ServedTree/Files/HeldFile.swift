@@ -3,6 +3,7 @@ public import LinuxFiles
 
 /// A file for the length of one request: it can't be parked or closed meanwhile.
 public struct HeldFile {
+    /// The file's node.
     public let node: Node
     let descriptor: SharedDescriptor
 

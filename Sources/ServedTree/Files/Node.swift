@@ -7,7 +7,9 @@ internal import Synchronization
 /// Holds it by a descriptor, so that it stays the same file through every rename and after its removal. Under pressure
 /// an idle node is parked: it gives the descriptor up and remembers its place instead.
 public final class Node: Sendable {
+    /// What clients tell the file by.
     public let id: FileID
+    /// What the host tells the file by.
     public let identity: FileIdentity
     let attachPoint: AttachPoint
     /// Whether the descriptor may be given up: it only stands for the file.
@@ -35,6 +37,7 @@ public final class Node: Sendable {
         holding = Mutex(.descriptor(descriptor))
     }
 
+    /// The export that the file belongs to.
     public var export: Export { attachPoint.export }
     var tree: FakeRootTree { attachPoint.export.tree }
     var client: ClientFiles { attachPoint.client }

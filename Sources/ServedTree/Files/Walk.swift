@@ -14,6 +14,7 @@ public struct Walk {
         case file(SharedDescriptor, FileStatus)
     }
 
+    /// A walk that has gone nowhere yet.
     public init(from node: Node) {
         id = node.id
         place = .node(node)

@@ -11,7 +11,7 @@ public struct ModeChange: CustomStringConvertible {
     public let description: String
     private let clauses: [Clause]
 
-    /// - Returns: nil for what is no mode.
+    /// - Returns: nil unless it is a mode.
     public init?(argument: String) {
         description = argument
         if !argument.isEmpty, argument.allSatisfy({ "01234567".contains($0) }) {

@@ -5,6 +5,7 @@ public import RootfsImage
 public struct Ownership {
     private let text: String
 
+    /// Takes the text as it is; `numbers` reads it.
     public init(_ text: String) {
         self.text = text
     }

@@ -33,6 +33,7 @@ public struct TreeEditor {
         }
     }
 
+    /// Changes the modes of files, as chmod(1).
     public func changeMode(of files: [String], to mode: ModeChange) throws {
         try change(files, removesCapabilities: false) { file in
             let status = try file.status()
@@ -145,7 +146,7 @@ public struct TreeEditor {
         do throws(Errno) {
             try file.tree.removeAttribute(name, of: file.descriptor.raw)
         } catch .ENODATA {
-            // There are none, as is wanted.
+            // There were none to remove.
         }
     }
 

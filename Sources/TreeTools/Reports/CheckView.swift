@@ -21,6 +21,7 @@ public struct CheckView {
 
     // MARK: Text
 
+    /// For a person: a line for each finding, and what to do.
     public var text: String {
         var lines = hostLines
         for kind in CheckFinding.Kind.allCases {

@@ -9,6 +9,7 @@ public struct ConversionReport {
     private let output: String?
     private let isDryRun: Bool
 
+    /// A report of a conversion.
     public init(_ summary: ConversionSummary, directory: String, output: String?, isDryRun: Bool) {
         self.summary = summary
         self.directory = directory

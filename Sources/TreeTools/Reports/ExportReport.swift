@@ -9,6 +9,7 @@ public struct ExportReport {
     /// As the user wrote it; "-" for standard output.
     private let target: String
 
+    /// A report of an export.
     public init(_ summary: ExportSummary, target: String) {
         self.summary = summary
         self.target = target

@@ -6,17 +6,24 @@ internal import RootfsImage
 
 /// What the board sees of one file, for people and as JSON.
 public struct BoardView {
+    /// As the user wrote it.
     public let path: String
+    /// What the board sees.
     public let status: BoardStatus
     /// The owner's name on the board; nil if it has none.
     public let user: String?
+    /// The group's name on the board; nil if it has none.
     public let group: String?
     /// Of a symbolic link.
     public let target: String?
+    /// In the order of their names.
     public let attributes: [Attribute]
 
+    /// An extended attribute.
     public struct Attribute {
+        /// As the board says it.
         public let name: String
+        /// Any bytes.
         public let value: [UInt8]
     }
 

@@ -5,6 +5,7 @@ public import RootfsImage
 
 /// An open file of a tree.
 public struct TreeFile: ~Copyable {
+    /// The tree that has the file.
     public let tree: FakeRootTree
     /// The board's users and groups.
     public let names: AccountNames
@@ -25,7 +26,9 @@ public struct TreeFile: ~Copyable {
 
 /// The place of a file that is to be made.
 public struct NewTreeFile: ~Copyable {
+    /// Where it will be.
     public let directory: TreeFile
+    /// What it will be called.
     public let name: String
 }
 

@@ -36,7 +36,7 @@ final class TreeFileWalk {
     private let failures: PathFailures
     private let trail = DirectoryTrail()
     private var levels: [Level] = []
-    /// Of the directory in hand, as text.
+    /// Of the current directory, as text.
     private var path: [UInt8] = []
 
     init(_ failures: PathFailures) {
@@ -46,7 +46,7 @@ final class TreeFileWalk {
     /// - Parameters:
     ///   - top: a directory.
     ///   - visit: gets every directory, and gives the names of those in it to go down into.
-    /// - Throws: what `visit` throws, but for `CommandFailure`s, which are noted.
+    /// - Throws: what `visit` throws, except `CommandFailure`s, which are noted.
     func run(from top: borrowing TreeFile, _ visit: (Directory) throws -> [[UInt8]]) throws {
         let (tree, accounts) = (top.tree, top.names)
         path = Array(top.path.utf8)
@@ -150,6 +150,6 @@ final class TreeFileWalk {
         return "\(beginning)...\(end) (\(path.count) bytes)"
     }
 
-    /// A name as it is in a path for JSON: bytes that are no UTF-8 escaped, all else as it is.
+    /// A name as it is in a path for JSON: bytes that are not UTF-8 escaped, all else as it is.
     static func text(_ name: [UInt8]) -> String { String(validating: name, as: UTF8.self) ?? printable(name) }
 }

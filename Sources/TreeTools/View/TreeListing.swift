@@ -4,6 +4,7 @@ internal import LinuxFiles
 
 /// Lists files and directories as the board sees them.
 public final class TreeListing {
+    /// How a listing looks.
     public struct Style: Sendable {
         /// Owners and groups as numbers.
         public var isNumeric: Bool
@@ -12,6 +13,7 @@ public final class TreeListing {
         /// One document at the end, instead of lines.
         public var isJSON: Bool
 
+        /// - Parameters: as for ls(1), `-n` and `-h`; and `--json`.
         public init(isNumeric: Bool = false, isHumanReadable: Bool = false, isJSON: Bool = false) {
             self.isNumeric = isNumeric
             self.isHumanReadable = isHumanReadable

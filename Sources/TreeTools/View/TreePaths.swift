@@ -7,9 +7,9 @@ internal import RootfsImage
 public final class TreePaths {
     private let explicitRoot: String?
     private let isForeignAccepted: Bool
-    /// What is known to be no tree that is being converted; with all above it.
+    /// Directories that are not being converted, nor anything above them.
     private var checkedRoots: Set<String> = []
-    /// Directories on whose files no other tool's metadata were found, nor above them.
+    /// Directories on whose files and above which no other tool's metadata were found.
     private var checkedParents: Set<String> = []
     private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
 
@@ -35,7 +35,7 @@ public final class TreePaths {
         }
     }
 
-    /// Finds the directory of a file that does not exist yet, and the name it shall have there.
+    /// Finds the directory of a file that does not exist yet, and the name that it will have there.
     public func openParent(of path: String) throws -> NewTreeFile {
         let trimmed = Self.trimmed(path)
         let (parent, name) = Self.split(trimmed)

@@ -250,7 +250,7 @@ def compare(case, archive):
         if attributes and reader in ("gnu", "bsdtar"):
             add_attributes(reader, path, theirs)
         texts = differences(tree, theirs, reader, attributes and reader not in ("python", "cpio"))
-        # A complaint about the tree that ours is, too, says nothing of ours.
+        # A complaint about a tree that equals ours proves nothing against ours.
         if status != 0 and texts:
             texts.insert(0, f"fails: {said.strip().splitlines()[0] if said.strip() else status}")
         if texts:

@@ -65,7 +65,7 @@ for name in NAMES:
         paste(command or "false")
         check(f"chmod of {shown}", os.stat(name).st_mode & 0o700 == 0o700, command)
         os.chmod(name, 0o755)
-    # p9serve import of what is no directory yet.
+    # p9serve import to a directory that does not exist yet.
     os.rmdir(name)
     command = hint(run("serve", place), "p9serve import rootfs.tar ")
     paste((command or "false").replace("rootfs.tar", "a.tar"))

@@ -131,7 +131,7 @@ def storm_of_imports(count):
     margin = whole / 10
     trouble = compare_import(tree, expected)
     tell(f"an import that nobody kills, {whole * 1000:.0f} ms", trouble)
-    # Without those of an import of which something is wrong anyway.
+    # Without those of an import that has something wrong anyway.
     known = set(trouble)
     shutil.rmtree(tree)
     trouble = []

@@ -109,7 +109,7 @@ def operations(root, directory, uid):
     operation("locks")
     fcntl.lockf(f, fcntl.LOCK_EX, 10, 5)
     query = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
-    # The client sends the type UNLCK whatever is asked, which diod refuses with EINVAL: no Rgetlock from it.
+    # The client always sends the type UNLCK, which diod refuses with EINVAL: no Rgetlock from it.
     refused(fcntl.fcntl, f, fcntl.F_GETLK, query)
     child = os.fork()
     if child == 0:
@@ -163,7 +163,7 @@ def operations(root, directory, uid):
     d = os.open(p("directory"), os.O_RDONLY | os.O_DIRECTORY)
     os.fsync(d)
     os.close(d)
-    # diod 1.0.24 knows neither Trenameat nor Tunlinkat: the client falls back to Trename and Tremove.
+    # diod 1.0.24 lacks Trenameat and Tunlinkat: the client falls back to Trename and Tremove.
     operation("rename")
     os.rename(p("file"), p("directory", "renamed"))
     refused(os.rename, p("directory"), p("directory", "renamed"))

@@ -50,7 +50,7 @@ run 2 "unknown function" --function telephone
 run 2 "unknown option" --nonsense
 run 2 "option without a value" --kernel-config
 
-# A board's initramfs: nothing but busybox.
+# A board's initramfs: only busybox.
 mkdir /run/busybox
 busybox --install -s /run/busybox 2>/dev/null || for applet in $(busybox --list); do ln -sf "$(command -v busybox)" "/run/busybox/$applet"; done
 shell="env PATH=/run/busybox busybox ash"

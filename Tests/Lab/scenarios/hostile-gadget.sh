@@ -77,7 +77,7 @@ stat 153"
 kill $p9fwd
 served halted 0
 
-# Ctrl-C, whatever the board is at: a message without its end, a reply that is not taken, or by half, bytes without end, nothing.
+# Ctrl-C at any moment: during a message without its end, a reply that is not taken or only by half, endless bytes, or silence.
 stop_at() {
     local name="stop at $1"
     serve "$name"

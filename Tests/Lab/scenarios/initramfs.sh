@@ -90,7 +90,7 @@ take_host_interface() {
     local ours links
     ours=$(cat /sys/kernel/config/usb_gadget/dummy_udc.0/functions/*/ifname 2>/dev/null) || return
     links=$(nsenter -t 1 --net ip -o link | sed -n 's/^[0-9]*: \(usb[0-9]\|eth[0-9]\|enx[0-9a-f]*\):.*/\1/p')
-    # Before the gadget is bound ifname is no name yet, and the only interface a moment later is the board's own.
+    # Before the gadget is bound ifname is not a name yet, and the only interface a moment later is the board's own.
     grep -qx "$ours" <<<"$links" && interface=$(grep -vx "$ours" <<<"$links") &&
         nsenter -t 1 --net ip link set "$interface" netns $$ &&
         ip addr add 172.31.0.1/24 dev "$interface" && ip link set "$interface" up

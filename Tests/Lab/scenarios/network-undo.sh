@@ -12,7 +12,7 @@ cable_up
 remember_host
 check "up needs root" bash -c "setpriv --reuid $LAB_UID --regid $LAB_GID --clear-groups '$usb_net' up; [ \$? = 10 ]"
 
-# Killed after each command that changes something, as kill -9 at that moment would: `down` undoes, whatever it was.
+# Killed after each command that changes something, as by kill -9 at that moment: `down` undoes everything.
 mkdir -p /run/lab/killing
 for program in ip nft dnsmasq; do
     cat >/run/lab/killing/$program <<END

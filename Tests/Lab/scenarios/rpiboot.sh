@@ -181,7 +181,7 @@ check_equal "failure: nothing but JSON" "" "$(cat /run/lab/failure.log)"
 # BCM2837: a disk that answers nothing before the interface that counts, no serial number, and a firmware that asks in a stage of its own.
 # usb-storage leaves a new disk alone for a second, which is long enough for p9fwd to take it off, but not on a busy lab.
 echo 30 >/sys/module/usb_storage/parameters/delay_use
-# p9fwd waits five seconds for the firmware's questions, and this machine may be slow to start who asks them.
+# p9fwd waits five seconds for the firmware's questions, and this machine may be slow to start the program that asks.
 stage_begin 0 files 2764 pi3-files-2 after=/run/lab/pi3-firmware both:cmdline.txt both:
 firmware=$stager
 load pi3 rpiboot "$boot" --once

@@ -145,7 +145,7 @@ extension FileSystemCase {
     ]
 }
 
-/// Runs what throws nothing but an errno.
+/// Runs a body that throws only an errno.
 func asErrno(_ body: () throws -> Void) throws(Errno) {
     do {
         try body()
