@@ -99,9 +99,21 @@ let package = Package(
             dependencies: ["P9Client", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
+        // A program that does what CommandSupport is for, to be looked at from outside.
+        .executableTarget(
+            name: "CommandProbe",
+            dependencies: [
+                "CommandSupport", "LinuxFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/CommandProbe",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "CommandSupportTests",
-            dependencies: ["CommandSupport", "LinuxFiles", "TestSupport"],
+            dependencies: [
+                "CommandProbe", "CommandSupport", "FakeRoot", "P9Server", "LinuxFiles", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "USBHostTests", dependencies: ["USBHost"], swiftSettings: strict),

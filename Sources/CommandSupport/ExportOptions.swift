@@ -5,6 +5,7 @@ public import P9Server
 
 /// What is exported besides the main directory, and how.
 public struct ExportOptions: ParsableArguments {
+    /// `--export NAME=DIR`, each as it was given.
     @Option(
         name: .customLong("export"),
         help: ArgumentHelp(
@@ -14,9 +15,11 @@ public struct ExportOptions: ParsableArguments {
     )
     public var named: [String] = []
 
+    /// For all exports.
     @Flag(help: "Refuse every change.")
     public var readOnly = false
 
+    /// For the main directory and the others.
     @Flag(name: .customLong("as-is"), help: "Serve a directory with another tool's metadata, without them.")
     public var asIs = false
 
