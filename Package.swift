@@ -42,6 +42,13 @@ let package = Package(
         // Raspberry Pis that wait to be loaded over USB.
         .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBHost"], swiftSettings: strict),
 
+        // What the host does for a board: find it, load it, serve it, and again.
+        .target(
+            name: "BoardHost",
+            dependencies: ["LinuxFiles", "P9Wire", "USBHost", "USBLink", "RPiBoot"],
+            swiftSettings: strict
+        ),
+
         // Import of root filesystem images.
         .target(
             name: "RootfsImage",
@@ -61,7 +68,8 @@ let package = Package(
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBHost", "USBLink", "RPiBoot", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
+                "USBHost", "USBLink", "RPiBoot", "BoardHost", "P9Wire", "P9Server", "P9Client", "LinuxFiles",
+                "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -125,6 +133,11 @@ let package = Package(
         .testTarget(
             name: "RPiBootTests",
             dependencies: ["RPiBoot", "USBHost", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "BoardHostTests",
+            dependencies: ["BoardHost", "RPiBoot", "USBHost", "USBLink", "P9Wire", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(
