@@ -5,6 +5,7 @@ public import ServedTree
 
 /// What is exported besides the main directory, and how.
 public struct ExportOptions: ParsableArguments {
+    /// `--export NAME=DIR`, each as it was given.
     @Option(
         name: .customLong("export"),
         help: ArgumentHelp(
