@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import FakeRoot
 import P9Server
+import ServedTree
 import TestSupport
 import Testing
 
