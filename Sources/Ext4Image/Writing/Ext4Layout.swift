@@ -18,7 +18,7 @@ struct Ext4Layout {
     /// Blocks of `lost+found`, and of the root's and other first directories.
     private static let ownBlocks: UInt64 = 16
 
-    /// Of the whole file system.
+    /// The blocks of the whole file system.
     var blocks: UInt64
     var inodes: UInt64
     /// 0 for none.

@@ -73,7 +73,7 @@ extension Staging {
 
     private enum Found {
         case nothing
-        /// Or a symbolic link.
+        /// A file or a symbolic link.
         case file
         case emptyDirectory
         case layout

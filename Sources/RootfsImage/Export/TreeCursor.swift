@@ -60,7 +60,7 @@ final class TreeCursor {
     private let toleratesChanges: Bool
     private let trail = DirectoryTrail()
     private var places: [Place] = []
-    /// Of the directory that `places` ends with.
+    /// The path of the directory that `places` ends with.
     fileprivate var path: [UInt8] = []
     private var hasBegun = false
     /// Directories that could not be read, if that is tolerated; printable.

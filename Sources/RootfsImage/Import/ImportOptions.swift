@@ -2,13 +2,13 @@
 public struct ImportOptions: Hashable, Sendable {
     /// What the source is; nil to find out.
     public var kind: SourceKind?
-    /// Of an image for several platforms the one to take, such as "linux/arm64" or "linux/arm/v7".
+    /// The platform to take of an image for several, such as "linux/arm64" or "linux/arm/v7".
     public var platform: String?
-    /// Of a layout with several images the one to take: a tag or reference.
+    /// The image to take of a layout with several: a tag or reference.
     public var image: String?
     /// Where a directory's metadata is; nil to look where the tool puts it.
     public var metadata: String?
-    /// Of a disk image the partition to take, from 1; nil to find it.
+    /// The partition to take of a disk image, from 1; nil to find it.
     public var partition: Int?
     /// How many bytes the files may have in all, holes included; nil for no limit.
     public var maxSize: UInt64?
