@@ -12,8 +12,6 @@ public struct BoardStatus: Sendable {
     public var gid: UInt32
     /// Permission, setuid, setgid and sticky bits.
     public var permissions: UInt32
-    /// Whether the file belongs to a user of the host whose labels are not believed.
-    public private(set) var isStrangers = false
 
     init(host: FileStatus, label: Label?) {
         self.host = host
@@ -26,7 +24,6 @@ public struct BoardStatus: Sendable {
     /// A file of somebody whose labels are not believed: root's, without privileges, and no special node.
     init(ofStranger host: FileStatus) {
         self.host = host
-        isStrangers = true
         switch host.format {
         case .directory: kind = .directory
         case .symlink: kind = .symlink

@@ -44,11 +44,11 @@ struct Exchange {
         replySize % maxPacketSize == 0
     }
 
-    /// Lets the responder answer a whole request.
+    /// Has a whole request answered.
     /// - Parameter reply: at least `limit` bytes.
     mutating func answer(
         _ request: RawSpan,
-        with responder: some Responder,
+        with respond: Respond,
         into reply: UnsafeMutableRawBufferPointer
     ) -> Outcome {
         let isVersion = FrameHeader(decoding: request)?.type == MessageType.tversion.rawValue
@@ -57,7 +57,7 @@ struct Exchange {
         let limit = min(limit, reply.count)
         guard let rules = ReplyRules(request: request, limit: limit) else { return .unanswerable }
         let room = UnsafeMutableRawBufferPointer(rebasing: reply[..<rules.capacity])
-        let size = responder.respond(to: request, into: room)
+        let size = respond(request, room)
         if size >= 0, size <= room.count, rules.accepts(UnsafeRawBufferPointer(rebasing: room[..<size]).bytes),
             !isVersion || noteVersion(UnsafeRawBufferPointer(rebasing: room[..<size]), askedBy: request)
         {

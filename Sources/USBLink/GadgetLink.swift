@@ -44,7 +44,8 @@ public final class GadgetLink {
 
     /// Answers requests until the link ends; to be called once.
     public func run(answering responder: some Responder, until stop: StopRequest) -> LinkEnd {
-        loop.run(answering: responder, until: stop)
+        responder.serve { [weak claimed] in claimed?.isGone ?? true }
+        return loop.run(answering: { responder.respond(to: $0, into: $1) }, until: stop)
     }
 
     /// The interfaces of the device that lost usb-storage or uas.

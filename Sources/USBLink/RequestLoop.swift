@@ -33,20 +33,21 @@ final class RequestLoop<Transport: BulkTransport> {
     }
 
     /// Answers requests until the link ends; to be called once.
-    func run(answering responder: some Responder, until stop: StopRequest) -> LinkEnd {
-        responder.serve { [weak transport] in transport?.isGone ?? true }
-        return stop.interrupting(transport) {
-            guard pair.followsMounts else { return serveMount(answering: responder, until: stop) }
-            return serveMounts(answering: responder, until: stop)
+    /// - Parameter respond: as `Responder.respond`. A closure, so that the compiler makes this code for one transport: it
+    ///   would not do that for a method that is generic over the responder besides.
+    func run(answering respond: Respond, until stop: StopRequest) -> LinkEnd {
+        stop.interrupting(transport) {
+            guard pair.followsMounts else { return serveMount(answering: respond, until: stop) }
+            return serveMounts(answering: respond, until: stop)
         }
     }
 
     /// Answers the requests of one mount after the other.
-    private func serveMounts(answering responder: some Responder, until stop: StopRequest) -> LinkEnd {
+    private func serveMounts(answering respond: Respond, until stop: StopRequest) -> LinkEnd {
         var mounts = MountWait(transport, alternateSetting: pair.alternateSetting, notify)
         while true {
             if let end = mounts.awaitNext(until: stop) { return end }
-            let end = serveMount(answering: responder, until: stop)
+            let end = serveMount(answering: respond, until: stop)
             guard end == .failed(.inputOutput) || end == .wedged(.replyNotTaken), !stop.isRequested else { return end }
             // The endpoints are shut down. The next mount begins with a Tversion.
             exchange = Exchange(maxPacketSize: pair.maxPacketSize, msize: 0)
@@ -54,19 +55,19 @@ final class RequestLoop<Transport: BulkTransport> {
     }
 
     /// Answers the requests of one mount.
-    private func serveMount(answering responder: some Responder, until stop: StopRequest) -> LinkEnd {
+    private func serveMount(answering respond: Respond, until stop: StopRequest) -> LinkEnd {
         defer {
             reader.retire()
             transport.retire(reply)
         }
         do throws(LinkEnded) {
-            try answerRequests(by: responder, until: stop)
+            try answerRequests(by: respond, until: stop)
         } catch {
             return error.end
         }
     }
 
-    private func answerRequests(by responder: some Responder, until stop: StopRequest) throws(LinkEnded) -> Never {
+    private func answerRequests(by respond: Respond, until stop: StopRequest) throws(LinkEnded) -> Never {
         resize(msize: msize)
         while true {
             switch try reader.next(until: stop) {
@@ -78,7 +79,7 @@ final class RequestLoop<Transport: BulkTransport> {
                 // what the request is about.
                 let isVersion = request[4] == MessageType.tversion.rawValue
                 if !isVersion, !isEnded || !stop.isRequested { reader.readAhead() }
-                let outcome = answer(request, by: responder)
+                let outcome = answer(request, by: respond)
                 try send(isVersion ? resizeForVersion(outcome) : outcome, until: stop)
             case .refused(let refusal, let isEnded):
                 statistics.requestsRefused += 1
@@ -90,10 +91,10 @@ final class RequestLoop<Transport: BulkTransport> {
     }
 
     /// Has a request answered.
-    private func answer(_ request: UnsafeRawBufferPointer, by responder: some Responder) -> Exchange.Outcome {
+    private func answer(_ request: UnsafeRawBufferPointer, by respond: Respond) -> Exchange.Outcome {
         statistics.bytesFromBoard += UInt64(request.count)
         trace?(.fromBoard, request.bytes)
-        let outcome = exchange.answer(request.bytes, with: responder, into: reply.buffer)
+        let outcome = exchange.answer(request.bytes, with: respond, into: reply.buffer)
         if case .replaced = outcome {
             statistics.repliesReplaced += 1
             notify?(.replyReplaced(requestType: request[4]))

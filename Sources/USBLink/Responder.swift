@@ -17,6 +17,9 @@ public protocol Responder: AnyObject {
     func serve(boardGone: @escaping () -> Bool)
 }
 
+/// `Responder.respond` of some responder.
+typealias Respond = (_ request: RawSpan, _ reply: UnsafeMutableRawBufferPointer) -> Int
+
 extension Responder {
     /// Does nothing: for responders that wait for nobody.
     public func serve(boardGone: @escaping () -> Bool) {}

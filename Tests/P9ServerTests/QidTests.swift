@@ -24,12 +24,12 @@ struct QidTests {
             let fid = try client.walk(root, name.split(separator: "/").map(String.init))
             let status = try client.getAttributes(fid)
             // A directory that something is mounted on included.
-            if let entry = entries.first(where: { $0.name == Array(name.utf8) }) { #expect(entry.qid == status.qid) }
+            if let entry = entries.first(where: { $0.name == name }) { #expect(entry.qid == status.qid) }
             return status.qid
         }
     }
 
-    private func listing(_ client: Client, _ root: Fid) throws -> [(name: [UInt8], qid: Qid)] {
+    private func listing(_ client: Client, _ root: Fid) throws -> [(name: String, qid: Qid)] {
         let directory = try client.walk(root, [String]())
         try client.open(directory)
         return try client.readDirectory(directory).map { ($0.name, $0.qid) }

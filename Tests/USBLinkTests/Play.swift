@@ -100,7 +100,7 @@ func play(
     responder.onRequest = { onRequest($0, stop) }
     var notices: [LinkNotice] = []
     loop.notify = { notices.append($0) }
-    let end = loop.run(answering: responder, until: stop)
+    let end = loop.run(answering: responder.respond, until: stop)
     #expect(board.violations == [], sourceLocation: sourceLocation)
     return Played(end: end, board: board, notices: notices, statistics: loop.statistics, msize: loop.msize)
 }
