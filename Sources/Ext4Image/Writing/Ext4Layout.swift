@@ -10,7 +10,7 @@ struct Ext4Layout {
     static let shortSymlinkLimit = 60
     /// Bytes of entries and values that have room beside an inode's fields.
     static let attributesInInode = 84
-    /// And in a block.
+    /// Bytes of entries and values that have room in a block.
     static let attributesInBlock = 4000
 
     private static let blocksPerGroup: UInt64 = 32_768

@@ -14,10 +14,10 @@ public struct ImportOptions: Hashable, Sendable {
     public var maxSize: UInt64?
     /// How many entries the source may have; nil for no limit.
     public var maxEntries: Int?
-    /// Whether a "/" at the beginning of a name is stripped, and such an entry not refused.
+    /// Whether a "/" at the beginning of a name is stripped; otherwise such an entry is refused.
     public var stripsAbsoluteNames = false
     /// Whether an entry goes where symbolic links in its path lead, if they come from the source and stay within the tree;
-    /// else it is refused. Of tar and cpio archives and container images only: nothing else has such entries.
+    /// else it is refused. For tar and cpio archives and container images; other sources have no such entries.
     public var followsLinks = true
     /// Whether all is on the disk before the import says that it is done.
     public var isSynchronized = true
