@@ -48,6 +48,13 @@ let package = Package(
         // Raspberry Pis that wait to be loaded over USB.
         .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBHost"], swiftSettings: strict),
 
+        // What the host does for a board: find it, load it, serve it, and again.
+        .target(
+            name: "BoardHost",
+            dependencies: ["LinuxFiles", "P9Wire", "USBHost", "USBLink", "RPiBoot"],
+            swiftSettings: strict
+        ),
+
         // Files on their way from and to archives and images: the entries, and what formats they come from and go to.
         .target(name: "ImageEntries", dependencies: ["LinuxFiles", "FakeRoot"], swiftSettings: strict),
         .target(
@@ -86,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBHost", "USBLink", "RPiBoot", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
+                "USBHost", "USBLink", "RPiBoot", "BoardHost", "P9Wire", "P9Server", "P9Client", "LinuxFiles",
+                "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -133,9 +141,21 @@ let package = Package(
             dependencies: ["P9Client", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
+        // A program that does what CommandSupport is for, to be looked at from outside.
+        .executableTarget(
+            name: "CommandProbe",
+            dependencies: [
+                "CommandSupport", "LinuxFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/CommandProbe",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "CommandSupportTests",
-            dependencies: ["CommandSupport", "LinuxFiles", "TestSupport"],
+            dependencies: [
+                "CommandProbe", "CommandSupport", "FakeRoot", "P9Server", "LinuxFiles", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "USBHostTests", dependencies: ["USBHost"], swiftSettings: strict),
@@ -169,6 +189,11 @@ let package = Package(
         .testTarget(
             name: "ArchivesTests",
             dependencies: ["Archives", "ImageEntries", "FakeRoot", "LinuxFiles", "TestSupport", "ImageTestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "BoardHostTests",
+            dependencies: ["BoardHost", "RPiBoot", "USBHost", "USBLink", "P9Wire", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -14,14 +14,19 @@ public final class EventStream {
         line("lost", [("count", .integer(lost))])
     }
 
-    /// - Parameter onStandardError: where standard output is for something else.
+    /// - Parameters:
+    ///   - isEnabled: whether there was `--json`; else nothing is sent.
+    ///   - onStandardError: where standard output is for something else.
     public init(isEnabled: Bool, onStandardError: Bool = false) {
         self.isEnabled = isEnabled
         self.onStandardError = onStandardError
         nextProgress = .now + .seconds(1)
     }
 
-    /// Prints an event; does nothing without `--json`.
+    /// Sends an event.
+    /// - Parameters:
+    ///   - event: its name, such as "found"; names and keys are stable.
+    ///   - members: what else stands in the object, in this order.
     public func send(_ event: String, _ members: [(key: String, value: JSONValue)]) {
         guard isEnabled else { return }
         add(Self.line(event, members), StandardError.isMainThread ? .wait : .neverWait)
@@ -43,7 +48,8 @@ public final class EventStream {
         return failure
     }
 
-    /// At most one a second, and none while the reader doesn't read.
+    /// Sends an event "progress": at most one a second, none in the first second, and none while the reader doesn't read.
+    /// - Parameter members: called where one is sent.
     public func sendProgress(_ members: () -> [(key: String, value: JSONValue)]) {
         guard isEnabled, ContinuousClock.now >= nextProgress else { return }
         nextProgress = .now + .seconds(1)

@@ -5,6 +5,7 @@ public import ServedTree
 
 /// What is exported besides the main directory, and how.
 public struct ExportOptions: ParsableArguments {
+    /// `--export NAME=DIR`, each as it was given.
     @Option(
         name: .customLong("export"),
         help: ArgumentHelp(
@@ -15,11 +16,11 @@ public struct ExportOptions: ParsableArguments {
     /// `--export NAME=DIR`, for each.
     public var named: [String] = []
 
-    /// `--read-only`.
+    /// For all exports.
     @Flag(help: "Refuse every change.")
     public var readOnly = false
 
-    /// `--as-is`.
+    /// For the main directory and the others.
     @Flag(name: .customLong("as-is"), help: "Serve a directory with another tool's metadata, without them.")
     public var asIs = false
 

@@ -89,10 +89,10 @@ extension ParsableCommand {
         return row[other.count]
     }
 
-    /// What was printed may still wait in a buffer, and a full disk is only noticed then.
+    /// What was printed may still wait in a buffer, and a full disk is only noticed when that is written.
     private static func flushOutput() throws {
-        guard fflush(nil) != 0 else { return }
-        let error = Errno.last
+        StandardError.flushOutput()
+        guard let error = StandardError.outputFailure else { return }
         // The program that closed the pipe, such as `head`, has all that it wanted.
         if error == .EPIPE { ProcessEnd.exit(ExitCause.failure.rawValue) }
         throw CommandFailure(.failure, "can't write the output: \(error.text)")

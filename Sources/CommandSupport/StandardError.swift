@@ -50,8 +50,20 @@ public enum StandardError {
     static func add(_ text: String, _ manner: MessageQueue.Manner) {
         // What was printed before is also to be seen before, even where standard output is a pipe. Only the main thread
         // prints; others would wait with it for whoever reads the pipe.
-        if isMainThread { fflush(nil) }
+        if isMainThread { flushOutput() }
         lines.add(text, manner)
+    }
+
+    /// What the first flush of standard output that failed says; what was printed is lost then, and no later flush fails.
+    static var outputFailure: Errno? { firstFailure.updateQuietly { $0 } }
+
+    private static let firstFailure = Monitor<Errno?>(nil)
+
+    /// Writes what was printed and waits in a buffer. The corresponding C function is `fflush`.
+    static func flushOutput() {
+        guard fflush(nil) != 0 else { return }
+        let error = Errno.last
+        firstFailure.updateQuietly { $0 = $0 ?? error }
     }
 
     private static let mainThread = Atomic<pthread_t>(0)

@@ -11,8 +11,8 @@ public enum BootFailure: Error, Hashable, Sendable {
     case notTaken(String)
     /// The boot ROM refused its file, with this status.
     case refused(String, status: UInt32)
-    /// The directory has no boot code for this processor: see `BootChip.bootcode`.
-    case noBootcode(BootChip)
+    /// The directory has no boot code for this processor: see `BootChip.bootcode`. It has some for the others.
+    case noBootcode(BootChip, others: [BootChip])
     /// The boot code is there, and can't be used.
     case badBootcode(BootDirectory.Refusal)
     /// A file that was opened can't be read; its name as in `BootFile.origin`, and what `pread(2)` says.

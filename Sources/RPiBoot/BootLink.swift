@@ -44,7 +44,7 @@ public final class BootLink {
         let file: BootFile
         switch directory.find(name, for: device.chip, at: device.path) {
         case .found(let found): file = found
-        case .missing: throw .noBootcode(device.chip)
+        case .missing: throw .noBootcode(device.chip, others: directory.chips)
         case .refused(let refusal): throw .badBootcode(refusal)
         }
         let header = BootHeader(length: file.size, signature: directory.signature(for: device.chip))

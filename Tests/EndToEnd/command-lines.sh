@@ -198,7 +198,7 @@ WAYS
 
 # The advice about udev has the rules and the commands of the rules' file, and so have the README and the demo.
 rules=$usb9pfs_root/scripts/host/70-usb9pfs.rules
-advice=$usb9pfs_root/Sources/p9fwd/USBFailure.swift
+advice=$usb9pfs_root/Sources/p9fwd/Texts/CommandFailure+Serving.swift
 check_equal "p9fwd's advice has the file's rules" 0 "$(grep -v '^#' "$rules" | grep -cvxFf <(sed 's/^ *//' "$advice") || true)"
 reload='sudo udevadm control --reload && sudo udevadm trigger'
 for file in "$rules" "$advice" "$usb9pfs_root"/{README.md,docs/first-board.md,scripts/demo}; do
