@@ -23,7 +23,7 @@ public final class EventStream {
         nextProgress = .now + .seconds(1)
     }
 
-    /// Sends an event.
+    /// Prints an event; does nothing without `--json`.
     /// - Parameters:
     ///   - event: its name, such as "found"; names and keys are stable.
     ///   - members: what else stands in the object, in this order.

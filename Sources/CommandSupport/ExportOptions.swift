@@ -16,11 +16,11 @@ public struct ExportOptions: ParsableArguments {
     /// `--export NAME=DIR`, for each.
     public var named: [String] = []
 
-    /// For all exports.
+    /// `--read-only`.
     @Flag(help: "Refuse every change.")
     public var readOnly = false
 
-    /// For the main directory and the others.
+    /// `--as-is`.
     @Flag(name: .customLong("as-is"), help: "Serve a directory with another tool's metadata, without them.")
     public var asIs = false
 

@@ -6,7 +6,7 @@ internal import Synchronization
 /// Make it first thing in the main thread: the signals are blocked there and in all threads made later, and stay pending
 /// until `wait` takes them.
 public final class SignalWaiter: Sendable {
-    /// What `wait` returns for.
+    /// What `wait` waits for.
     public enum Event: Sendable {
         /// SIGINT, SIGTERM or SIGHUP: somebody wants the process to end. A SIGHUP that was ignored at the start, as after
         /// nohup(1), does not count. Signals within a second after the first one are the same wish.
