@@ -2,15 +2,15 @@ public import RPiBoot
 public import USBHost
 public import USBLink
 
-/// What a service does with the USB ports of this machine: libusb does it, and tests do as if.
+/// What a service does with the USB ports of this machine: libusb does it, and tests play it.
 ///
-/// Belongs to the service's thread. All that waits ends when the `StopRequest` is made.
+/// Belongs to the service's thread. Every wait ends when the `StopRequest` is made.
 public protocol BoardBus {
     associatedtype Link: BoardLink
     associatedtype Loader: BoardLoader
     associatedtype Reservation: BoardReservation
 
-    /// The time.
+    /// The clock that searches wait by.
     var now: ContinuousClock.Instant { get }
 
     /// Calls `look` with what is plugged in, at once and whenever that may have changed, until it returns something.
@@ -82,19 +82,22 @@ public struct BoardSearch: Hashable, Sendable {
     public var gadgets: Bool
     /// Whether to list Raspberry Pis in boot mode.
     public var loadable: Bool
-    /// The port whose device's vendor is of interest, whatever it is.
+    /// The port whose device's vendor is of interest, for any kind of device.
     public var port: String?
     /// Nil waits for ever.
     public var deadline: ContinuousClock.Instant?
 }
 
-/// What is plugged in, as far as a search wants to know.
+/// What is plugged in, as far as a search asks for it.
 public struct AttachedBoards: Hashable, Sendable {
+    /// The gadgets, by bus and port.
     public var gadgets: [Gadget]
+    /// The Raspberry Pis in boot mode, by bus and port.
     public var loadable: [BootDevice]
     /// The vendor id of what is at the search's port; nil if nothing is there.
     public var vendorAtPort: UInt16?
 
+    /// What is given is plugged in.
     public init(gadgets: [Gadget] = [], loadable: [BootDevice] = [], vendorAtPort: UInt16? = nil) {
         self.gadgets = gadgets
         self.loadable = loadable

@@ -2,7 +2,7 @@ import RPiBoot
 import USBHost
 import USBLink
 
-/// Does what a plan says, and tells it what came of it. Belongs to the thread that calls `run`.
+/// Does what a plan says, and tells it the outcome. Belongs to the thread that calls `run`.
 final class BoardDriver<Bus: BoardBus> {
     private(set) var plan: BoardPlan
     private let bootDirectory: BootDirectory?
@@ -53,7 +53,7 @@ final class BoardDriver<Bus: BoardBus> {
         }
     }
 
-    /// Looks at the ports until something of worth is there.
+    /// Looks at the ports until something is there that the plan wants.
     private func look() {
         var hadToWait = false
         let sight: Sight?
@@ -116,7 +116,7 @@ final class BoardDriver<Bus: BoardBus> {
         plan.linkEnded(end, msize: link.msize)
     }
 
-    /// Opens the device in hand; if that fails, the plan knows.
+    /// Opens the current device; a failure goes to the plan.
     private func open<Opened>(_ device: some AttachedDevice, _ body: () throws(USBError) -> Opened) -> Opened? {
         do throws(USBError) {
             let opened = try body()

@@ -2,9 +2,9 @@ public import RPiBoot
 public import USBHost
 public import USBLink
 
-/// What a service tells of itself while it works with boards.
+/// What a service reports while it works with boards.
 public enum BoardEvent: Sendable {
-    /// No board of this kind is there yet that the selector means: the service waits for one.
+    /// The selector's board of this kind is not there yet: the service waits for it.
     case waiting(BoardKind, DeviceSelector)
     /// Another process has the board at this port; the service looks for the next one. Told once per device.
     case passedOver(port: String)

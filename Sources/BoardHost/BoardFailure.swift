@@ -7,13 +7,13 @@ public import USBLink
 public enum BoardFailure: Error, Hashable, Sendable {
     /// The directory to load from, as the user gave it, can't be opened.
     case bootDirectory(String, Errno)
-    /// The directory has nothing that a Raspberry Pi could be loaded with; why, if there is something that can't be sent.
+    /// The directory has nothing to load a Raspberry Pi with; says why, if it has something that can't be sent.
     case nothingToLoad(directory: String, BootDirectory.Refusal?)
     /// libusb can't list what is plugged in.
     case noUSB(USBError)
     /// More than one board is meant: the user must choose.
     case several([Gadget], [BootDevice])
-    /// No board of this kind appeared in so many seconds.
+    /// No board of this kind appeared in this many seconds.
     case timeout(BoardKind, DeviceSelector, seconds: Double)
     /// Another process has reserved the port.
     case portTaken(String)
@@ -31,7 +31,7 @@ public enum BoardFailure: Error, Hashable, Sendable {
     case notLoaded(BootDevice, directory: String, BootFailure)
     /// A Raspberry Pi has gone without a word, before it had all that it wanted.
     case vanished(BootDevice)
-    /// A Raspberry Pi has taken its boot code, but its next stage has not appeared in so many seconds.
+    /// A Raspberry Pi has taken its boot code, but its next stage has not appeared in this many seconds.
     case notBack(BootDevice, seconds: Double)
     /// Somebody asked for the end before the one board that is to be loaded was.
     case stoppedBeforeLoaded

@@ -4,7 +4,7 @@ import USBLink
 
 /// Decides what a service does next: which boards count, how long to wait for them, and what a failure means.
 ///
-/// A value without effects: the driver (`BoardDriver`) does what `state` says, and calls the method that fits what came of it.
+/// A value without effects: the driver (`BoardDriver`) does what `state` says, and calls the method that fits the outcome.
 struct BoardPlan {
     typealias Instant = ContinuousClock.Instant
 
@@ -32,11 +32,11 @@ struct BoardPlan {
     private(set) var msize = 0
 
     /// The device that was dealt with last at each port, by its address. It stays visible for a moment after that, or for long
-    /// if it has not liked what it got; its next stage enumerates as another one.
+    /// if it has refused what it got; its next stage enumerates as another one.
     private var handled: [String: Int] = [:]
-    /// The devices that other processes have which reserve no ports, in the same way.
+    /// In the same way, the devices of other processes that reserve no ports.
     private var leftToOthers: [String: Int] = [:]
-    /// Whether it is one board's turn from now on, whatever else is plugged in.
+    /// Whether only one board counts from now on, among all that are plugged in.
     private var isSettled = false
 
     /// How long a boot ROM may need to come back as the next stage, in seconds.
@@ -77,7 +77,7 @@ extension BoardPlan {
         }
     }
 
-    /// What of a look is worth something in the present state; nil if nothing is.
+    /// The part of a look that matters in the present state; nil if nothing does.
     /// - Parameter isFree: whether nobody else has a board, which is this process's then; asked where boards are passed over.
     func sight(of boards: AttachedBoards, isFree: (any AttachedDevice) -> Bool) -> Sight? {
         if case .betweenStages(let device, _, _) = state {
@@ -90,7 +90,7 @@ extension BoardPlan {
         func counts(_ device: some AttachedDevice) -> Bool {
             leftToOthers[device.path] != device.address && (!passesOver || isFree(device))
         }
-        // All that are only loaded get the same, one after the other: there is nothing to choose.
+        // Boards that are only loaded all get the same, one after the other: the user need not choose.
         if purpose == .load {
             return boards.loadable.first { selector.matches($0) && isNew($0) && counts($0) }.map(Sight.loadable)
         }
@@ -146,7 +146,7 @@ extension BoardPlan {
         }
     }
 
-    /// The board in hand is open.
+    /// The current board is open.
     mutating func opened() {
         switch state {
         case .loading(let device, _): handled[device.path] = device.address
@@ -157,7 +157,7 @@ extension BoardPlan {
         }
     }
 
-    /// The board in hand can't be opened.
+    /// The current board can't be opened.
     /// - Returns: whether it is left to another process, which has it.
     mutating func notOpened(_ error: USBError, now: Instant) -> Bool {
         switch state {
@@ -203,7 +203,7 @@ extension BoardPlan {
         fail(failure)
     }
 
-    /// The link to the gadget in hand has ended.
+    /// The link to the current gadget has ended.
     /// - Parameter msize: what was negotiated, in bytes.
     mutating func linkEnded(_ end: LinkEnd, msize: Int) {
         guard case .serving(let gadget, _) = state else { return }
@@ -216,16 +216,16 @@ extension BoardPlan {
         }
     }
 
-    /// The failure was told.
+    /// The failure was reported.
     mutating func goOn() { state = .waiting }
 
     /// Somebody asked for the end.
     mutating func stop() {
-        // Who waits for one board must not take it for loaded.
+        // A caller that waits for one board must not take it for loaded.
         state = .ended(purpose == .load && once ? .stoppedBeforeLoaded : nil)
     }
 
-    /// There is no going on.
+    /// The service can't go on.
     mutating func end(_ failure: BoardFailure) { state = .ended(failure) }
 
     private mutating func allStagesEnded(_ device: BootDevice, _ end: StageEnd, isStopping: Bool) {

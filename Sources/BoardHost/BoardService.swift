@@ -15,6 +15,9 @@ public struct BoardService<Bus: BoardBus> {
     private let bus: Bus
     private let report: (BoardEvent) -> Void
 
+    /// - Parameters:
+    ///   - bus: the USB ports; a fake in tests.
+    ///   - report: gets what happens, on the service's thread.
     public init(
         _ selector: DeviceSelector,
         once: Bool = false,
@@ -29,7 +32,7 @@ public struct BoardService<Bus: BoardBus> {
         self.report = report
     }
 
-    /// Serves one board until it has gone (with `once`) or somebody asks for the end; the request in hand is still answered
+    /// Serves one board until it has gone (with `once`) or somebody asks for the end; the current request is still answered
     /// then.
     /// - Parameters:
     ///   - responder: answers the board's requests, through all its sessions.
@@ -47,7 +50,7 @@ public struct BoardService<Bus: BoardBus> {
         try driver.run { link in
             // The link goes before its closures do.
             link.notify = { [unowned link, report] notice in
-                // Too long for a session that there is not: an earlier process had it.
+                // Too long, because there is no session: an earlier process had it.
                 if notice == .requestRefused(.tooLong), link.msize == 0 {
                     watch.tellOfStaleMount()
                 } else {
@@ -62,7 +65,8 @@ public struct BoardService<Bus: BoardBus> {
     }
 
     /// Loads Raspberry Pis, one after the other, until one is loaded (with `once`) or somebody asks for the end.
-    /// - Throws: what has ended the service: `.stoppedBeforeLoaded` too, which is no success for who waits for one board.
+    /// - Throws: what has ended the service, also `.stoppedBeforeLoaded`: a caller that waits for one board must not take that
+    ///   for success.
     public func load(from directory: BootDirectory, until stop: StopRequest) throws(BoardFailure) {
         try driver(.load, directory, stop).run { _ in preconditionFailure("a loader looks for no gadgets") }
     }

@@ -11,9 +11,9 @@ enum BoardState: Hashable {
     case betweenStages(BootDevice, StageEnd, until: ContinuousClock.Instant)
     /// Opens a gadget, and answers its requests.
     case serving(Gadget, hasJustCome: Bool)
-    /// Tells of a failure, and goes on.
+    /// Reports a failure, and goes on.
     case failed(BoardFailure)
-    /// The end; nil if that is what was wanted.
+    /// The end, with the failure; nil if the end was asked for.
     case ended(BoardFailure?)
 }
 

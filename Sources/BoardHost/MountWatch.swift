@@ -37,7 +37,7 @@ final class MountWatch<Server: Responder>: Responder {
         case .tattach where isGranted:
             if let fid = fid(of: request) { roots.append(fid) }
         case .tclunk, .tremove:
-            // Gone in any case, whatever the answer is.
+            // Gone with any answer.
             if let fid = fid(of: request) { roots.removeAll { $0 == fid } }
         default: break
         }

@@ -4,7 +4,7 @@ import USBHost
 /// passes over the ports that others have. Belongs to one thread.
 final class PortShare<Reservation: BoardReservation> {
     private var reservations: [String: Reservation] = [:]
-    /// The devices that were told of, by port and address.
+    /// The devices that were reported, by port and address.
     private var told: [String: Int] = [:]
     private let reservePort: (_ port: String) -> Reservation?
     private let tell: (_ port: String) -> Void

@@ -5,10 +5,13 @@ public import USBLink
 
 /// The USB ports of this machine, by libusb and sysfs.
 public struct USBBoardBus: BoardBus {
+    /// The ports of this machine.
     public init() {}
 
+    /// The monotonic clock.
     public var now: ContinuousClock.Instant { .now }
 
+    /// As `BoardBus.wait`, by `PortWatch`.
     public func wait<Found>(
         for search: BoardSearch,
         until stop: StopRequest,
@@ -25,8 +28,10 @@ public struct USBBoardBus: BoardBus {
         }
     }
 
+    /// As `BoardBus.reserve`, by a lock that other processes see.
     public func reserve(port: String) -> PortReservation? { PortReservation(port: port) }
 
+    /// As `BoardBus.open`; waits a few seconds for permission if the board has just come.
     public func open(
         _ gadget: Gadget,
         msize: Int,
@@ -36,10 +41,12 @@ public struct USBBoardBus: BoardBus {
         try GadgetLink(gadget, msize: msize, patience: Self.patience(gadget, hasJustCome), until: stop)
     }
 
+    /// As `BoardBus.open`; waits a few seconds for permission if the board has just come.
     public func open(_ device: BootDevice, hasJustCome: Bool, until stop: StopRequest) throws(USBError) -> BootLink {
         try BootLink(device, patience: Self.patience(device, hasJustCome), until: stop)
     }
 
+    /// As `BoardBus.pause`.
     public func pause(milliseconds: Int) { System.sleep(milliseconds: CInt(milliseconds)) }
 
     /// How long to wait for permission, in seconds: udev may be busy with all that came with the board.

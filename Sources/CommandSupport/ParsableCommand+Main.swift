@@ -93,7 +93,7 @@ extension ParsableCommand {
     private static func flushOutput() throws {
         StandardError.flushOutput()
         guard let error = StandardError.outputFailure else { return }
-        // Whoever closed the pipe, as `head` does, has what it wanted.
+        // The program that closed the pipe, such as `head`, has all that it wanted.
         if error == .EPIPE { ProcessEnd.exit(ExitCause.failure.rawValue) }
         throw CommandFailure(.failure, "can't write the output: \(error.text)")
     }

@@ -106,7 +106,7 @@ extension FakeRootTree {
     private func writeAnew(_ descriptor: CInt) throws(Errno) {
         try changes.withLock(descriptor) { () throws(Errno) in
             let (status, label) = try read(descriptor, isLocked: true)
-            // That would be without what is withheld, setuid among it.
+            // What the board sees lacks what is withheld, such as setuid.
             if let label, BoardStatus.isWithheld(status.host, label) { throw .EPERM }
             try store(status, replacing: label, on: descriptor, keepsLabel: label != nil)
         }

@@ -45,7 +45,7 @@ extension FakeRootTree {
         return age > writingTime || age < 0
     }
 
-    /// So long after its last change a file with another content than expected is taken for finished, in nanoseconds.
+    /// How long after its last change a file with unexpected content counts as finished, in nanoseconds.
     private static let writingTime: Int64 = 2_000_000_000
 
     // MARK: Files that were seen while they were written

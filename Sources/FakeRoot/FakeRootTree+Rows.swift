@@ -44,7 +44,7 @@ extension FakeRootTree {
         return try metadata.reporting { () throws(MetadataError) in try database.problems() ?? [] }
     }
 
-    /// So that `databaseProblem` says what goes wrong from now on.
+    /// Forgets the last problem, so that `databaseProblem` says what goes wrong from now on.
     public func forgetDatabaseProblem() { metadata.forgetProblem() }
 
     /// How long the check may delay the opening of a tree, in milliseconds; and the largest file that is checked then, in

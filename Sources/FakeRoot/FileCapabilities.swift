@@ -53,7 +53,7 @@ public struct FileCapabilities: Hashable, Sendable {
         }
     }
 
-    /// Of revision 2, or 3 if there is a `rootID`: what Linux itself stores.
+    /// The value of revision 2, or 3 if there is a `rootID`: what Linux itself stores.
     public var value: [UInt8] {
         let revision: UInt32 = rootID == 0 ? 0x0200_0000 : 0x0300_0000
         var words = [revision | (isEffective ? Self.effectiveFlag : 0)]

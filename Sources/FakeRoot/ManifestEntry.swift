@@ -12,7 +12,7 @@ public struct ManifestEntry: Hashable, Sendable {
     public var modificationTime: FileTime
     /// SHA-256 of a regular file's content, 32 bytes; nil where the board has written another file since.
     public var hash: [UInt8]?
-    /// Of a symbolic link.
+    /// Where a symbolic link leads.
     public var linkTarget: [UInt8]?
     /// The value of `security.capability`.
     public var capability: [UInt8]?

@@ -20,7 +20,7 @@ public struct FileStatus: Sendable {
     public var size: UInt64
     /// In bytes.
     public var blockSize: UInt32
-    /// Of 512 bytes.
+    /// In blocks of 512 bytes.
     public var blocks: UInt64
     /// When the file was last read.
     public var accessTime: FileTime

@@ -5,9 +5,9 @@ internal import LinuxFiles
 /// Reads headers only, each time anew: there are a few dozen, and somebody may be replacing the archive.
 /// Source: POSIX.1-2017, `pax`, "ustar Interchange Format".
 struct BootArchive {
-    /// Of the archive.
+    /// The open archive.
     let descriptor: CInt
-    /// Of the archive in bytes.
+    /// Bytes of the archive.
     let size: UInt64
 
     /// The archive ends in the middle of something, or a header is malformed.

@@ -3,9 +3,9 @@
 /// Little-endian; the signature is all zeros where nothing is signed. BCM2711 and BCM2712 check signatures in another
 /// way.
 public struct BootHeader: Sendable {
-    /// Of a header, in bytes.
+    /// Bytes of a header.
     public static let size = 24
-    /// Of the signature in it, in bytes.
+    /// Bytes of the signature in it.
     public static let signatureSize = 20
 
     /// Bytes of the file that follows.

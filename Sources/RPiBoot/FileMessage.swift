@@ -1,6 +1,6 @@
 /// What a bootloader asks for: command[4] name[256], the name ended by a NUL.
 public struct FileMessage: Hashable, Sendable {
-    /// Of a message, in bytes.
+    /// Bytes of a message.
     public static let size = 260
 
     /// What the bootloader wants.

@@ -21,6 +21,6 @@ final class HashingOutput: ByteOutput {
         try next.finish()
     }
 
-    /// Of all bytes so far; to be taken once.
+    /// The digest of all bytes so far; to be taken once.
     func digest() -> String { SHA256.text(hash.finish()) }
 }

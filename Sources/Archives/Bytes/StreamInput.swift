@@ -5,7 +5,7 @@ internal import ImageEntries
 final class StreamInput: ByteInput, @unchecked Sendable {  // read by one thread at a time, handed over at its start
     private let stream: ArchiveStream
     private let outer: any ByteInput
-    /// Of the current block when the stream was handed over; a copy, with enough to recognize a format.
+    /// A copy of the current block when the stream was handed over, with enough to recognize a format.
     private var first: [UInt8]
     private let firstBlock: UnsafeMutableRawBufferPointer
     private(set) var failure: ImageError?

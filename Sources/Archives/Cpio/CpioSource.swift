@@ -11,7 +11,7 @@ package final class CpioSource: EntrySource {
     private let reader: ArchiveReader
     private let cancellation: Cancellation
     package private(set) var closingNotices: [String] = []
-    /// Of the crc format: the sum of the content's bytes that the header has, and that of those read.
+    /// In the crc format: the sum of the content's bytes in the header, and that of the bytes read.
     private var contentSum: (expected: UInt32, actual: UInt32)?
     /// How often compressed archives followed uncompressed ones.
     private var nesting = 0

@@ -18,7 +18,7 @@ extension OCILayout {
         return chosen
     }
 
-    /// Those that fit best.
+    /// The candidates that fit best.
     private func fitting(_ wanted: Platform, _ candidates: [ImageCandidate]) throws(ImageError) -> [ImageCandidate] {
         func best(_ candidates: [ImageCandidate]) -> [ImageCandidate] {
             let fits = candidates.map { $0.platform?.fit(wanted) }
@@ -38,7 +38,7 @@ extension OCILayout {
         throw .choice(message, "--platform", platforms)
     }
 
-    /// Those that are there.
+    /// The candidates whose files are there.
     private mutating func offered(_ candidates: [ImageCandidate]) throws(ImageError) -> [ImageCandidate] {
         let found = candidates.filter(\.isOffered)
         guard found.isEmpty else {

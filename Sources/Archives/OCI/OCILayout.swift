@@ -8,9 +8,9 @@ internal import LinuxFiles
 struct OCILayout {
     private static let maxNesting = 4
     private static let maxManifests = 1000
-    /// Of all indexes together, also those that are passed over.
+    /// In all indexes together, also in those that are passed over.
     private static let maxDescriptors = 10_000
-    /// Of all images together.
+    /// In all images together.
     private static let maxLayers = 100_000
 
     let files: any LayoutFiles
@@ -57,7 +57,7 @@ struct OCILayout {
             let types = Set(collected.otherTypes).sorted()
             throw types.isEmpty ? .badImage(files.name, "there is no image in it") : .artifact(files.name, types)
         }
-        // Of an image whose manifests docker save left out it names the layers all the same.
+        // It names the layers even of an image whose manifests docker save left out.
         if !images.contains(where: \.isOffered), request.format != .oci, try files.exists("manifest.json") {
             return try DockerLayout(files, request).layers()
         }
@@ -72,7 +72,7 @@ struct OCILayout {
         return try list.map { (element) throws(ImageError) in try ImageDescriptor(element, image: files.name) }
     }
 
-    /// Those of the name that is asked for, or all.
+    /// The descriptors with the name that is asked for, or all.
     private func named(_ descriptors: [ImageDescriptor]) throws(ImageError) -> [ImageDescriptor] {
         guard let wanted = request.name else { return descriptors }
         let found = descriptors.filter { descriptor in

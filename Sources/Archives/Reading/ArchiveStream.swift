@@ -30,7 +30,7 @@ package final class ArchiveStream: @unchecked Sendable {  // each field is one t
     private let cancellation: Cancellation
     private let blocks: UnsafeMutableRawBufferPointer
     private let monitor = Monitor(State())
-    /// Of the decompressed bytes; the thread's until the end has been seen.
+    /// The hash of the decompressed bytes; the thread's until the end has been seen.
     private var hash: SHA256?
 
     // The consumer's.

@@ -5,7 +5,7 @@ internal import ImageEntries
 /// A file without a hole on the host has none here. In a file with holes each whole block of zeros is one, independently of
 /// where the host's file system has holes, so that two copies of a tree have the same map.
 struct SparseMap {
-    /// Of data, in bytes; in order, apart from each other.
+    /// The ranges with data, in bytes; in order, apart from each other.
     private(set) var parts: [Range<UInt64>] = []
 
     /// More than these are not kept: the blocks become larger instead, and memory stays at a few megabytes.

@@ -64,7 +64,7 @@ struct TarHeader {
         var block = UstarBlock()
         let slash = path.lastIndex(of: UInt8(ascii: "/"))
         let name = path[(slash.map { $0 + 1 } ?? 0)...]
-        // Nobody looks at it but a tar of before 2001, which makes a file of it.
+        // Only a tar of before 2001 looks at it, and makes a file of it.
         block.set(.path, Array(("./PaxHeaders/".utf8 + name).prefix(UstarBlock.Field.path.range.count)))
         block.set(.mode, octal: 0o644)
         block.set(.uid, octal: 0)

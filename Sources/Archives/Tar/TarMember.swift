@@ -14,9 +14,9 @@ struct TarMember {
 
     /// The header itself, 512 bytes.
     private(set) var block: ArraySlice<UInt8> = []
-    /// Of the entry's own extended headers, in order.
+    /// The records of the entry's own extended headers, in order.
     private(set) var records: [Record] = []
-    /// Of global headers before it, which hold for what follows, too.
+    /// The records of global headers before it, which hold for later entries, too.
     private(set) var globals: [Record] = []
     private(set) var longName: ArraySlice<UInt8>?
     private(set) var longLink: ArraySlice<UInt8>?

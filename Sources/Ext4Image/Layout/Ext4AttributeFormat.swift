@@ -7,9 +7,9 @@ enum Ext4AttributeFormat {
     static let magic: UInt32 = 0xea02_0000
     /// Before the first entry in a block.
     static let blockHeaderSize = 32
-    /// Of one entry, before its name.
+    /// Bytes of one entry, before its name.
     static let entrySize = 16
-    /// Of one value in an inode of its own.
+    /// The most bytes of one value in an inode of its own.
     static let maxValueSize = 64 << 10
     /// What short file contents are kept in; no attribute for anybody.
     static let inlineData = Array("system.data".utf8)

@@ -21,7 +21,7 @@ struct Ext4Superblock {
     let readOnlyCompatible: UInt32
     let state: UInt16
     let label: [UInt8]
-    /// Of group descriptors, in bytes.
+    /// Bytes of the group descriptors.
     private let descriptorTableSize: UInt64
 
     /// Incompatible features: what we need to know to read a file system right.

@@ -16,7 +16,7 @@ final class Ext4DirectoryWriter {
     private var lastEntry = 0
     private var blocks: UInt64 = 0
 
-    /// Of the checksum at each block's end.
+    /// Bytes of the checksum's entry at each block's end.
     private static let tailSize = 12
     private static let directoryType: UInt8 = 2
     /// More directories than this in one can't be counted.

@@ -5,7 +5,7 @@ internal import ImageEntries
 final class Ext4FileWriter {
     let number: UInt32
     private let writer: Ext4Writer
-    /// Of an inode's size; the library keeps a pointer to it.
+    /// The memory of an inode; the library keeps a pointer to it.
     private let inode: UnsafeMutableRawBufferPointer
     private var handle: ext2_extent_handle_t?
     /// Blocks taken and not yet in the extents, since more may follow.

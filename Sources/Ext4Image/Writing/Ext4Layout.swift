@@ -10,7 +10,7 @@ struct Ext4Layout {
     static let shortSymlinkLimit = 60
     /// Bytes of entries and values that have room beside an inode's fields.
     static let attributesInInode = 84
-    /// And in a block.
+    /// Bytes of entries and values that have room in a block.
     static let attributesInBlock = 4000
 
     private static let blocksPerGroup: UInt64 = 32_768
@@ -18,7 +18,7 @@ struct Ext4Layout {
     /// Blocks of `lost+found`, and of the root's and other first directories.
     private static let ownBlocks: UInt64 = 16
 
-    /// Of the whole file system.
+    /// The blocks of the whole file system.
     var blocks: UInt64
     var inodes: UInt64
     /// 0 for none.

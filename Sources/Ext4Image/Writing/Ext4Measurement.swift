@@ -9,15 +9,15 @@ internal import LinuxFiles
 package final class Ext4Measurement: EntrySink {
     /// Files, directories and all others, the root included; a file with several names counts once.
     private(set) var inodes: UInt64 = 0
-    /// Of 4096 bytes: content, directories, long symlinks, extended attributes.
+    /// In blocks of 4096 bytes: content, directories, long symlinks, extended attributes.
     private(set) var blocks: UInt64 = 0
     /// By the path of a file's first name: how many more names it has.
     private(set) var moreNames: [[UInt8]: UInt32] = [:]
     /// Whether some extended attributes are larger than what ext4 has room for without inodes of their own.
     private(set) var needsAttributeInodes = false
-    /// Of names, owners, modes, sizes, times and attributes that the walk found; content does not count.
+    /// Names, owners, modes, sizes, times and attributes that the walk found make it; content does not count.
     private(set) var fingerprint = Fingerprint()
-    /// Of directory entries.
+    /// Bytes of directory entries.
     private var entryBytes: UInt64 = 0
 
     private static let blockSize = UInt64(Ext4Layout.blockSize)

@@ -12,7 +12,7 @@ final class Ext4Writer {
         var uuid: [UInt8]
         /// At most 16 bytes.
         var label: [UInt8]
-        /// Of making; seconds since 1970.
+        /// The time of making, in seconds since 1970.
         var time: UInt32
         var hasAttributeInodes: Bool
     }

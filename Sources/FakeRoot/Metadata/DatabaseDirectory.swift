@@ -67,7 +67,7 @@ final class DatabaseDirectory: Sendable {
             (modified, changed) = (status.modificationTime, status.changeTime)
         }
 
-        /// Of a path; nil if there is nothing.
+        /// The stamp of a path; nil if there is nothing.
         init?(_ path: String, in directory: CInt = System.atCurrentDirectory) {
             let bytes = Array(path.utf8CString)
             let status = try? bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) in

@@ -18,7 +18,7 @@ final class DatabaseRecord: Sendable {
 
     private struct State {
         var content: Content?
-        /// Beside the database, where there are no attributes.
+        /// The file beside the database, where there are no attributes.
         var file: DatabaseFile?
     }
 
@@ -101,7 +101,7 @@ final class DatabaseRecord: Sendable {
         return found.content
     }
 
-    /// Before the database is removed on purpose.
+    /// To be called before the database is removed on purpose.
     func remove() {
         state.withLock { state in
             state.content = nil

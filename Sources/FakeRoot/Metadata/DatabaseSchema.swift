@@ -16,11 +16,11 @@ enum DatabaseSchema {
         let table: String
         /// Nil for the index that SQLite makes for a primary key.
         let sql: String?
-        /// Where version 2 has its column more: behind this.
+        /// Version 2 has its further column behind this.
         let tail: String
     }
 
-    /// Of version 1. Paths, names and handles are bytes; a kind is a label's TYPE.
+    /// The tables of version 1. Paths, names and handles are bytes; a kind is a label's TYPE.
     private static let objects = [
         Object(
             type: "table",

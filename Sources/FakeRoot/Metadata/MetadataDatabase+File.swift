@@ -62,7 +62,7 @@ extension MetadataDatabase {
         return old == "wal"
     }
 
-    /// After the file's renaming.
+    /// To be called after the file was renamed.
     static func setWriteAheadLog(_ file: DatabaseFile) {
         guard let connection = try? MetadataConnection(file, .readWrite, milliseconds: 2000) else { return }
         _ = try? connection.text("PRAGMA journal_mode = WAL")

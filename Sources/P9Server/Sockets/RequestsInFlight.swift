@@ -23,7 +23,7 @@ final class RequestsInFlight: Sendable {
 
     fileprivate struct State {
         var requests: [Tag: Request] = [:]
-        /// Of the request that was read last.
+        /// The number of the request that was read last.
         var serial: UInt64 = 0
 
         /// Forgets a request and the flushes that waited for it, and those that waited for them.

@@ -41,7 +41,7 @@ final class SocketConnection: Sendable {
     private static let maximumWorkers = 16
     /// How long a thread beyond the first one waits for something to do, in seconds.
     private static let workersPatience = 10.0
-    /// Before a session has said how large messages may be, in bytes.
+    /// The limit of messages before a session has one, in bytes.
     private static let firstMessageSize = ServerConfiguration.minimumMessageSize
     /// A board that lost its power holds its locks until this has passed after it is up again.
     private static let keepAliveSeconds: CInt = 30

@@ -55,7 +55,7 @@ public struct Rgetattr: Message, Hashable, Sendable {
     public var size: UInt64
     /// In bytes.
     public var blockSize: UInt64
-    /// Of 512 bytes.
+    /// In blocks of 512 bytes.
     public var blocks: UInt64
     /// When the file was last read.
     public var accessTime: WireTime

@@ -2,7 +2,7 @@ internal import Archives
 internal import ImageEntries
 internal import LinuxFiles
 
-/// What an export makes of its options and the target's name, once they are seen to fit together.
+/// What an export makes of its options and the target's name, which are checked to fit together.
 struct ExportPlan {
     let kind: TargetKind
     let compression: Compression

@@ -14,8 +14,8 @@ public struct ExportSummary: Hashable, Sendable {
     public var losses = ExportLosses()
     /// Files that an edit on the host has made lose their labels, exported with owners and modes of their import.
     public var restoredLabels = 0
-    /// Paths of files that have another content than at their import and so go without setuid, setgid and capabilities;
-    /// at most ten, printable.
+    /// Paths of files that have another content than at their import, and so lack setuid, setgid and capabilities; at most
+    /// ten, printable.
     public var lostPrivileges: [String] = []
     /// What else a user should know, each a sentence without a full stop; printable.
     public var notices: [String] = []

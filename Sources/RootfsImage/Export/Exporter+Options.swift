@@ -7,7 +7,7 @@ extension Exporter {
         public var kind: TargetKind?
         /// Nil to go by the target's name; squashfs has zstd then, OCI layers gzip.
         public var compression: Compression?
-        /// Nil for what is usual for the compression.
+        /// Nil for the compression's usual level.
         public var level: Int?
         /// Whether a target that is there already is replaced.
         public var replacesTarget = false

@@ -7,7 +7,7 @@ internal import LinuxFiles
 /// Makes an archive or image of a directory, as the board sees it; as an ordinary user.
 ///
 /// All or nothing: the target grows under a hidden name beside its own and is renamed at the end. Reproducible: the same
-/// tree gives the same bytes. The tree is only read; that it is written to meanwhile is found out and an error.
+/// tree gives the same bytes. The tree is only read; if somebody writes to it meanwhile that is an error.
 ///
 /// The process' umask is cleared, as `FakeRootTree` says; the target gets its mode by what it was before.
 public struct Exporter {
@@ -34,7 +34,7 @@ public struct Exporter {
         self.cancellation = cancellation
     }
 
-    /// Exports; returns when the target stands.
+    /// Exports; returns when the target is there.
     /// - Throws: `ImageError`; nothing is left behind then, and a target that was there is as it was.
     public func run(observer: @escaping Observer = { _ in }) throws(ImageError) -> ExportSummary {
         let start = ContinuousClock.now

@@ -73,7 +73,7 @@ extension Staging {
 
     private enum Found {
         case nothing
-        /// Or a symbolic link.
+        /// A file or a symbolic link.
         case file
         case emptyDirectory
         case layout
@@ -112,8 +112,8 @@ extension Staging {
         }
     }
 
-    /// Publishes a target: a file when its content is on the disk, a directory when its names are. What is in the
-    /// directory's files is their writer's business.
+    /// Publishes a target: a file when its content is on the disk, a directory when its names are. The writer of a directory's
+    /// files has written their content to the disk.
     /// - Returns: what a user should know all the same, a sentence without a full stop.
     consuming func publishTarget(_ wait: ExportWait) throws(ImageError) -> String? {
         let path = destination.path

@@ -4,9 +4,9 @@ internal import LinuxFiles
 
 /// Goes through a tree's files: a directory before what is in it, names in the order of their bytes.
 ///
-/// Nothing is found by a path, and a symbolic link is never followed. However deep the tree is, a bounded number of
-/// descriptors is open (`DirectoryTrail`); memory grows with the names in the directories on the way only, and a file
-/// costs the same at any depth as long as nobody asks for its path.
+/// No path is looked up, and no symbolic link is followed. The number of open descriptors is bounded at any depth
+/// (`DirectoryTrail`). Memory grows only with the names in the directories on the way, and a file costs the same at any depth
+/// as long as nobody asks for its path.
 final class TreeCursor {
     /// A file of the tree; valid until the cursor goes on.
     struct Item: ~Copyable {
@@ -42,7 +42,7 @@ final class TreeCursor {
         /// The path as it may be printed, its middle left out if it is longer than any that Linux takes.
         var displayed: String { ImageError.displayed(cursor.path[..<parentLength], name) }
 
-        /// As `displayed`, for a line in which the path is not what matters.
+        /// As `displayed`, but shorter, for a line in which the path matters less.
         var shortened: String { ImageError.displayed(cursor.path[..<parentLength], name, limit: 255) }
     }
 
@@ -60,7 +60,7 @@ final class TreeCursor {
     private let toleratesChanges: Bool
     private let trail = DirectoryTrail()
     private var places: [Place] = []
-    /// Of the directory that `places` ends with.
+    /// The path of the directory that `places` ends with.
     fileprivate var path: [UInt8] = []
     private var hasBegun = false
     /// Directories that could not be read, if that is tolerated; printable.

@@ -123,7 +123,7 @@ final class TreeWalk {
         _ observer: @escaping (ExportProgress) -> Void
     ) throws(ImageError) {
         let name = item.displayed
-        // Before the label is asked for: that of an unreadable file can't be known.
+        // Comes before the label is read: an unreadable file's label is unknown.
         let file = try openForReading(item)
         let host: FileStatus
         var entry: ImageEntry

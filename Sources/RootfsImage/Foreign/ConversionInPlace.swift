@@ -217,7 +217,7 @@ struct ConversionInPlace {
         }
     }
 
-    /// Of a conversion that was killed before the rename; the walk may come to it only later.
+    /// Removes what a conversion left that was killed before the rename; the walk may come to it only later.
     private func removeLeftover(
         _ temporary: borrowing FileName,
         in directory: CInt,

@@ -177,7 +177,7 @@ final class ForeignWalk {
     private func firstName(of status: FileStatus, _ path: [UInt8]) -> [UInt8]? {
         guard status.format != .directory else { return nil }
         let identity = Identity(device: status.device, inode: status.inode)
-        // Who goes through may replace the first name by another file: then this may be the last one of its file.
+        // A conversion may replace the first name by another file; then this may be its file's last name.
         guard let first = firstNames[identity] else {
             if status.linkCount > 1 { firstNames[identity] = (path, status.linkCount - 1) }
             return nil

@@ -80,7 +80,7 @@ struct MetadataEvidence {
         )
     }
 
-    /// Beside a directory that lies in a tree of ours, a board may have put anything.
+    /// A board may have put anything beside a directory in a tree of ours.
     private static func refuseNeighbour(
         of path: String,
         _ found: [(kind: MetadataKind, evidence: String)]

@@ -63,7 +63,7 @@ final class CautiousReader: MetadataReader {
         return metadata
     }
 
-    /// Of another user's file the host's facts count, without privileges.
+    /// The metadata of another user's file: the host's facts, without privileges.
     private func metadata(ofStrangers file: HostFile) throws(ImageError) -> FileMetadata? {
         guard try reader.knows(file) else {
             var metadata = try reader.metadata(of: file)

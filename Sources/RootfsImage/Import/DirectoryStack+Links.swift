@@ -91,7 +91,7 @@ extension DirectoryStack {
             }
             if name.elementsEqual("..".utf8) {
                 guard depth > 0 else { throw .refused("\(via), which leads out of the tree") }
-                // What was made just now is nothing that a link could lead through.
+                // A directory that was made just now has no links in it.
                 guard !hasMade else { throw .refused("\(via), which leads through a directory that is not there") }
                 try leave(to: depth - 1)
                 continue

@@ -66,7 +66,7 @@ final class DirectoryStack {
         return descriptor
     }
 
-    /// Of the current directory, O_PATH.
+    /// The current directory, O_PATH.
     var descriptor: CInt { current.descriptor.raw }
 
     private var current: Level { levels.last ?? rootLevel }

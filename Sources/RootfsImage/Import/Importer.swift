@@ -46,7 +46,7 @@ public struct Importer {
         self.cancellation = cancellation
     }
 
-    /// Imports; returns when the destination stands.
+    /// Imports; returns when the destination is there.
     /// - Throws: `ImageError`; nothing is left behind then.
     public func run(observer: Observer = { _ in }) throws(ImageError) -> ImportSummary {
         let start = ContinuousClock.now
@@ -138,8 +138,8 @@ public struct Importer {
         return (summary, tree)
     }
 
-    /// Whether a tree has what makes a container image, and nothing of a root filesystem. Its archive was taken for another
-    /// one, as its first entries told nothing.
+    /// Whether a tree has the files of a container image, and none of a root filesystem. Then its archive was taken for an
+    /// ordinary one, because its first entries did not show the difference.
     private static func imageThatCameLate(_ directory: CInt) -> SourceKind? {
         func has(_ name: String) -> Bool { (try? System.status(at: directory, name)) != nil }
         guard !has("etc"), !has("usr"), !has("bin") else { return nil }

@@ -38,7 +38,7 @@ final class SourceOpener {
         input = try FileInput(file, name: name, cancellation)
     }
 
-    /// A directory can't be copied into itself: there would be ever more to copy.
+    /// Refuses to copy a directory into itself: the copying would never end.
     /// - Parameter destination: the directory that is being made.
     func refuseNesting(_ destination: CInt) throws(ImageError) {
         guard input == nil else { return }
@@ -66,7 +66,7 @@ final class SourceOpener {
     func open(temporary: CInt, onSpool: SpoolObserver) throws(ImageError) -> any EntrySource {
         guard let input else { return try openDirectory() }
         if let kind = options.kind, kind.isForeignDirectory { throw misfit(kind, "is a file, not a directory") }
-        // What must be read here and there needs no decoder if it isn't compressed.
+        // An uncompressed source that must be read in several places needs no decoder.
         let raw = try SourceSignature(input.peek())
         if let direct = try openImage(raw, wanted: options.kind, input) { return direct }
         let stream = try ArchiveStream(input, cancellation)

@@ -4,9 +4,9 @@ internal import LinuxFiles
 
 /// The layers of a container image: each adds to the ones below, replaces what they have, and removes it by whiteouts.
 ///
-/// A whiteout concerns all that lower layers have, and nothing that its own layer brings, whichever comes first in the
-/// archive. Names that begin with ".wh..wh." are the metadata of aufs, in images of docker before 2016; as docker does it
-/// they are left out, and what is linked to a file in `.wh..wh.plnk` gets that file.
+/// A whiteout removes only what lower layers have, in whatever order its own layer's entries come. Names that begin with
+/// ".wh..wh." are the metadata of aufs, in images of docker before 2016. They are left out, as docker does it, and entries that
+/// are linked to a file in `.wh..wh.plnk` get that file.
 ///
 /// Source: the OCI image specification, "Image Layer Filesystem Changeset"; docker's `UnpackLayer`
 /// (github.com/moby/go-archive, diff.go).
@@ -17,7 +17,7 @@ extension TreeExtraction {
     /// Where aufs has the files with several names.
     private static let linkDirectory = Array(".wh..wh.plnk".utf8)
 
-    /// Does what an entry of a layer says beyond what any archive's does.
+    /// Does what an entry means only in a layer.
     /// - Returns: whether that was all; if not, the entry is to be made.
     func applyLayer(_ layer: Int, _ path: EntryPath, _ entry: ImageEntry) throws(Failure) -> Bool {
         if layers.layer != layer {

@@ -54,7 +54,7 @@ extension TreeExtraction {
         if isFile, hash == nil { entry.hash = try knownHash(file, status.host) }
         entry.capability = try capability(of: file, status)
         try manifest.append(entry, of: file)
-        // What cpio has told of the same file under other names was said of a file without content.
+        // What cpio said of the same file under other names was about a file without content.
         if isNewContent { try manifest.setContent(of: file, as: entry) }
     }
 

@@ -183,7 +183,7 @@ final class ParkedPlaces: Sendable {
 
     // MARK: Renames
 
-    /// Before a rename. Each `begin` has its `end`.
+    /// Begins a rename. Each `begin` has its `end`.
     /// - Parameter paths: says where the rename goes from and to; nil for what no path leads to. Asked again if another
     ///   rename may have changed the answer.
     func begin(_ paths: () -> (old: Path?, new: Path?)) -> Move {

@@ -12,7 +12,7 @@ public struct HeldFile {
         try use { (tree, file) throws(Errno) in try tree.status(of: file) }
     }
 
-    /// Of the file system that holds the file.
+    /// The state of the file system that holds the file.
     public func fileSystemStatus() throws(Errno) -> FileSystemStatus {
         try descriptor.use(System.fileSystemStatus(of:))
     }

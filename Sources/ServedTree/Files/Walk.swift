@@ -3,7 +3,7 @@ public import LinuxFiles
 
 /// A way from a node, name by name. Directories on the way get no nodes of their own.
 public struct Walk {
-    /// Of what the walk has come to.
+    /// What clients tell the file by that the walk has come to.
     public private(set) var id: FileID
     private var place: Place
     private let attachPoint: AttachPoint

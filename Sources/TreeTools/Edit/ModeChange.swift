@@ -36,7 +36,7 @@ public struct ModeChange: CustomStringConvertible {
         self.clauses = clauses
     }
 
-    /// Nobody named is everybody: the umask that chmod(1) looks at here is not the board's.
+    /// No letter means everybody: chmod(1) would use the umask, which is not the board's.
     private static func mask(_ who: Substring) -> UInt32? {
         if who.isEmpty { return 0o7777 }
         var mask: UInt32 = 0

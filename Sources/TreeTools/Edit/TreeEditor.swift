@@ -4,7 +4,7 @@ internal import LinuxFiles
 
 /// Changes what the board sees of files: owner, mode, capabilities; and makes nodes.
 ///
-/// Of several files each is changed; what can't be is told, and the failure comes at the end (`PathFailures`).
+/// Changes every file that it is given. A file that can't be changed is named, and the failure comes at the end (`PathFailures`).
 public struct TreeEditor {
     private let paths: TreePaths
     private let isRecursive: Bool

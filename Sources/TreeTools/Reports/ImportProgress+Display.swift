@@ -34,7 +34,7 @@ extension ImportProgress {
     }
 
     /// The keys are an interface: version 1.
-    /// Of an event "progress"; the keys are an interface: version 1.
+    /// The members of an event "progress"; the keys are an interface: version 1.
     public var members: [(key: String, value: JSONValue)] {
         [
             ("phase", .string(phase.rawValue)),

@@ -14,7 +14,7 @@ public struct BoardView {
     public let user: String?
     /// The group's name on the board; nil if it has none.
     public let group: String?
-    /// Of a symbolic link.
+    /// Where a symbolic link leads; nil for everything else.
     public let target: String?
     /// In the order of their names.
     public let attributes: [Attribute]

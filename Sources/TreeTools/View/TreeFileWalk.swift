@@ -36,7 +36,7 @@ final class TreeFileWalk {
     private let failures: PathFailures
     private let trail = DirectoryTrail()
     private var levels: [Level] = []
-    /// Of the current directory, as text.
+    /// The path of the current directory, as text.
     private var path: [UInt8] = []
 
     init(_ failures: PathFailures) {
