@@ -35,7 +35,9 @@ private func answer(
 ) -> (outcome: Exchange.Outcome, reply: [UInt8], msize: Int) {
     var reply = [UInt8](repeating: 0xee, count: 65536)
     var exchange = Exchange(maxPacketSize: 512, msize: msize)
-    let outcome = reply.withUnsafeMutableBytes { exchange.answer(request.span.bytes, with: responder.respond, into: $0) }
+    let outcome = reply.withUnsafeMutableBytes {
+        exchange.answer(request.span.bytes, with: responder.respond, into: $0)
+    }
     return (outcome, Array(reply.prefix(outcome.size ?? 0)), exchange.msize)
 }
 
