@@ -56,10 +56,7 @@ struct ArchitectureTests {
         ]
         let files = SourceFile.all(of: target)
         #expect(!files.isEmpty)
-        // Until BoardHost and TreeTools have taken their logic over.
-        withKnownIssue(isIntermittent: true) {
-            #expect(Rules.parsesAndWires(files, presentation: presentation[target, default: []]) == [])
-            #expect(Rules.stale(presentation[target, default: []], in: files) == [])
-        }
+        #expect(Rules.parsesAndWires(files, presentation: presentation[target, default: []]) == [])
+        #expect(Rules.stale(presentation[target, default: []], in: files) == [])
     }
 }

@@ -58,6 +58,7 @@ arm64_sources() {
         mv "$tree" "$work/linux"
         (
             cd "$work"
+            # shellcheck disable=SC2034 # as_written runs the commands by it
             written_by=(as_developer)
             as_written docs/raspberry-pi.md "1. The kernel" 1 bcm2711_defconfig=defconfig \
                 "Image dtbs=broadcom/bcm2711-rpi-4-b.dtb"

@@ -82,9 +82,9 @@ client = server.client()
 check("resident memory with one client", server.mebibytes(), "MiB", 16)
 for directory in range(1, 51):
     for name in range(1, 101):
-        client.getattr(client.walk(str(directory), str(name)))
+        client.getattr(client.walk(f"{directory}/{name}"))
 check("resident memory with 5,000 fids", server.mebibytes(), "MiB", 16)
-client.socket.close()
+client.close()
 check("descriptors left after that client", server.settled(idle_descriptors) - idle_descriptors, "", 0)
 
 for _ in range(200):
