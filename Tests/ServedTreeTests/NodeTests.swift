@@ -66,8 +66,9 @@ struct NodeTests {
                 withExtendedLifetime(opened) {}
                 node.unbind()
             }
-            #expect(host.openDescriptors > before)
+            withExtendedLifetime(files) { #expect(host.openDescriptors > before) }
         }
+        waitUntil { host.openDescriptors == before }
         #expect(host.openDescriptors == before)
     }
 
