@@ -39,7 +39,7 @@ import TreeTools
                 _ = try run(
                     "sh",
                     "-c",
-                    "umask 0; : > \"$0\"; chmod \(String(old, radix: 8)) \"$0\"; chmod \(text) \"$0\"",
+                    "umask 0; rm -f \"$0\"; : > \"$0\"; chmod \(String(old, radix: 8)) \"$0\"; chmod \(text) \"$0\"",
                     file
                 )
                 let change = try #require(ModeChange(argument: text))
