@@ -38,7 +38,9 @@ struct ArchitectureTests {
 
     @Test("what knows no 9P", arguments: ["USBHost", "ServedTree"])
     func no9P(target: String) {
-        #expect(Rules.imports(SourceFile.all(of: target), of: ["P9Wire", "P9Server", "P9Client"]) == [])
+        let files = SourceFile.all(of: target)
+        #expect(!files.isEmpty)
+        #expect(Rules.imports(files, of: ["P9Wire", "P9Server", "P9Client"]) == [])
     }
 
     @Test("only command lines know ArgumentParser")

@@ -29,7 +29,7 @@ enum Rules {
     static func parsesAndWires(_ files: [SourceFile], presentation: Set<String>) -> [String] {
         let longest = 250
         let system: Set<String> = ["Glibc", "CLinux", "CLibUSB", "Synchronization"]
-        let own = files.flatMap(\.declarations).filter(\.isParsing).map(\.name)
+        let own = files.flatMap(\.declarations).filter { $0.isParsing && $0.kind != .extension }.map(\.name)
         let allowed = presentation.union(own)
         return imports(files, of: system.union(foundation))
             + files.filter { $0.lines.count > longest }

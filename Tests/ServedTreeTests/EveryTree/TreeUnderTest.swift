@@ -5,10 +5,11 @@ import Testing
 
 /// A tree that the cases run on.
 struct TreeUnderTest {
-    /// What is tested.
-    let files: any FileSystemUnderTest
-    /// Makes what a case needs to be there already; the same as `files` unless that can't be changed.
+    /// Makes what a case needs to be there already.
     let preparing: any FileSystemUnderTest
+    /// Gives what is tested, once that is there: the same as `preparing` unless it can't be changed. A read-only export that was
+    /// there before would take a moment to see a database that another one makes.
+    let open: () throws -> any FileSystemUnderTest
 }
 
 /// A kind of tree. Another one joins with a line in `all`.
@@ -35,9 +36,9 @@ struct TreeKind: Sendable, CustomTestStringConvertible {
     private static func served(_ directory: any HostFiles, isReadOnly: Bool = false) throws -> TreeUnderTest {
         let client = TestClient(keeping: directory)
         let files = try ServedFiles(Export(directory: directory.path), client)
-        guard isReadOnly else { return TreeUnderTest(files: files, preparing: files) }
-        let export = try Export(directory: directory.path, isReadOnly: true)
-        return TreeUnderTest(files: try ServedFiles(export, client), preparing: files)
+        return TreeUnderTest(preparing: files) {
+            isReadOnly ? try ServedFiles(Export(directory: directory.path, isReadOnly: true), client) : files
+        }
     }
 }
 
