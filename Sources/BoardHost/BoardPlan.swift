@@ -187,7 +187,7 @@ extension BoardPlan {
         }
         // Its next stage, or the gadget, is looked for like any board that comes back.
         settle(at: device.path)
-        deadline = timeout.map { now + .seconds($0) }
+        beginTimeAnew(now)
         state = end == .vanished ? .failed(.vanished(device)) : .waiting
     }
 
@@ -198,7 +198,7 @@ extension BoardPlan {
             deadline = nil
         } else {
             settle(at: device.path)
-            deadline = timeout.map { now + .seconds($0) }
+            beginTimeAnew(now)
         }
         fail(failure)
     }
@@ -246,6 +246,12 @@ extension BoardPlan {
         leftToOthers[device.path] = device.address
         state = .waiting
         return true
+    }
+
+    /// The board has come one step further. One that was served once is waited for as long as it takes.
+    private mutating func beginTimeAnew(_ now: Instant) {
+        guard deadline != nil else { return }
+        deadline = timeout.map { now + .seconds($0) }
     }
 
     private mutating func settle(at port: String) {

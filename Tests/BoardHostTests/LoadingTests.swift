@@ -135,6 +135,20 @@ struct LoadingTests {
         #expect(bus.elapsed == 160)
     }
 
+    @Test("a board that was served once is waited for as long as it takes, also when it was loaded again")
+    func noTimeoutAfterServing() {
+        let bus = FakeBus()
+        bus.plug(Gadget.at("1-1"))
+        bus.links = [{ $0.gone() }]
+        bus.stages = [unplugged]
+        bus.script = [
+            { $0.plug(BootDevice.at("1-1", 5, .fileServer)) }, { $0.elapse(3600) }, { $0.plug(Gadget.at("1-1", 6)) },
+        ]
+        let run = ServiceRun.serve(timeout: 60, loadingFrom: directory, on: bus)
+        #expect(run.failure == nil)
+        #expect(run.events.suffix(2) == ["serving 1-1", "served 0"])
+    }
+
     // MARK: For itself
 
     @Test("once: a board is loaded when something else is at its port, without waiting")

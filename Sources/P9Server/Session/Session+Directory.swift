@@ -9,14 +9,9 @@ extension Session {
         guard case .open(.directory(let stream)) = try fids[request.fid].state else { throw .EBADF }
         try reply.sendEntries(limit: request.count) { (buffer) throws(Errno) in
             let longest = DirectoryEntry.size(nameLength: FileName.maxLength)
-            var used = 0
-            try stream.read(from: request.offset, .init(bytes: buffer.count, longestEntry: longest)) { entry in
-                let free = UnsafeMutableRawBufferPointer(rebasing: buffer[used...])
-                guard let size = Self.encode(entry, into: free) else { return nil }
-                used += size
-                return size
+            return try stream.read(from: request.offset, .init(bytes: buffer.count, longestEntry: longest)) { entry, used in
+                Self.encode(entry, into: UnsafeMutableRawBufferPointer(rebasing: buffer[used...]))
             }
-            return used
         }
     }
 

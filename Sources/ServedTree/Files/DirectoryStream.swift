@@ -82,11 +82,16 @@ public final class DirectoryStream: Sendable {
     /// Shows entries from a cookie on, until the room is used up or the directory ends.
     /// - Parameters:
     ///   - cookie: 0, or that of the entry to go on after.
-    ///   - show: gets each entry; says how many bytes of the room it took, or nil if there was too little: then it comes first
-    ///     the next time.
+    ///   - show: gets each entry, and how many bytes of the room those before it took; says how many it took itself, or nil if
+    ///     there was too little: then it comes first the next time.
+    /// - Returns: how many bytes of the room were used; 0 at the directory's end.
     /// - Throws: `EINVAL` for a cookie never given out, or if not even one entry fits; `ENOMEM` if the client has its share of
     ///   memory.
-    public func read(from cookie: UInt64, _ room: Room, show: (borrowing Entry) -> Int?) throws(Errno) {
+    public func read(
+        from cookie: UInt64,
+        _ room: Room,
+        show: (borrowing Entry, _ used: Int) -> Int?
+    ) throws(Errno) -> Int {
         try state.withLock { state throws(Errno) in
             try descriptor.use { (directory) throws(Errno) in try read(directory, from: cookie, room, &state, show) }
         }
@@ -97,16 +102,16 @@ public final class DirectoryStream: Sendable {
         from cookie: UInt64,
         _ room: Room,
         _ state: inout State,
-        _ show: (borrowing Entry) -> Int?
-    ) throws(Errno) {
+        _ show: (borrowing Entry, Int) -> Int?
+    ) throws(Errno) -> Int {
         guard cookie <= UInt64(state.positions.count) else { throw .EINVAL }
         var ordinal = Int(cookie)
         if ordinal == 0 || state.next != ordinal {
             try System.seek(directory, to: ordinal == 0 ? 0 : state.positions[ordinal - 1])
         }
         state.next = nil
-        var used = 0
-        try node.client.directoryBuffers.withBuffer { (buffer) throws(Errno) in
+        return try node.client.directoryBuffers.withBuffer { (buffer) throws(Errno) in
+            var used = 0
             while true {
                 // Reads little more than there is room for: the rest is read again.
                 let size = min(buffer.count, max(Self.minimumReading, room.bytes - used))
@@ -118,9 +123,9 @@ public final class DirectoryStream: Sendable {
                     guard ordinal < Self.maximumEntries else { throw .EFBIG }
                     let entry = HostEntry(rest)
                     if let seen = try look(at: entry, in: directory) {
-                        guard let taken = show(Entry(seen, cookie: UInt64(ordinal + 1), name: entry.name)) else {
+                        guard let taken = show(Entry(seen, cookie: UInt64(ordinal + 1), name: entry.name), used) else {
                             guard used > 0 else { throw .EINVAL }
-                            return
+                            return used
                         }
                         used += taken
                     }
@@ -129,7 +134,7 @@ public final class DirectoryStream: Sendable {
                     rest = UnsafeRawBufferPointer(rebasing: rest[entry.length...])
                 }
                 state.next = ordinal
-                if isAtEnd || used > 0 && room.bytes - used < room.longestEntry { return }
+                if isAtEnd || used > 0 && room.bytes - used < room.longestEntry { return used }
             }
         }
     }

@@ -191,7 +191,7 @@ extension DirectoryStream {
         atMost count: Int
     ) throws(Errno) -> [(name: [UInt8], number: UInt64, format: FileFormat, cookie: UInt64)] {
         var entries: [(name: [UInt8], number: UInt64, format: FileFormat, cookie: UInt64)] = []
-        try read(from: cookie, Room(bytes: count, longestEntry: 1)) { entry in
+        _ = try read(from: cookie, Room(bytes: count, longestEntry: 1)) { entry, _ in
             guard entries.count < count else { return nil }
             let name = entry.name.withUnsafeBytes { Array($0) }
             entries.append((name, entry.id.number, entry.format, entry.cookie))
