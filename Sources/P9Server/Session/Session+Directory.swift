@@ -9,7 +9,9 @@ extension Session {
         guard case .open(.directory(let stream)) = try fids[request.fid].state else { throw .EBADF }
         try reply.sendEntries(limit: request.count) { (buffer) throws(Errno) in
             let longest = DirectoryEntry.size(nameLength: FileName.maxLength)
-            return try stream.read(from: request.offset, .init(bytes: buffer.count, longestEntry: longest)) { entry, used in
+            return try stream.read(from: request.offset, .init(bytes: buffer.count, longestEntry: longest)) {
+                entry,
+                used in
                 Self.encode(entry, into: UnsafeMutableRawBufferPointer(rebasing: buffer[used...]))
             }
         }
