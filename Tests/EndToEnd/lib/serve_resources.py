@@ -83,8 +83,7 @@ check("resident memory with one client", server.mebibytes(), "MiB", 16)
 for directory in range(1, 51):
     for name in range(1, 101):
         client.getattr(client.walk(f"{directory}/{name}"))
-# 13 MiB of it are pages of the program and of libraries, which all processes share.
-check("resident memory with 5,000 fids", server.mebibytes(), "MiB", 17)
+check("resident memory with 5,000 fids", server.mebibytes(), "MiB", 16)
 client.close()
 check("descriptors left after that client", server.settled(idle_descriptors) - idle_descriptors, "", 0)
 
