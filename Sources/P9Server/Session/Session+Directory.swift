@@ -8,12 +8,12 @@ extension Session {
     func readDirectory(_ request: Treaddir, _ reply: inout Reply) throws(Errno) {
         guard case .open(.directory(let stream)) = try fids[request.fid].state else { throw .EBADF }
         try reply.sendEntries(limit: request.count) { (buffer) throws(Errno) in
-            let longest = DirectoryEntry.size(nameLength: FileName.maxLength)
-            return try stream.read(from: request.offset, .init(bytes: buffer.count, longestEntry: longest)) {
-                entry,
-                used in
-                Self.encode(entry, into: UnsafeMutableRawBufferPointer(rebasing: buffer[used...]))
-            }
+            try stream.read(
+                from: request.offset,
+                into: buffer,
+                longestEntry: DirectoryEntry.size(nameLength: FileName.maxLength),
+                encode: Self.encode
+            )
         }
     }
 

@@ -45,20 +45,6 @@ public final class DirectoryStream: Sendable {
     /// Positions that are paid for in one go.
     private static let positionsAtOnce = 1024
 
-    /// Room for entries in a reply, in bytes of the client's format.
-    public struct Room {
-        /// In the reply.
-        public var bytes: Int
-        /// The longest entry: where there is less room left, nothing more is read.
-        public var longestEntry: Int
-
-        /// Room in a reply.
-        public init(bytes: Int, longestEntry: Int) {
-            self.bytes = bytes
-            self.longestEntry = longestEntry
-        }
-    }
-
     /// An entry as the client sees it: the same as a walk to it and its status would tell.
     public struct Entry: ~Copyable, ~Escapable {
         /// What the client tells the file by.
@@ -79,30 +65,35 @@ public final class DirectoryStream: Sendable {
         }
     }
 
-    /// Shows entries from a cookie on, until the room is used up or the directory ends.
+    /// Fills `data` with whole entries from a cookie on, in the client's format.
     /// - Parameters:
     ///   - cookie: 0, or that of the entry to go on after.
-    ///   - show: gets each entry, and how many bytes of the room those before it took; says how many it took itself, or nil if
-    ///     there was too little: then it comes first the next time.
-    /// - Returns: how many bytes of the room were used; 0 at the directory's end.
+    ///   - longestEntry: the most bytes that an entry takes: where fewer are left, nothing more is read.
+    ///   - encode: writes an entry to the start of what is left of `data`; says how many bytes it took, or nil if there were too
+    ///     few: then the entry comes first the next time.
+    /// - Returns: bytes filled; 0 at the directory's end.
     /// - Throws: `EINVAL` for a cookie never given out, or if not even one entry fits; `ENOMEM` if the client has its share of
     ///   memory.
     public func read(
         from cookie: UInt64,
-        _ room: Room,
-        show: (borrowing Entry, _ used: Int) -> Int?
+        into data: UnsafeMutableRawBufferPointer,
+        longestEntry: Int,
+        encode: (borrowing Entry, UnsafeMutableRawBufferPointer) -> Int?
     ) throws(Errno) -> Int {
         try state.withLock { state throws(Errno) in
-            try descriptor.use { (directory) throws(Errno) in try read(directory, from: cookie, room, &state, show) }
+            try descriptor.use { (directory) throws(Errno) in
+                try read(directory, from: cookie, into: data, longestEntry, &state, encode)
+            }
         }
     }
 
     private func read(
         _ directory: CInt,
         from cookie: UInt64,
-        _ room: Room,
+        into data: UnsafeMutableRawBufferPointer,
+        _ longestEntry: Int,
         _ state: inout State,
-        _ show: (borrowing Entry, Int) -> Int?
+        _ encode: (borrowing Entry, UnsafeMutableRawBufferPointer) -> Int?
     ) throws(Errno) -> Int {
         guard cookie <= UInt64(state.positions.count) else { throw .EINVAL }
         var ordinal = Int(cookie)
@@ -114,16 +105,20 @@ public final class DirectoryStream: Sendable {
             var used = 0
             while true {
                 // Reads little more than there is room for: the rest is read again.
-                let size = min(buffer.count, max(Self.minimumReading, room.bytes - used))
+                let size = min(buffer.count, max(Self.minimumReading, data.count - used))
                 let free = UnsafeMutableRawBufferPointer(rebasing: buffer[..<size])
                 let filled = try System.readDirectory(directory, into: free)
-                var rest = UnsafeRawBufferPointer(rebasing: free[..<filled])
+                var start = 0
                 let isAtEnd = filled == 0
-                while !rest.isEmpty {
+                while start < filled {
                     guard ordinal < Self.maximumEntries else { throw .EFBIG }
-                    let entry = HostEntry(rest)
+                    // A constant: what an entry borrows would be moved to the heap if it could change.
+                    let record = UnsafeRawBufferPointer(rebasing: free[start..<filled])
+                    let entry = HostEntry(record)
                     if let seen = try look(at: entry, in: directory) {
-                        guard let taken = show(Entry(seen, cookie: UInt64(ordinal + 1), name: entry.name), used) else {
+                        let room = UnsafeMutableRawBufferPointer(rebasing: data[used...])
+                        guard let taken = encode(Entry(seen, cookie: UInt64(ordinal + 1), name: entry.name), room)
+                        else {
                             guard used > 0 else { throw .EINVAL }
                             return used
                         }
@@ -131,10 +126,10 @@ public final class DirectoryStream: Sendable {
                     }
                     try note(entry.position, ordinal, &state)
                     ordinal += 1
-                    rest = UnsafeRawBufferPointer(rebasing: rest[entry.length...])
+                    start += entry.length
                 }
                 state.next = ordinal
-                if isAtEnd || used > 0 && room.bytes - used < room.longestEntry { return used }
+                if isAtEnd || used > 0 && data.count - used < longestEntry { return used }
             }
         }
     }

@@ -191,11 +191,14 @@ extension DirectoryStream {
         atMost count: Int
     ) throws(Errno) -> [(name: [UInt8], number: UInt64, format: FileFormat, cookie: UInt64)] {
         var entries: [(name: [UInt8], number: UInt64, format: FileFormat, cookie: UInt64)] = []
-        _ = try read(from: cookie, Room(bytes: count, longestEntry: 1)) { entry, _ in
-            guard entries.count < count else { return nil }
-            let name = entry.name.withUnsafeBytes { Array($0) }
-            entries.append((name, entry.id.number, entry.format, entry.cookie))
-            return 1
+        var bytes = [UInt8](repeating: 0, count: count)
+        _ = try bytes.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
+            try read(from: cookie, into: UnsafeMutableRawBufferPointer(bytes), longestEntry: 1) { entry, room in
+                guard !room.isEmpty else { return nil }
+                let name = entry.name.withUnsafeBytes { Array($0) }
+                entries.append((name, entry.id.number, entry.format, entry.cookie))
+                return 1
+            }
         }
         return entries
     }
