@@ -33,18 +33,45 @@ let package = Package(
         .target(name: "P9Wire", swiftSettings: strict),
         .target(name: "JSONText", swiftSettings: strict),
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "FakeRoot", dependencies: ["CSQLite", "CNettle", "LinuxFiles"], swiftSettings: strict),
-        .target(name: "P9Server", dependencies: ["P9Wire", "LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(name: "SQLite", dependencies: ["CSQLite", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "FakeRoot", dependencies: ["CNettle", "LinuxFiles", "SQLite"], swiftSettings: strict),
+        .target(name: "ServedTree", dependencies: ["LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(
+            name: "P9Server",
+            dependencies: ["P9Wire", "LinuxFiles", "FakeRoot", "ServedTree"],
+            swiftSettings: strict
+        ),
         .target(name: "P9Client", dependencies: ["P9Wire", "LinuxFiles"], swiftSettings: strict),
-        .target(name: "USBLink", dependencies: ["CLibUSB", "P9Wire", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "USBHost", dependencies: ["CLibUSB", "LinuxFiles"], swiftSettings: strict),
+        .target(name: "USBLink", dependencies: ["P9Wire", "USBHost"], swiftSettings: strict),
 
         // Raspberry Pis that wait to be loaded over USB.
-        .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBLink"], swiftSettings: strict),
+        .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBHost"], swiftSettings: strict),
 
-        // Import of root filesystem images.
+        // What the host does for a board: find it, load it, serve it, and again.
+        .target(
+            name: "BoardHost",
+            dependencies: ["LinuxFiles", "P9Wire", "USBHost", "USBLink", "RPiBoot"],
+            swiftSettings: strict
+        ),
+
+        // Files on their way from and to archives and images: the entries, and what formats they come from and go to.
+        .target(name: "ImageEntries", dependencies: ["LinuxFiles", "FakeRoot"], swiftSettings: strict),
+        .target(
+            name: "Ext4Image",
+            dependencies: ["CExt2FS", "CZlib", "LinuxFiles", "FakeRoot", "ImageEntries"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Archives",
+            dependencies: ["CArchive", "CZlib", "CLZMA", "JSONText", "LinuxFiles", "FakeRoot", "ImageEntries"],
+            swiftSettings: strict
+        ),
+
+        // Root filesystems: import, export, check, other tools' metadata.
         .target(
             name: "RootfsImage",
-            dependencies: ["CArchive", "CZlib", "CLZMA", "CSQLite", "CExt2FS", "JSONText", "LinuxFiles", "FakeRoot"],
+            dependencies: ["LinuxFiles", "SQLite", "FakeRoot", "ImageEntries", "Ext4Image", "Archives"],
             swiftSettings: strict
         ),
 
@@ -52,15 +79,22 @@ let package = Package(
         .target(
             name: "CommandSupport",
             dependencies: [
-                "JSONText", "LinuxFiles", "FakeRoot", "P9Server",
+                "JSONText", "LinuxFiles", "FakeRoot", "ServedTree", "P9Server",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: strict
+        ),
+        // What p9serve does to a tree and says of it.
+        .target(
+            name: "TreeTools",
+            dependencies: ["ImageEntries", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport"],
             swiftSettings: strict
         ),
         .executableTarget(
             name: "p9fwd",
             dependencies: [
-                "USBLink", "RPiBoot", "P9Wire", "P9Server", "P9Client", "LinuxFiles", "CommandSupport",
+                "USBHost", "USBLink", "RPiBoot", "BoardHost", "P9Wire", "P9Server", "P9Client", "LinuxFiles",
+                "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -68,7 +102,8 @@ let package = Package(
         .executableTarget(
             name: "p9serve",
             dependencies: [
-                "P9Server", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
+                "P9Server", "ImageEntries", "Archives", "RootfsImage", "FakeRoot", "LinuxFiles", "CommandSupport",
+                "TreeTools",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -77,11 +112,14 @@ let package = Package(
         // What several test targets need: temporary directories, other programs, frames byte by byte, a server.
         .target(
             name: "TestSupport",
-            dependencies: ["CLinux", "P9Wire", "LinuxFiles", "P9Server", "P9Client"],
+            dependencies: ["CLinux", "P9Wire", "LinuxFiles", "ServedTree", "P9Server", "P9Client"],
             path: "Tests/Support",
             swiftSettings: strict
         ),
+        .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "LinuxFilesTests", dependencies: ["LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FakeRootTests",
@@ -89,8 +127,13 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "ServedTreeTests",
+            dependencies: ["ServedTree", "FakeRoot", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "P9ServerTests",
-            dependencies: ["P9Server", "P9Client", "P9Wire", "LinuxFiles", "TestSupport"],
+            dependencies: ["ServedTree", "P9Server", "P9Client", "P9Wire", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -98,20 +141,66 @@ let package = Package(
             dependencies: ["P9Client", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
-        .testTarget(
-            name: "CommandSupportTests",
-            dependencies: ["CommandSupport", "LinuxFiles", "TestSupport"],
+        // A program that does what CommandSupport is for, to be looked at from outside.
+        .executableTarget(
+            name: "CommandProbe",
+            dependencies: [
+                "CommandSupport", "LinuxFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/CommandProbe",
             swiftSettings: strict
         ),
-        .testTarget(name: "USBLinkTests", dependencies: ["USBLink", "P9Wire", "CLibUSB"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandSupportTests",
+            dependencies: [
+                "CommandProbe", "CommandSupport", "FakeRoot", "P9Server", "LinuxFiles", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "USBHostTests", dependencies: ["USBHost"], swiftSettings: strict),
+        .testTarget(
+            name: "USBLinkTests",
+            dependencies: ["USBLink", "USBHost", "P9Wire"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "TreeToolsTests",
+            dependencies: ["TreeTools", "JSONText", "RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "RPiBootTests",
-            dependencies: ["RPiBoot", "USBLink", "LinuxFiles", "TestSupport"],
+            dependencies: ["RPiBoot", "USBHost", "LinuxFiles", "TestSupport"],
+            swiftSettings: strict
+        ),
+        // What a source of entries gives, and ext4 images to read.
+        .target(
+            name: "ImageTestSupport",
+            dependencies: ["ImageEntries", "Ext4Image", "LinuxFiles", "TestSupport"],
+            path: "Tests/ImageSupport",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "Ext4ImageTests",
+            dependencies: ["Ext4Image", "ImageEntries", "FakeRoot", "LinuxFiles", "TestSupport", "ImageTestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ArchivesTests",
+            dependencies: ["Archives", "ImageEntries", "FakeRoot", "LinuxFiles", "TestSupport", "ImageTestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "BoardHostTests",
+            dependencies: ["BoardHost", "RPiBoot", "USBHost", "USBLink", "P9Wire", "LinuxFiles", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "RootfsImageTests",
-            dependencies: ["RootfsImage", "FakeRoot", "LinuxFiles", "TestSupport"],
+            dependencies: [
+                "RootfsImage", "Archives", "ImageEntries", "FakeRoot", "LinuxFiles", "TestSupport", "ImageTestSupport",
+            ],
             swiftSettings: strict
         ),
     ],

@@ -3,8 +3,8 @@ internal import LinuxFiles
 
 /// The events of `--json`: one object in a line each, as they happen; the keys "version" and "event" first.
 ///
-/// A reader that stops reading holds up no thread but the main one: events are lost then, and an event "lost" with their
-/// number, "count", takes their place when the reader goes on.
+/// A reader that stops reading delays only the main thread: events are lost then, and an event "lost" with their number,
+/// "count", takes their place when the reader goes on.
 public final class EventStream {
     private let isEnabled: Bool
     private let onStandardError: Bool
@@ -14,13 +14,19 @@ public final class EventStream {
         line("lost", [("count", .integer(lost))])
     }
 
-    /// - Parameter onStandardError: where standard output is for something else.
+    /// - Parameters:
+    ///   - isEnabled: whether there was `--json`; else nothing is sent.
+    ///   - onStandardError: where standard output is for something else.
     public init(isEnabled: Bool, onStandardError: Bool = false) {
         self.isEnabled = isEnabled
         self.onStandardError = onStandardError
         nextProgress = .now + .seconds(1)
     }
 
+    /// Prints an event; does nothing without `--json`.
+    /// - Parameters:
+    ///   - event: its name, such as "found"; names and keys are stable.
+    ///   - members: what else stands in the object, in this order.
     public func send(_ event: String, _ members: [(key: String, value: JSONValue)]) {
         guard isEnabled else { return }
         add(Self.line(event, members), StandardError.isMainThread ? .wait : .neverWait)
@@ -42,7 +48,8 @@ public final class EventStream {
         return failure
     }
 
-    /// At most one a second, and none while the reader doesn't read.
+    /// Sends an event "progress": at most one a second, none in the first second, and none while the reader doesn't read.
+    /// - Parameter members: called where one is sent.
     public func sendProgress(_ members: () -> [(key: String, value: JSONValue)]) {
         guard isEnabled, ContinuousClock.now >= nextProgress else { return }
         nextProgress = .now + .seconds(1)

@@ -1,13 +1,20 @@
 /// Why a command ended, as its exit code; the same in all our executables, and stable.
 public enum ExitCause: Int32, Sendable, CaseIterable {
+    /// All went well.
     case success = 0
     /// None of the causes below.
     case failure = 1
+    /// No such board, file or directory.
     case notFound = 3
+    /// No permission.
     case permission = 4
+    /// In use by another process.
     case busy = 5
+    /// A time limit that was given or is built in ran out.
     case timeout = 6
+    /// The board is gone, or must be rebooted.
     case deviceGone = 7
+    /// The 9P server can't be reached, or failed.
     case serverError = 8
     /// EX_USAGE of `sysexits.h`, which the argument parser uses as well.
     case badInput = 64

@@ -1,10 +1,11 @@
 public import ArgumentParser
 internal import FakeRoot
 internal import LinuxFiles
-public import P9Server
+public import ServedTree
 
 /// What is exported besides the main directory, and how.
 public struct ExportOptions: ParsableArguments {
+    /// `--export NAME=DIR`, each as it was given.
     @Option(
         name: .customLong("export"),
         help: ArgumentHelp(
@@ -12,14 +13,18 @@ public struct ExportOptions: ParsableArguments {
             valueName: "name=dir"
         )
     )
+    /// `--export NAME=DIR`, for each.
     public var named: [String] = []
 
+    /// `--read-only`.
     @Flag(help: "Refuse every change.")
     public var readOnly = false
 
+    /// `--as-is`.
     @Flag(name: .customLong("as-is"), help: "Serve a directory with another tool's metadata, without them.")
     public var asIs = false
 
+    /// For ArgumentParser.
     public init() {}
 
     /// Opens the exports; the default one is the first.

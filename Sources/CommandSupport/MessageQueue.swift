@@ -2,11 +2,11 @@ internal import Glibc
 internal import LinuxFiles
 internal import Synchronization
 
-/// Text on its way to a descriptor that may take none for a while: a terminal after Ctrl-S, a full pipe that nobody reads, a
+/// Text on its way to a descriptor that may block for a while: a terminal after Ctrl-S, a full pipe that nobody reads, a
 /// hung ssh. A thread of its own writes it, so that threads with a board or a client to answer never wait for a reader.
 ///
-/// The backlog has a limit. What comes while it is full is lost and counted, up to the moment when all before it is written;
-/// then a notice with the count takes its place. Messages are whole or lost, and stay in order.
+/// The backlog has a limit. Messages that come while it is full are lost and counted, until all before them is written; then
+/// a notice with the count takes their place. Messages are whole or lost, and stay in order.
 final class MessageQueue: Sendable {
     /// What to do while the descriptor takes nothing.
     enum Manner {
@@ -72,7 +72,7 @@ final class MessageQueue: Sendable {
     /// - Parameters:
     ///   - descriptor: stays the caller's.
     ///   - limit: bytes that may wait; 1 MiB are some 10,000 lines of a trace.
-    ///   - notice: the text that takes the place of so many lost messages.
+    ///   - notice: the text that takes the place of `lost` messages.
     init(_ descriptor: CInt, limit: Int = 1 << 20, notice: @escaping @Sendable (_ lost: Int) -> String) {
         self.descriptor = descriptor
         self.limit = limit

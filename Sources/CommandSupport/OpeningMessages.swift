@@ -5,6 +5,7 @@ public final class OpeningMessages: Sendable {
     /// Nil once the tree is open: from then on lines are to be seen at once.
     private let waiting = Monitor<[String]?>([])
 
+    /// Nothing has been said yet.
     public init() {}
 
     /// Takes a line, for `FakeRootTree`'s `warn`.
@@ -21,7 +22,7 @@ public final class OpeningMessages: Sendable {
         for line in take() { StandardError.say(line) }
     }
 
-    /// The tree can't be opened: prints what was said, but for the reason.
+    /// The tree can't be opened: prints all lines except the last one, which is the reason.
     /// - Returns: the failure with that reason; nil if nothing was said.
     public func failure(_ cause: ExitCause) -> CommandFailure? {
         let lines = take()

@@ -34,7 +34,7 @@ extension ParsableCommand {
         }
     }
 
-    /// Swift replaces the bytes of an argument that are no UTF-8, so that it would name another file.
+    /// Swift replaces the bytes of an argument that are not UTF-8, so that it would name another file.
     private static func refuseBytes() throws {
         for index in 1..<max(1, Int(CommandLine.argc)) {
             guard let argument = CommandLine.unsafeArgv[index], String(validatingCString: argument) == nil else {
@@ -89,11 +89,11 @@ extension ParsableCommand {
         return row[other.count]
     }
 
-    /// What was printed may still wait in a buffer, and a full disk is only noticed then.
+    /// What was printed may still wait in a buffer, and a full disk is only noticed when that is written.
     private static func flushOutput() throws {
-        guard fflush(nil) != 0 else { return }
-        let error = Errno.last
-        // Whoever closed the pipe, as `head` does, has what it wanted.
+        StandardError.flushOutput()
+        guard let error = StandardError.outputFailure else { return }
+        // The program that closed the pipe, such as `head`, has all that it wanted.
         if error == .EPIPE { ProcessEnd.exit(ExitCause.failure.rawValue) }
         throw CommandFailure(.failure, "can't write the output: \(error.text)")
     }

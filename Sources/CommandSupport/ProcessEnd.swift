@@ -8,8 +8,8 @@ public enum ProcessEnd {
         Glibc.exit(code)
     }
 
-    /// Ends the process from any thread whatever the others do, which may wait for a blocked standard output: somebody has
-    /// asked for the second time.
+    /// Ends the process from any thread, even if others wait for a blocked standard output: somebody has asked for the second
+    /// time.
     public static func interrupt() -> Never {
         MessageQueue.hurry()
         sayAll()

@@ -6,9 +6,10 @@ internal import Synchronization
 /// Make it first thing in the main thread: the signals are blocked there and in all threads made later, and stay pending
 /// until `wait` takes them.
 public final class SignalWaiter: Sendable {
+    /// What `wait` waits for.
     public enum Event: Sendable {
         /// SIGINT, SIGTERM or SIGHUP: somebody wants the process to end. A SIGHUP that was ignored at the start, as after
-        /// nohup(1), is none. What comes within a second after the first one is the same wish.
+        /// nohup(1), does not count. Signals within a second after the first one are the same wish.
         case end
         /// `wake` was called.
         case woken
@@ -22,6 +23,7 @@ public final class SignalWaiter: Sendable {
     /// What comes this soon after the first signal is the same wish: a terminal that is closed sends SIGHUP more than once.
     private static let burst = Duration.seconds(1)
 
+    /// Blocks the signals in the calling thread.
     public init() {
         var signals = sigset_t()
         sigemptyset(&signals)

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// Messages for people, on standard error; standard output is for results.
 ///
-/// A terminal that is blocked, or a pipe that nobody reads, holds up no thread but the main one, which waits no longer than a
-/// second for it: see `MessageQueue`.
+/// A terminal that is blocked, or a pipe that nobody reads, delays only the main thread, for a second at most: see
+/// `MessageQueue`.
 public enum StandardError {
     /// Says "program: message" in a line of its own. Control characters are escaped: a message may have names and texts of a
     /// board in it, which must not reach the terminal as commands.
@@ -50,8 +50,20 @@ public enum StandardError {
     static func add(_ text: String, _ manner: MessageQueue.Manner) {
         // What was printed before is also to be seen before, even where standard output is a pipe. Only the main thread
         // prints; others would wait with it for whoever reads the pipe.
-        if isMainThread { fflush(nil) }
+        if isMainThread { flushOutput() }
         lines.add(text, manner)
+    }
+
+    /// What the first flush of standard output that failed says; what was printed is lost then, and no later flush fails.
+    static var outputFailure: Errno? { firstFailure.updateQuietly { $0 } }
+
+    private static let firstFailure = Monitor<Errno?>(nil)
+
+    /// Writes what was printed and waits in a buffer. The corresponding C function is `fflush`.
+    static func flushOutput() {
+        guard fflush(nil) != 0 else { return }
+        let error = Errno.last
+        firstFailure.updateQuietly { $0 = $0 ?? error }
     }
 
     private static let mainThread = Atomic<pthread_t>(0)

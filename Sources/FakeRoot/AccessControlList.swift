@@ -17,23 +17,29 @@ public struct AccessControlList: Hashable, Sendable {
         public var hasID: Bool { self == .user || self == .group }
     }
 
+    /// One entry of a list.
     public struct Entry: Hashable, Sendable {
+        /// Whom the entry is about.
         public var tag: Tag
         /// 0...7: read 4, write 2, execute 1.
         public var permissions: UInt16
         /// The user's or group's number; `noID` for the other tags.
         public var id: UInt32
 
+        /// An entry; `id` only for a named user or group.
         public init(_ tag: Tag, permissions: UInt16, id: UInt32 = Self.noID) {
             self.tag = tag
             self.permissions = permissions & 7
             self.id = tag.hasID ? id : Self.noID
         }
 
+        /// What Linux writes where an entry has no number.
         public static let noID = UInt32.max
     }
 
+    /// The attribute of the list that counts for the file itself.
     public static let accessName = Array("system.posix_acl_access".utf8)
+    /// The attribute of the list that new files of a directory get.
     public static let defaultName = Array("system.posix_acl_default".utf8)
     private static let version: UInt32 = 2
     private static let headerSize = 4
@@ -57,7 +63,7 @@ public struct AccessControlList: Hashable, Sendable {
         self.entries = sorted
     }
 
-    /// Reads an attribute's value; nil for what is none, or what Linux would refuse.
+    /// Reads an attribute's value; nil if it is malformed, or if Linux would refuse it.
     public init?(attribute value: [UInt8]) {
         func number<Integer: FixedWidthInteger>(at offset: Int, _: Integer.Type) -> Integer {
             (0..<MemoryLayout<Integer>.size).reduce(0) { $0 | Integer(value[offset + $1]) << (8 * $1) }
@@ -101,7 +107,7 @@ public struct AccessControlList: Hashable, Sendable {
         return (permissions(.owner) ?? 0) << 6 | group << 3 | (permissions(.other) ?? 0)
     }
 
-    /// Takes the nine bits of a mode over, as chmod does.
+    /// Takes over the nine bits of a mode, as chmod does.
     mutating func setModeBits(_ mode: UInt32) {
         let groupTag: Tag = entries.contains { $0.tag == .mask } ? .mask : .owningGroup
         for index in entries.indices {

@@ -106,7 +106,7 @@ struct AttributeName: ~Copyable {
     static let label: StaticString = "user.containers.override_stat"
     private static let overridePrefix: StaticString = "user.containers.override_"
 
-    /// Metadata of this and other fake-root tools, and what this program notes of its own work.
+    /// Metadata of this and other fake-root tools, and this program's own notes.
     private static func isHidden(_ name: RawSpan) -> Bool {
         starts(name, with: overridePrefix) || starts(name, with: "user.virtfs.") || starts(name, with: "user.rsync.")
             || starts(name, with: "user.rootlesscontainers") || starts(name, with: "user.usb9pfs.")

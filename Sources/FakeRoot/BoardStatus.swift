@@ -4,13 +4,14 @@ public import LinuxFiles
 public struct BoardStatus: Sendable {
     /// The file on the host: size, times, link count, identity.
     public var host: FileStatus
+    /// What the board takes the file for.
     public var kind: NodeKind
+    /// The owner.
     public var uid: UInt32
+    /// The group.
     public var gid: UInt32
     /// Permission, setuid, setgid and sticky bits.
     public var permissions: UInt32
-    /// Whether the file belongs to a user of the host whose labels are not believed.
-    public private(set) var isStrangers = false
 
     init(host: FileStatus, label: Label?) {
         self.host = host
@@ -23,7 +24,6 @@ public struct BoardStatus: Sendable {
     /// A file of somebody whose labels are not believed: root's, without privileges, and no special node.
     init(ofStranger host: FileStatus) {
         self.host = host
-        isStrangers = true
         switch host.format {
         case .directory: kind = .directory
         case .symlink: kind = .symlink
@@ -34,9 +34,9 @@ public struct BoardStatus: Sendable {
         permissions = host.mode & (host.format == .directory ? 0o1777 : 0o777)
     }
 
-    /// A label can make an empty regular file a special one. It can't make a directory of a file or a file of a
-    /// directory, nor a device of a file with content; one that claims so was put on the wrong file, and only its owner
-    /// and mode are taken.
+    /// A label can turn an empty regular file into a special one. It can't turn a file into a directory, a directory into a
+    /// file, or a file with content into a device: a label that says so was put on the wrong file, and only its owner and mode
+    /// are taken.
     private static func kind(_ host: FileStatus, _ label: Label?) -> NodeKind {
         let hostKind = NodeKind(host: host)
         guard let kind = label?.kind, kind.isSpecial, hostKind == .file, host.size == 0 else { return hostKind }
@@ -106,7 +106,7 @@ public struct BoardStatus: Sendable {
     /// The label that says just this.
     var label: Label { Label(uid: uid, gid: gid, mode: permissions, kind: kind) }
 
-    /// As `label`, with what is withheld of the one that there is: it stays withheld, and is not lost.
+    /// As `label`, with what is withheld of the old one: that stays withheld, and is not lost.
     func label(keeping old: Label?) -> Label {
         var label = label
         guard let old, Self.isWithheld(host, old) else { return label }
@@ -117,9 +117,9 @@ public struct BoardStatus: Sendable {
 
     /// The mode of the host's file: the board's rwx bits, but never less than what keeps it usable for its owner.
     ///
-    /// A directory's sticky bit is among them, so that other users of the host can't rename or remove what isn't
-    /// theirs. Not among them is others' permission to write to what has a setuid or setgid bit or is a device: who may
-    /// write to a file may also write its label.
+    /// It has a directory's sticky bit, so that other users of the host can't rename or remove others' files. For a device, and
+    /// for a file with a setuid or setgid bit, it lacks others' permission to write: who may write to a file may also write its
+    /// label.
     var hostPermissions: UInt32 { Self.hostPermissions(permissions, kind) }
 
     static func hostPermissions(_ permissions: UInt32, _ kind: NodeKind) -> UInt32 {

@@ -1,9 +1,9 @@
 internal import LinuxFiles
 
-/// POSIX ACLs and modes say in part the same; both change together. All only under the file's lock.
+/// A POSIX ACL repeats a part of the mode, so both change together. All of this is for the file's lock only.
 extension FakeRootTree {
-    /// - Throws: `EPERM` for another user's file of the host, `EINVAL` for what is no list, `EACCES` for a default list
-    ///   of what is no directory.
+    /// - Throws: `EPERM` for another user's file of the host, `EINVAL` for a malformed list, `EACCES` for a default list of
+    ///   anything but a directory.
     func setAccessList(
         _ value: [UInt8],
         _ name: borrowing AttributeName,

@@ -3,26 +3,30 @@ internal import Synchronization
 
 /// New owner and mode of a file; nil keeps what there is.
 public struct OwnerAndMode: Hashable, Sendable {
+    /// The new owner.
     public var uid: UInt32?
+    /// The new group.
     public var gid: UInt32?
     /// Permission, setuid, setgid and sticky bits.
     public var permissions: UInt32?
 
+    /// A change of what is given.
     public init(uid: UInt32? = nil, gid: UInt32? = nil, permissions: UInt32? = nil) {
         self.uid = uid
         self.gid = gid
         self.permissions = permissions
     }
 
+    /// Whether it changes nothing.
     public var isEmpty: Bool { uid == nil && gid == nil && permissions == nil }
 }
 
 extension FakeRootTree {
     /// Changes owner and mode of a file in one step. A POSIX ACL follows the mode, as in Linux.
-    /// - Throws: `EINVAL` for the owner or group 4294967295, which chown(2) takes for "no change"; `EPERM` for a file
-    ///   of another user of the host, whose label would not be believed, and for one whose label makes it a device but is
-    ///   not believed; `EOPNOTSUPP` for the mode of a symbolic link,
-    ///   and where the host's file can't carry a label and would need one: a device node of the host's own.
+    /// - Throws: `EINVAL` for the owner or group 4294967295, which chown(2) takes for "no change"; `EPERM` for a file of
+    ///   another user of the host, whose label would not be believed, and for a file whose label says that it is a device and
+    ///   is not believed; `EOPNOTSUPP` for the mode of a symbolic link, and for a device node of the host's own, which can't
+    ///   carry the label that it would need.
     public func change(_ descriptor: CInt, _ change: OwnerAndMode) throws(Errno) {
         guard Owner(uid: change.uid ?? 0, gid: change.gid ?? 0).isPossible else { throw .EINVAL }
         try changes.withLock(descriptor) { () throws(Errno) in try changeLocked(descriptor, change) }
@@ -53,16 +57,16 @@ extension FakeRootTree {
     }
 
     /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another
-    /// user than root writes to a file or changes its size. Leaves alone what is no regular file.
+    /// user than root writes to a file or changes its size. Does nothing unless it is a regular file.
     public func dropPrivileges(of descriptor: CInt) throws(Errno) {
         let status = try status(of: descriptor)
         guard status.kind == .file else { return }
-        // Every write by others than root comes here: the usual file costs no lock.
+        // Every write by a user other than root comes here: the usual file costs no lock.
         let hasCapability =
             (try? value(of: AttributeName(.capability), descriptor, status.host, isLocked: false)) != nil
         guard hasCapability || Self.unprivileged(status.permissions) != status.permissions else { return }
         try changes.withLock(descriptor) { () throws(Errno) in
-            // Not over a chmod that has come meanwhile.
+            // Read again, to keep a chmod that has come meanwhile.
             let permissions = try read(descriptor, isLocked: true).status.permissions
             let unprivileged = Self.unprivileged(permissions)
             if unprivileged != permissions {
@@ -86,7 +90,7 @@ extension FakeRootTree {
     }
 
     /// Changes a file's size.
-    /// - Throws: `EISDIR`, `EINVAL` for what is no regular file.
+    /// - Throws: `EISDIR` for a directory, `EINVAL` for all else but regular files.
     public func truncate(_ descriptor: CInt, to size: Int64) throws(Errno) {
         switch try status(of: descriptor).kind {
         case .directory: throw .EISDIR

@@ -3,15 +3,18 @@ internal import Synchronization
 
 /// Who a new file belongs to, on the board.
 public struct Owner: Hashable, Sendable {
+    /// The user.
     public var uid: UInt32
+    /// The group.
     public var gid: UInt32
 
+    /// An owner; see `isPossible`.
     public init(uid: UInt32, gid: UInt32) {
         self.uid = uid
         self.gid = gid
     }
 
-    /// Whether Linux knows such an owner: the largest number stands for "no change" in chown(2), and is nobody's.
+    /// Whether Linux has such an owner: the largest number means "no change" in chown(2).
     public var isPossible: Bool { uid != .max && gid != .max }
 }
 
@@ -183,7 +186,7 @@ extension FakeRootTree {
         return Label(uid: owner.uid, gid: owner.gid, mode: permissions, kind: kind)
     }
 
-    /// Makes something under a staging name, then moves it to its own; what fails leaves nothing behind.
+    /// Makes something under a staging name, then moves it to its own name; a failure leaves nothing behind.
     private func staged<Result: ~Copyable>(
         _ name: borrowing FileName,
         in directory: CInt,
@@ -235,10 +238,10 @@ extension FakeRootTree {
         }
     }
 
-    /// Names that begin so don't exist for the board: something under one is being made, or was when a server was
-    /// killed.
+    /// Names that begin with this don't exist for the board: a file is being made there, or was when a server was killed.
     static let stagingPrefix: StaticString = ".usb9pfs-new."
 
+    /// Whether something under this name is being made, or was when a server was killed.
     public static func isStagingName(_ name: borrowing FileName) -> Bool {
         name.hasPrefix(stagingPrefix)
     }
@@ -249,12 +252,12 @@ extension FakeRootTree {
         isStagingName(name) || name.bytes.withUnsafeBytes { isDatabaseName($0) }
     }
 
-    /// What ends in ".usb9pfs.db" or ".usb9pfs.db.old", or goes on with "-wal", "-shm", "-journal", "-record" or "-mj" and
-    /// what SQLite adds to that.
+    /// Whether a name ends in ".usb9pfs.db" or ".usb9pfs.db.old", or in one of these and "-wal", "-shm", "-journal", "-record"
+    /// or "-mj" with what SQLite adds to that.
     private static func isDatabaseName(_ name: UnsafeRawBufferPointer) -> Bool {
         let ending = DatabaseLocation.suffix.utf8
         guard name.count >= ending.count else { return false }
-        // Hardly a name has the letter that decides where it should be.
+        // Two letters decide: hardly any other name has them in these places.
         for end in stride(from: name.count, through: max(ending.count, name.count - 24), by: -1)
         where name[end - 1] == UInt8(ascii: "b") && name[end - 3] == UInt8(ascii: ".") {
             guard name[..<end].suffix(ending.count).elementsEqual(ending) else { continue }

@@ -1,9 +1,9 @@
 public import LinuxFiles
 internal import Synchronization
 
-/// Looking for what is not as it should be, and mending it.
+/// Looking for labels and modes that are not as they should be, and mending them.
 extension FakeRootTree {
-    /// What is odd about a file; nothing for nearly every one. Changes nothing, and trusts no cache.
+    /// What is odd about a file; empty for nearly every file. Changes nothing, and uses no cache.
     /// - Parameter path: where the file was found, relative to the root; empty for the root.
     public func findings(of descriptor: CInt, at path: [UInt8]) throws(Errno) -> [LabelFinding] {
         let host = try System.status(of: descriptor)
@@ -21,11 +21,9 @@ extension FakeRootTree {
                 if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
                 if BoardStatus.isWithheld(host, label) { findings.append(.notBelieved(.writableByEverybody(label))) }
                 if case .standing = label.mirror { findings.append(.unfinished) }
-                if let entry = entryWithoutPrivileges(descriptor, host, label, path) {
-                    findings.append(.lostWithPrivileges(entry))
-                }
-            } else if let lost = lostEntry(descriptor, host, path) {
-                findings.append(lost)
+                findings += loss(descriptor, host, label, path)
+            } else {
+                findings += loss(descriptor, host, nil, path)
             }
         } catch .EACCES {
             findings.append(.unreadable)
@@ -33,7 +31,7 @@ extension FakeRootTree {
         return findings
     }
 
-    /// Whether there is anything beside the file that would count if it were one of ours.
+    /// Whether the file has metadata that would count if it were one of ours.
     private func hasMetadata(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Bool {
         if try rowLabel(descriptor, host) != nil { return true }
         guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return false }
@@ -41,7 +39,7 @@ extension FakeRootTree {
         return names.split(separator: 0).contains { AttributeName.isOverride($0) }
     }
 
-    /// What stands in the label's place without being a label.
+    /// The malformed value in the label's place.
     private func malformedLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> [UInt8]? {
         if let label = try rowLabel(descriptor, host), !label.isPossible { return Array(label.text.utf8) }
         guard storage == .extendedAttributes, Self.canCarryAttributes(host) else { return nil }
@@ -70,34 +68,19 @@ extension FakeRootTree {
         return fits || NodeKind(host: host) == kind ? nil : kind
     }
 
-    private func lostEntry(_ descriptor: CInt, _ host: FileStatus, _ path: [UInt8]) -> LabelFinding? {
-        guard hasManifest, let row = expectation(path), let file = try? handle(of: descriptor, host),
-            Self.fits(row.entry, host), isLost(row, file, descriptor, host)
-        else { return nil }
-        let keepsPrivileges = !Self.isPrivileged(row.entry) || hasContent(of: row.entry, descriptor, host)
-        return keepsPrivileges ? .lost(row.entry) : .lostWithPrivileges(row.entry)
-    }
-
-    /// The manifest's entry of a privileged program that has lost its privileges: its label came back, but the content is
-    /// another one. It stays so until somebody says what the new program shall have.
-    private func entryWithoutPrivileges(
+    /// What the file has lost of the import's. A database that can't be asked is a finding of its own.
+    private func loss(
         _ descriptor: CInt,
         _ host: FileStatus,
-        _ label: Label,
+        _ label: Label?,
         _ path: [UInt8]
-    ) -> ManifestEntry? {
-        guard hasManifest, let row = expectation(path), Self.isPrivileged(row.entry), Self.fits(row.entry, host),
-            let file = try? handle(of: descriptor, host), row.file == file
-        else { return nil }
-        let setIDs: UInt32 = 0o6000
-        let hasSetIDs = label.mode & setIDs == row.entry.status.mode & setIDs
-        let capability = try? value(of: AttributeName(.capability), descriptor, host, isLocked: false)
-        let hasAll = hasSetIDs && (row.entry.capability == nil || capability != nil)
-        return hasAll || hasContent(of: row.entry, descriptor, host) ? nil : row.entry
+    ) -> [LabelFinding] {
+        guard hasManifest, let loss = try? labelLoss(of: descriptor, host, label, at: path) else { return [] }
+        return [loss.isOfPrivileges ? .lostWithPrivileges(loss.entry) : .lost(loss.entry)]
     }
 
-    /// Mends what can be: gives lost labels back, removes what is no label, lifts modes to the floor, completes what
-    /// was cut short. What the board sees changes only where a label was lost or is none.
+    /// Mends what it can: gives lost labels back, removes malformed ones, lifts modes to the floor, completes interrupted
+    /// changes. What the board sees changes only where a label was lost or malformed.
     /// - Throws: `EROFS` for a tree that is only read, `EPERM` for `notBelieved`: nobody but the user knows who was
     ///   right.
     public func repair(_ descriptor: CInt, _ findings: [LabelFinding]) throws(Errno) {
@@ -123,15 +106,15 @@ extension FakeRootTree {
     private func writeAnew(_ descriptor: CInt) throws(Errno) {
         try changes.withLock(descriptor) { () throws(Errno) in
             let (status, label) = try read(descriptor, isLocked: true)
-            // That would be without what is withheld, setuid among it.
+            // What the board sees lacks what is withheld, such as setuid.
             if let label, BoardStatus.isWithheld(status.host, label) { throw .EPERM }
             try store(status, replacing: label, on: descriptor, keepsLabel: label != nil)
         }
     }
 
-    /// Whether something by this name was being made by a process that is no more, so that nobody will miss it.
+    /// Whether a process that has ended was making something under this name, so that nobody will miss it.
     ///
-    /// A process of another PID namespace can't be asked for; what is younger than a minute is left to it.
+    /// A process of another PID namespace can't be looked up; so a file younger than a minute is left alone.
     public static func isAbandoned(_ name: borrowing FileName, _ host: FileStatus) -> Bool {
         guard isStagingName(name) else { return false }
         let isOld = System.fileClock / 1_000_000_000 - host.changeTime.seconds > 60

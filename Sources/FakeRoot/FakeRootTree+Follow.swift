@@ -1,12 +1,12 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// The board's own changes, taken over into the manifest: what is lost later comes back as it was last, and nothing of
-/// the import's is imposed on files that the board made.
+/// Takes the board's own changes over into the manifest: what is lost later comes back in its last state, and files that the
+/// board made don't get anything of the import's.
 ///
-/// Best effort: the change itself has been made, and its request does not fail because the list could not be written.
+/// Best effort: the change itself has been made, and its request succeeds even if the list could not be written.
 extension FakeRootTree {
-    /// Whether a name is one of those that lead to something that the manifest expects more of than a host file shows.
+    /// Whether a name may lead to a file of which the manifest expects more than a host file shows.
     func isExpected(_ name: borrowing FileName) -> Bool {
         guard metadata.holds.contains(.manifest) else { return false }
         return metadata.filters.contains(Self.fingerprint(name), in: \.names)
@@ -41,8 +41,8 @@ extension FakeRootTree {
         _ = try? metadata.reporting { () throws(MetadataError) in try body(database) }
     }
 
-    /// Gives a file a label of its own if it has none: it is about to get a name of which one is expected. Leaves alone
-    /// a file whose label would not be believed.
+    /// Gives a file a label of its own if it lacks one: it is about to get a name at which a label is expected. Leaves a file
+    /// alone whose label would not be believed.
     func ensureLabel(_ descriptor: CInt) throws(Errno) {
         try changes.withLock(descriptor) { () throws(Errno) in
             let (status, label) = try read(descriptor, isLocked: true)
@@ -53,18 +53,18 @@ extension FakeRootTree {
         }
     }
 
-    /// Whether a file may have a record that a new name of it is to have as well. Cheap, and true for few files.
+    /// Whether a file may have a record, which its new name must then have as well. Cheap, and true for few files.
     func mayBeExpected(_ descriptor: CInt) -> Bool {
         guard metadata.holds.contains(.manifest) else { return false }
         if hasNamelessRecord(descriptor) { return true }
-        // Of several names the record may be any's.
+        // If there are several names each may have the record.
         if let host = try? System.status(of: descriptor), host.linkCount > 2 { return true }
         guard let path = try? System.currentPath(of: descriptor), let slash = path.lastIndex(of: UInt8(ascii: "/"))
         else { return false }
         return metadata.filters.contains(RowFilters.fingerprint(path[(slash + 1)...]), in: \.expected)
     }
 
-    /// The row of a path is the new file's from now on. A file that has a record under another name has the same here.
+    /// Makes the row of a path the new file's. A file that has a record under another name gets the same here.
     func describeAnew(_ name: borrowing FileName, in directory: CInt) {
         let file = try? name.withCString { (name) throws(Errno) in
             try System.open(at: directory, name, [.path, .noFollow])
@@ -128,7 +128,7 @@ extension FakeRootTree {
         return hasNamelessRecord(file.raw)
     }
 
-    /// Forgets the record of a file whose last name has gone: else each later rename would look for it.
+    /// Forgets the record of a file whose last name has gone: otherwise each later rename would look for it.
     func dropRecord(of descriptor: borrowing OwnedDescriptor?) {
         let raw: CInt
         switch descriptor {
@@ -203,7 +203,7 @@ extension FakeRootTree {
         metadata.filters.insert { for path in paths { $0.expect(path) } }
     }
 
-    /// After a rename of something expected, or to where something was expected.
+    /// Follows a rename from or to a path at which something is expected.
     func followMove(
         _ oldName: borrowing FileName,
         in oldDirectory: CInt,

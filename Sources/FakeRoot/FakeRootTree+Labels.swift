@@ -1,7 +1,7 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// Reading and writing labels, wherever they are.
+/// Reading and writing labels, in attributes and in the database.
 extension FakeRootTree {
     /// What the board sees of a file, and the label that says it.
     /// - Parameter isLocked: the caller holds the file's lock.
@@ -30,7 +30,7 @@ extension FakeRootTree {
                 return (BoardStatus(host: host, label: label), label)
             }
         } catch .EACCES {
-            // Somebody else's file, or a tree that must not be touched: what its label says can't be known.
+            // Somebody else's file, or a tree that must not be changed: its label can't be read.
             guard host.uid == System.effectiveUser, mayRaiseModes else {
                 return (BoardStatus(host: host, label: nil), nil)
             }
@@ -74,14 +74,14 @@ extension FakeRootTree {
         return try Self.readLabel(of: descriptor).map { confirmed($0, descriptor, host) }
     }
 
-    /// Marks a label that everybody could have written, but that says no more than the import's list.
+    /// Confirms a label that everybody could have written, if it says no more than the import's list.
     ///
     /// Earlier versions let everybody write to the host's file of a device with mode 0666, and a developer's chmod can
     /// do so. Usual files cost nothing here.
     private func confirmed(_ label: Label, _ descriptor: CInt, _ host: FileStatus) -> Label {
         guard BoardStatus.isWithheld(host, label), hasManifest, host.linkCount > 0,
-            let path = try? manifestPath(of: descriptor), let entry = expectation(path)?.entry,
-            Self.says(entry, label), Self.fits(entry, host)
+            let path = try? manifestPath(of: descriptor), let entry = expectation(path),
+            Self.says(entry, label), entry.fits(host)
         else { return label }
         // A program that everybody may write to is the import's only as long as its content is.
         if entry.status.kind == .file, !hasContent(of: entry, descriptor, host, raisesMode: false) { return label }
@@ -98,7 +98,7 @@ extension FakeRootTree {
             && label.mode & setIDs & ~expected.mode == 0
     }
 
-    /// The label that the database has for a file, whatever it says.
+    /// The label that the database has for a file, unchecked.
     func rowLabel(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> Label? {
         let content = metadata.holds
         let isSymlink = host.format == .symlink
@@ -114,7 +114,7 @@ extension FakeRootTree {
         return isOrphan ? metadata.orphan(file) : nil
     }
 
-    /// A row's label as it counts. Rows don't tell whether the host's mode mirrors the sticky bit.
+    /// The label of a row, if it is valid. Rows don't tell whether the host's mode mirrors the sticky bit.
     private static func believed(_ label: Label) -> Label? {
         guard label.isPossible else { return nil }
         var label = label
@@ -134,8 +134,8 @@ extension FakeRootTree {
         }
     }
 
-    /// getxattr(2) wants a readable file, and the developer has said `chmod 000` or `chmod 200`. Raises the host's mode
-    /// to the floor; a label keeps what the developer said.
+    /// getxattr(2) needs a readable file, and the developer has said `chmod 000` or `chmod 200`. Raises the host's mode to the
+    /// floor; a label keeps what the developer said.
     private func readUnreadable(
         _ descriptor: CInt,
         _ host: FileStatus
@@ -189,7 +189,7 @@ extension FakeRootTree {
         }
         let target = status.hostPermissions
         defer {
-            // Others could write to the file until now: what they have put there would count from now on.
+            // Others could write to the file until now. What they have planted must not count from now on.
             if BoardStatus.isAnybodys(host), target & 0o002 == 0 { removePlanted(from: descriptor, keepsLabel: keeps) }
         }
         guard keeps || old != nil else { return try System.changeMode(of: descriptor, to: target) }
@@ -197,7 +197,7 @@ extension FakeRootTree {
         var standing = host.mode & 0o7777
         if standing != target {
             if BoardStatus.isAnybodys(host), status.isPrivileged {
-                // Privileges count only where nobody else may write on the host. That comes first, with the old state.
+                // Privileges count only if nobody else may write on the host. So that permission goes first, in the old state.
                 let othersWrite: UInt32 = 0o002
                 let before = BoardStatus(host: host, label: old).label
                 try putPassing(before, beside: &standing, withdrawing: othersWrite, on: descriptor, host)
@@ -230,7 +230,7 @@ extension FakeRootTree {
         do throws(Errno) {
             try put(passing, on: descriptor, host)
         } catch .EACCES {
-            // setxattr(2) wants a writable file. Its owner may change that.
+            // setxattr(2) needs a writable file. The owner may change the mode.
             standing = BoardStatus.hostPermissions(host.mode, NodeKind(host: host))
             try System.changeMode(of: descriptor, to: standing)
             passing.mirror = .standing(standing & ~bits)
@@ -246,7 +246,7 @@ extension FakeRootTree {
         try? System.removeAttribute(AttributeName.label.cString, of: descriptor)
     }
 
-    /// Writes a label to where the file's is kept.
+    /// Writes a label to the place where the file's label is kept.
     /// - Throws: `EPERM` for a file whose label would not be believed.
     /// - Returns: whether that is a row of the database, and the change time has not moved.
     @discardableResult

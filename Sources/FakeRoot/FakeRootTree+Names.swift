@@ -48,8 +48,8 @@ extension FakeRootTree {
 
     /// Whether two names are hard links of one file, between which rename(2) does nothing and succeeds.
     ///
-    /// A directory, and a file with a single name, is found under two names only where the host's file system takes them
-    /// for one, as upper and lower case: that rename is made.
+    /// A directory, or a file with a single name, is found under two names only if the host's file system treats them as one,
+    /// such as upper and lower case: that rename is made.
     public static func areNamesOfOneFile(
         _ name: borrowing FileName,
         in directory: CInt,
@@ -79,7 +79,7 @@ extension FakeRootTree {
                     do throws(Errno) {
                         try System.unlink(at: directory, name, isDirectory: isDirectory)
                     } catch .ENOTEMPTY {
-                        // Perhaps empty for the board: a server that was killed may have left something it can't see.
+                        // The board may see an empty directory: a killed server may have left something hidden there.
                         guard try Self.removeStaged(from: directory, name) else { throw .ENOTEMPTY }
                         try System.unlink(at: directory, name, isDirectory: isDirectory)
                     }

@@ -30,7 +30,7 @@ extension FakeRootTree {
         }
     }
 
-    /// Removes label and attributes of a file from the database; for one that is no more.
+    /// Removes label and attributes of a file that is gone from the database.
     public func removeRows(of file: FileHandle) throws(Errno) {
         guard mayRaiseModes else { throw .EROFS }
         guard let database = metadata.database else { return }
@@ -44,10 +44,10 @@ extension FakeRootTree {
         return try metadata.reporting { () throws(MetadataError) in try database.problems() ?? [] }
     }
 
-    /// So that `databaseProblem` says what goes wrong from now on.
+    /// Forgets the last problem, so that `databaseProblem` says what goes wrong from now on.
     public func forgetDatabaseProblem() { metadata.forgetProblem() }
 
-    /// How long opening a tree may take longer for it, in milliseconds; and the largest file that it is tried with, in
+    /// How long the check may delay the opening of a tree, in milliseconds; and the largest file that is checked then, in
     /// bytes: SQLite doesn't stop in the middle of a table.
     private static let startTime: UInt64 = 8
     private static let startSize: UInt64 = 512 << 10
@@ -61,7 +61,7 @@ extension FakeRootTree {
             throw database.damage(first)
         }
         let warn = warn
-        // Without the thread `check` has to find it.
+        // Without the thread only `check` finds it.
         try? startThread {
             // Once the server has begun to serve.
             _ = Monitor(()).wait(seconds: 0.5) { _ in nil as Void? }
@@ -75,7 +75,7 @@ extension FakeRootTree {
     }
 
     /// Writes a file and what the database has of it to the disk.
-    /// - Parameter dataOnly: leaves out what the host's file system can do without; a label is never left out.
+    /// - Parameter dataOnly: leaves out what the host's file system can do without; the label is always written.
     ///
     /// The corresponding C functions are `fsync` and `fdatasync`.
     public func synchronize(_ descriptor: CInt, dataOnly: Bool) throws(Errno) {

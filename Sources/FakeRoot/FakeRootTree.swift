@@ -4,11 +4,11 @@ internal import Synchronization
 /// A directory of an ordinary user, seen as a root filesystem: the one place where host files are mapped to what the
 /// board sees, and the board's changes to what an ordinary user may store.
 ///
-/// Every file is given by a descriptor that holds it (O_PATH is enough), every name by its directory's descriptor:
-/// nothing is found by a path. All functions may be called from several threads.
+/// Callers give a file by a descriptor that holds it (O_PATH is enough), and a name by its directory's descriptor: no path
+/// is looked up. All functions may be called from several threads.
 ///
-/// What no extended attribute can hold is in a SQLite database outside the tree, which is found by the directory's
-/// file handle and made when it is needed first. Several processes may use one tree.
+/// What no extended attribute can hold is in a SQLite database outside the tree, which is found by the directory's file
+/// handle and made when it is first needed. Several processes may use one tree.
 public final class FakeRootTree: Sendable {
     /// The exported directory itself, O_PATH.
     public let root: OwnedDescriptor
@@ -16,18 +16,19 @@ public final class FakeRootTree: Sendable {
     /// Where labels and attributes are kept.
     public let storage: Storage
 
+    /// Where a tree keeps labels and attributes.
     public enum Storage: String, Hashable, Sendable {
         /// In the host files' own attributes, and in the database what doesn't fit there.
         case extendedAttributes
-        /// The host's file system knows none: all is in the database.
+        /// The host's file system has no attributes: all is in the database.
         case database
     }
 
     let metadata: MetadataStore
     let cache = StatusCache()
-    /// Paths that the user was told of.
+    /// Paths that a message has named.
     let warned = Mutex<Set<[UInt8]>>([])
-    /// Files that got owner and mode back, but had not the expected content yet.
+    /// Files that got owner and mode back while they did not have the expected content yet.
     let unfinishedCopies = Mutex<[FileHandle: Manifest.Row]>([:])
     /// Records of files whose recorded name was removed while another name stays.
     let namelessRecords = Mutex<[FileHandle: ManifestEntry]>([:])
@@ -48,11 +49,11 @@ public final class FakeRootTree: Sendable {
 
     /// Clears the process' umask: modes are stored exactly as the board sends them.
     /// - Parameters:
-    ///   - mayRaiseModes: false for a tree that is only read: what its modes forbid its owner stays forbidden, and lost
+    ///   - mayRaiseModes: false for a tree that is only read: modes that forbid their owner something stay as they are, and lost
     ///     labels stay lost.
     ///   - restoresLabels: false to leave it to `repair`.
-    ///   - makesDatabase: false for a directory that may not be a tree's root: `EOPNOTSUPP` then for what only a
-    ///     database can hold, and a file of its name that is no database is skipped, after a warning.
+    ///   - makesDatabase: false for a directory that may not be a tree's root. Then what only a database can hold is
+    ///     `EOPNOTSUPP`, and a file of the database's name that is something else is skipped, after a warning.
     ///   - avoiding: the directories that clients reach besides this one: a database is neither made beneath one nor left
     ///     there, as long as there is another place.
     ///   - checksDatabase: whether the database is searched for damage: for some milliseconds at once, the rest by a
@@ -83,7 +84,7 @@ public final class FakeRootTree: Sendable {
         )
     }
 
-    /// As `init(directory:)`, for a directory that is open already, be it O_PATH.
+    /// As `init(directory:)`, for a directory that is open already; O_PATH is enough.
     public init(
         owning root: consuming OwnedDescriptor,
         mayRaiseModes: Bool = true,
@@ -120,7 +121,7 @@ public final class FakeRootTree: Sendable {
         if hasManifest, self.restoresLabels { restore(self.root.raw) }
     }
 
-    /// Reading an attribute that is not there tells: a file system that has none at all says so.
+    /// Reads an attribute that need not exist: a file system without attributes says so.
     private static func storage(of root: CInt) -> Storage {
         do throws(Errno) {
             let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -134,7 +135,7 @@ public final class FakeRootTree: Sendable {
     }
 
     /// Whether a directory is the root of a tree with a metadata database; also if that one was written by a later release
-    /// or has lost its content. A file of its name that is no such database doesn't count.
+    /// or has lost its content. Another program's file of the same name doesn't count.
     public static func hasDatabase(directory path: String) -> Bool {
         do throws(Errno) {
             let tree = try FakeRootTree(directory: path, mayRaiseModes: false, makesDatabase: false)
@@ -163,7 +164,7 @@ public final class FakeRootTree: Sendable {
     }
 
     func handle(of descriptor: CInt, _ host: FileStatus) throws(Errno) -> FileHandle {
-        // Handles are unique in a file system only.
+        // Handles are unique only within a file system.
         let fileSystem = try host.device == metadata.rootDevice ? nil : System.fileSystemStatus(of: descriptor).id
         return try System.fileHandle(of: descriptor, host, fileSystem: fileSystem)
     }
@@ -175,8 +176,7 @@ public final class FakeRootTree: Sendable {
 
     /// The host's file under a name, and what the board takes it for.
     ///
-    /// Cheaper than `status`: only an empty regular file can stand for something else, so of files only there the label
-    /// is read.
+    /// Cheaper than `status`: only an empty regular file can stand for something else, so only such a file's label is read.
     public func kind(
         of name: borrowing FileName,
         in directory: CInt
@@ -210,8 +210,7 @@ public final class FakeRootTree: Sendable {
 
     /// Opens the file that an O_PATH descriptor holds, for reading or writing.
     ///
-    /// Where the host's mode forbids it to its owner, the mode is raised to the floor and a label keeps what the board
-    /// sees.
+    /// If the host's mode forbids that to the owner, the mode is raised to the floor and a label keeps what the board sees.
     /// - Throws: `ELOOP` for a symbolic link, `ENXIO` for a special file, `EISDIR` for a directory that is to be
     ///   written.
     public func open(_ descriptor: CInt, _ mode: OpenMode) throws(Errno) -> OwnedDescriptor {
@@ -289,7 +288,7 @@ public final class FakeRootTree: Sendable {
         }
     }
 
-    /// How often a file is looked for that renames move all the time.
+    /// How often a file is looked for while renames move it.
     private static let maximumTries = 64
 
     private func look(for descriptor: CInt, beneath root: CInt) throws(Errno) -> Place {
@@ -334,6 +333,7 @@ public final class FakeRootTree: Sendable {
 public struct Place: ~Copyable {
     /// O_PATH.
     public let directory: OwnedDescriptor
+    /// The name there.
     public let name: FileName
 }
 

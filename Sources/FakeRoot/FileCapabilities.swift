@@ -4,12 +4,14 @@
 public struct FileCapabilities: Hashable, Sendable {
     /// A bit per capability, as CAP_CHOWN is bit 0.
     public var permitted: UInt64
+    /// The inheritable ones; a bit per capability.
     public var inheritable: UInt64
     /// Whether the program has the capabilities in force from the start: one bit for all of them.
     public var isEffective: Bool
     /// The uid that is root in the user namespace the capabilities are for; 0 for all but revision 3.
     public var rootID: UInt32
 
+    /// Capabilities, with a bit for each.
     public init(permitted: UInt64 = 0, inheritable: UInt64 = 0, isEffective: Bool = false, rootID: UInt32 = 0) {
         self.permitted = permitted
         self.inheritable = inheritable
@@ -23,7 +25,7 @@ public struct FileCapabilities: Hashable, Sendable {
     private static let effectiveFlag: UInt32 = 1
 
     /// Reads a value of revision 1, 2 or 3.
-    /// - Returns: nil for what is none.
+    /// - Returns: nil for a malformed value.
     public init?(_ value: [UInt8]) {
         guard value.count >= 4, value.count % 4 == 0 else { return nil }
         let words = stride(from: 0, to: value.count, by: 4).map { start in
@@ -51,7 +53,7 @@ public struct FileCapabilities: Hashable, Sendable {
         }
     }
 
-    /// Of revision 2, or 3 if there is a `rootID`: what Linux itself stores.
+    /// The value of revision 2, or 3 if there is a `rootID`: what Linux itself stores.
     public var value: [UInt8] {
         let revision: UInt32 = rootID == 0 ? 0x0200_0000 : 0x0300_0000
         var words = [revision | (isEffective ? Self.effectiveFlag : 0)]
@@ -65,6 +67,7 @@ public struct FileCapabilities: Hashable, Sendable {
 
     /// Why a text names no capabilities; goes after the text.
     public struct TextError: Error, Hashable, Sendable {
+        /// A part of a sentence.
         public var reason: String
     }
 

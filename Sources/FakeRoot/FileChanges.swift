@@ -1,11 +1,11 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// A lock for each file whose owner, mode or attributes are being changed, and what readers without a lock need to tell
+/// A lock for each file whose owner, mode or attributes are being changed, and counters by which readers without a lock see
 /// that nothing has changed meanwhile.
 ///
-/// A change that the host's file system holds up, such as a dead NFS server's, makes others wait for this very file
-/// only. No thread holds two files' locks.
+/// If the host's file system delays a change, as a dead NFS server does, others wait only for this very file. No thread
+/// holds two files' locks.
 final class FileChanges: Sendable {
     private struct File: Hashable {
         var device: UInt64
@@ -27,7 +27,7 @@ final class FileChanges: Sendable {
         func end() { ended.wrappingAdd(1, ordering: .acquiringAndReleasing) }
 
         var moment: Moment {
-            // The ended ones first: if as many have begun afterwards, none was under way in between.
+            // `ended` first: if `begun` is the same afterwards, no change was under way in between.
             let ended = ended.load(ordering: .acquiring)
             return Moment(begun: begun.load(ordering: .acquiring), ended: ended)
         }
@@ -55,7 +55,7 @@ final class FileChanges: Sendable {
         return (Int(mixed >> 60), Int(mixed >> 52 & 0xff))
     }
 
-    /// Runs `body` alone among those for the same file. Not to be nested.
+    /// Runs `body` while no other one runs for the same file. Not to be nested.
     func withLock<Result: ~Copyable>(
         _ descriptor: CInt,
         _ body: () throws(Errno) -> Result
@@ -80,17 +80,16 @@ final class FileChanges: Sendable {
         all.end()
     }
 
-    /// To be asked for before a file is looked at.
+    /// The present moment; to be asked for before a file is looked at.
     var moment: Moment { all.moment }
 
-    /// Whether no file was under change at that moment, nor since.
+    /// Whether no file was under change at that moment or since.
     func isUndisturbed(since moment: Moment) -> Bool { all.isSame(moment) }
 
-    /// As `moment`, for a file that has been looked at: it must be looked at once more afterwards.
+    /// As `moment`, for one file, which has been looked at and must be looked at again afterwards.
     func moment(for host: FileStatus) -> Moment { stripes[Self.place(host).stripe].moment }
 
-    /// Whether the file was not under change at that moment, nor since; false also for other files' changes now and
-    /// then.
+    /// Whether the file was not under change at that moment or since; other files' changes make it false now and then.
     func isUndisturbed(_ host: FileStatus, since moment: Moment) -> Bool {
         stripes[Self.place(host).stripe].isSame(moment)
     }

@@ -2,8 +2,8 @@ public import LinuxFiles
 
 /// Whose files' labels and attributes are believed: the process's effective user's and the owner's of the tree's root.
 ///
-/// In an exported /tmp other users of the host can make files too. What they put into labels, setuid bits or
-/// attributes means nothing: such a file is root's on the board, with the host's rwx bits.
+/// In an exported /tmp other users of the host can make files too. Their labels, setuid bits and attributes don't count: such
+/// a file is root's on the board, with the host's rwx bits.
 public struct FileTrust: Sendable {
     private let server: UInt32
     private let treeOwner: UInt32

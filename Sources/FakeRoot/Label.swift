@@ -6,16 +6,18 @@ internal import LinuxFiles
 /// `dir`, `symlink`, `pipe`, `socket`, `block-MAJOR-MINOR`, `char-MAJOR-MINOR`: the format of containers/storage. While
 /// label and host mode change together it has a fifth field, octal: the host's mode that is not yet the label's.
 public struct Label: Hashable, Sendable {
+    /// The owner.
     public var uid: UInt32
+    /// The group.
     public var gid: UInt32
     /// Permission, setuid, setgid and sticky bits.
     public var mode: UInt32
     /// Nil where the label leaves it to the host's file, as fuse-overlayfs' three-field form does.
     public var kind: NodeKind?
-    /// What the host's own mode says beside this label; labels are equal whatever this is.
+    /// What the host's own mode says beside this label. Equality ignores it.
     var mirror = Mirror.mirrored
-    /// Whether the database says it, which nobody else can write to: the label is a row there, or the import's list
-    /// says the same. Labels are equal whatever this is.
+    /// Whether the database says it, which nobody else can write to: the label is a row there, or the import's list says the
+    /// same. Equality ignores it.
     var isConfirmed = false
 
     enum Mirror: Hashable, Sendable {
@@ -24,12 +26,13 @@ public struct Label: Hashable, Sendable {
         case mirrored
         /// As `mirrored`, but versions before this one left the sticky bit out.
         case older
-        /// As `mirrored`, but these bits stand there for a while, and are nobody's chmod.
+        /// As `mirrored`, but these bits stand there during a change, and are nobody's chmod.
         case standing(UInt32)
         /// Nothing: the label is of a kind that we don't write.
         case unrelated
     }
 
+    /// A label; of the mode only the low 12 bits count.
     public init(uid: UInt32, gid: UInt32, mode: UInt32, kind: NodeKind?) {
         self.uid = uid
         self.gid = gid
@@ -37,10 +40,12 @@ public struct Label: Hashable, Sendable {
         self.kind = kind
     }
 
+    /// Compares what the board sees.
     public static func == (left: Label, right: Label) -> Bool {
         left.uid == right.uid && left.gid == right.gid && left.mode == right.mode && left.kind == right.kind
     }
 
+    /// Hashes what the board sees.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(uid)
         hasher.combine(gid)
@@ -132,7 +137,7 @@ public struct Label: Hashable, Sendable {
         return kind
     }
 
-    /// Whether Linux knows such an owner and device: the largest number stands for "no change" in chown(2).
+    /// Whether Linux has such an owner and device: the largest number means "no change" in chown(2).
     var isPossible: Bool { uid != .max && gid != .max && kind?.isPossible ?? true }
 
     /// The mode of a directory whose sticky bit is on the host too has a second leading zero. Other tools read it as

@@ -4,18 +4,20 @@ public import LinuxFiles
 public struct ManifestEntry: Hashable, Sendable {
     /// Relative to the root, without a slash at the beginning; empty for the root itself.
     public var path: [UInt8]
-    /// Owner, mode and kind, always complete: also of what needs no label.
+    /// Owner, mode and kind, always complete, even if the file needs no label.
     public var status: Label
     /// Bytes in a regular file.
     public var size: UInt64
+    /// When the content was last changed.
     public var modificationTime: FileTime
     /// SHA-256 of a regular file's content, 32 bytes; nil where the board has written another file since.
     public var hash: [UInt8]?
-    /// Of a symbolic link.
+    /// Where a symbolic link leads.
     public var linkTarget: [UInt8]?
     /// The value of `security.capability`.
     public var capability: [UInt8]?
 
+    /// An entry without hash, target and capability unless they are given.
     public init(
         path: [UInt8],
         status: Label,

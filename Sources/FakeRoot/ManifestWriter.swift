@@ -1,6 +1,6 @@
 public import LinuxFiles
 
-/// Writes the list of what an import has made, entry by entry; of no effect before `commit`.
+/// Writes the list of what an import has made, entry by entry. It counts from `commit` on.
 ///
 /// For one thread. The database it goes to lies beside the tree's directory as it is called now; `followRename` moves
 /// it when the directory has got its own name.
@@ -21,7 +21,7 @@ public final class ManifestWriter {
     /// Adds a file, or replaces what was said of its path before.
     /// - Parameters:
     ///   - entry: with a complete status.
-    ///   - descriptor: of the file itself, O_PATH is enough: a file that takes its place later is told from it so.
+    ///   - descriptor: of the file itself, O_PATH is enough. It tells the file from one that takes its place later.
     public func append(_ entry: ManifestEntry, of descriptor: CInt) throws(Errno) {
         waiting.append(Manifest.Row(entry: entry, file: try tree.handle(of: descriptor)))
         if waiting.count >= Self.batch { try flush() }

@@ -30,6 +30,7 @@ public enum NodeKind: Hashable, Sendable {
         self = NodeKind(host.format, major: major, minor: minor) ?? .file
     }
 
+    /// The S_IFMT bits of the board's mode.
     public var format: FileFormat {
         switch self {
         case .file: .regular

@@ -11,6 +11,7 @@ public struct SHA256: ~Copyable {
 
     private var context = sha256_ctx()
 
+    /// A hash of nothing yet.
     public init() {
         nettle_sha256_init(&context)
     }

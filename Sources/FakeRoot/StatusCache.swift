@@ -1,12 +1,12 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// What was read of files' labels and attributes, as long as their change times stay.
+/// What was read of files' labels and attributes; an entry counts until the file's change time moves.
 ///
-/// Of fixed size: a file's place follows from its number, and the next one there takes it. Every change of a label or
-/// an attribute moves the change time, the host's own (setfattr, chmod, a rename over the file) included; so an entry
-/// is right as long as that is the same. A time that is hardly past is not trusted: the clock that it is taken from
-/// stands still for some milliseconds, and another process' rows are seen after a moment only.
+/// Its size is fixed: a file's place follows from its number, and the next file there takes it. Every change of a label or an
+/// attribute moves the change time, also a change on the host (setfattr, chmod, a rename over the file); so an entry is right
+/// as long as the time is the same. A time that is hardly past is not trusted: its clock stands still for some milliseconds,
+/// and another process' rows are seen a moment later.
 final class StatusCache: Sendable {
     /// Attributes that a file is known not to have, and other things that hold until it changes.
     struct Facts: OptionSet {
@@ -74,7 +74,7 @@ final class StatusCache: Sendable {
         remember(fact, of: host, nil)
     }
 
-    /// After a change of our own: where the change time is coarse it need not have moved.
+    /// Forgets a file after a change of our own: a coarse change time need not have moved.
     func forget(_ host: FileStatus) {
         let place = place(host)
         shards[place.shard].slots.withLock { slots in

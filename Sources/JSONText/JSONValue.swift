@@ -1,15 +1,18 @@
-/// A JSON text in the making, for `--json` and for the documents of image formats.
+/// A JSON value (RFC 8259), to write and to read: for `--json`, and for the documents of image formats.
 ///
-/// Not Foundation's encoder, which would be the larger part of a command's start time and size; and keys stay in the
-/// order given, which is what a person wants to read.
+/// Foundation's coder would be the larger part of a command's start time and size. Members stay in their order, which is
+/// what a person wants to read.
 public enum JSONValue: Sendable, ExpressibleByStringLiteral {
     case null
     case bool(Bool)
     case integer(Int64)
+    /// A fraction, or a number that does not fit 64 bits: its text.
+    case number(String)
     case string(String)
     case array([JSONValue])
     case object([(key: String, value: JSONValue)])
 
+    /// A whole number; the nearest one that has 64 bits.
     public static func integer(_ value: some BinaryInteger) -> JSONValue { .integer(Int64(clamping: value)) }
 
     /// A string.
@@ -30,6 +33,7 @@ public enum JSONValue: Sendable, ExpressibleByStringLiteral {
         case .null: return "null"
         case .bool(let value): return value ? "true" : "false"
         case .integer(let value): return String(value)
+        case .number(let text): return text
         case .string(let value): return Self.quoted(value)
         case .array(let values):
             if values.isEmpty { return "[]" }

@@ -1,11 +1,11 @@
 internal import CLinux
 internal import Glibc
 
-/// Another program, running beside us: found in PATH, started without a shell, ended at the latest with its owner.
+/// Another program, running beside us: found in PATH, started without a shell, ended when its owner goes away at the latest.
 ///
-/// It inherits nothing but its three standard streams and the environment (with LC_ALL=C, so that its messages are what
-/// we can read), stands in a process group of its own - Ctrl-C is ours to handle - and has every signal at its default.
-/// What it says on standard error is kept for `errorText`.
+/// It inherits only its three standard streams and the environment (with LC_ALL=C, so that its messages are in English). It
+/// has a process group of its own, so that Ctrl-C reaches us only, and every signal at its default. What it says on standard
+/// error is kept for `errorText`.
 public final class ChildProcess {
     /// What a standard stream of the program is.
     public enum Stream {
@@ -22,6 +22,7 @@ public final class ChildProcess {
         case exited(CInt)
         case signalled(CInt)
 
+        /// Whether the program ended with exit code 0.
         public var isSuccess: Bool { self == .exited(0) }
 
         /// To go after the program's name: "ended with code 1".
@@ -41,6 +42,7 @@ public final class ChildProcess {
 
     private static let maxErrorText = 4096
 
+    /// The number of the process; another one may get it after `wait`.
     public let processID: CInt
     private var input: OwnedDescriptor?
     private var output: OwnedDescriptor?
@@ -92,11 +94,11 @@ public final class ChildProcess {
     }
 
     /// The end of the program's standard input that we write to; it must be a pipe. Close it to end the stream.
-    /// - Throws: `EBADF` if it is no pipe, or was taken before.
+    /// - Throws: `EBADF` if it is not a pipe, or was taken before.
     public func takeInput() throws(Errno) -> OwnedDescriptor { try Self.take(&input) }
 
     /// The end of the program's standard output that we read from; it must be a pipe.
-    /// - Throws: `EBADF` if it is no pipe, or was taken before.
+    /// - Throws: `EBADF` if it is not a pipe, or was taken before.
     public func takeOutput() throws(Errno) -> OwnedDescriptor { try Self.take(&output) }
 
     private static func take(_ end: inout OwnedDescriptor?) throws(Errno) -> OwnedDescriptor {
@@ -145,7 +147,7 @@ public final class ChildProcess {
         let signal = status & 0x7f
         let ending = signal == 0 ? Ending.exited(status >> 8 & 0xff) : .signalled(signal)
         self.ending = ending
-        // All that it said; but a child of its own may still hold the pipe.
+        // Waits for the rest of its messages. Not for long: a child of the program may still hold the pipe.
         _ = errorMonitor.wait(seconds: 1) { $0.hasEnded ? true : nil }
         return ending
     }
@@ -173,7 +175,7 @@ public final class ChildProcess {
     /// The two ends of one of the program's standard streams.
     private struct Ends: ~Copyable {
         var theirs: OwnedDescriptor
-        /// Nil if it is no pipe.
+        /// Nil if it is not a pipe.
         var ours: OwnedDescriptor?
     }
 
@@ -206,7 +208,7 @@ public final class ChildProcess {
         for (number, descriptor) in streams.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, descriptor, CInt(number))
         }
-        // Ours are closed by exec anyway; these are what somebody left open for us.
+        // exec closes our own; these are descriptors that our parent left open for us.
         clinux_spawn_close_from(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -1,10 +1,11 @@
 /// "/proc/self/fd/N": the way to use an O_PATH descriptor with system calls that refuse one.
 ///
-/// Following this link leads to the very inode that the descriptor holds, be it renamed, unlinked or a symbolic link;
-/// no name is resolved. Source: `proc_pid_fd(5)`.
+/// Following this link leads to the very inode that the descriptor holds, even if it was renamed or unlinked, or is a symbolic
+/// link; no name is resolved. Source: `proc_pid_fd(5)`.
 public struct DescriptorPath: ~Copyable {
     private let storage: InlineArray<32, UInt8>
 
+    /// The path of an open descriptor, which must stay open while the path is used.
     public init(_ descriptor: CInt) {
         var storage = InlineArray<32, UInt8>(repeating: 0)
         let prefix: StaticString = "/proc/self/fd/"

@@ -1,8 +1,8 @@
-/// The directories on the way down through a tree, of which only the last ones are open: so a walk goes to any depth
-/// with a bounded number of descriptors, and without recursion.
+/// The directories on the way down through a tree. Only the last ones are open, so a walk reaches any depth with a bounded
+/// number of descriptors, and without recursion.
 ///
 /// A directory further up is opened again as ".." when the walk comes back to it, and must still be the same one by
-/// device and inode number. Nothing is found by a path. For one thread at a time.
+/// device and inode number. No path is looked up. For one thread at a time.
 public final class DirectoryTrail {
     private final class Opening {
         let descriptor: OwnedDescriptor
@@ -23,15 +23,16 @@ public final class DirectoryTrail {
 
     private var steps: [Step] = []
 
+    /// An empty trail.
     public init() {}
 
-    /// How many directories the trail has, the one in hand included.
+    /// How many directories the trail has, including the current one.
     public var depth: Int { steps.count }
 
-    /// The descriptor of the directory in hand; -1 for a trail without any.
+    /// The descriptor of the current directory; -1 for an empty trail.
     public var current: CInt { steps.last?.opening?.descriptor.raw ?? -1 }
 
-    /// Goes down into a directory of the one in hand.
+    /// Goes down into a directory of the current one.
     public func enter(_ directory: consuming OwnedDescriptor) throws(Errno) {
         let status = try System.status(of: directory.raw)
         steps.append(Step(opening: Opening(directory), status: status))
@@ -40,7 +41,7 @@ public final class DirectoryTrail {
     }
 
     /// Goes back up; the directory above is open then (O_PATH, if it had been closed).
-    /// - Throws: `ESTALE` if another one is there now, what opening ".." gives otherwise. The trail has lost the last
+    /// - Throws: `ESTALE` if another directory is there now; otherwise what opening ".." gives. The trail has lost its last
     ///   directory all the same.
     public func leave() throws(Errno) {
         guard let left = steps.popLast(), let parent = steps.last, parent.opening == nil else { return }

@@ -1,15 +1,16 @@
 internal import CLinux
 internal import Glibc
 
-/// What tells a file from all others of its file system, those that had its inode number before it included.
+/// What tells a file from all others of its file system, also from files that had its inode number before.
 ///
-/// The bytes are good for storing: they stay the same through renames, new content and restarts. Those of another
-/// file system may be equal, unless they were asked for with its identity.
+/// The bytes may be stored: they stay the same through renames, new content and restarts. A file of another file system may
+/// have the same bytes, unless they include the file system's identity.
 public struct FileHandle: Hashable, Sendable {
-    /// The most bytes that there can be: one for the form, 8 for the file system, 4 for the type, MAX_HANDLE_SZ.
+    /// The most bytes of a handle: one for the form, 8 for the file system, 4 for the type, MAX_HANDLE_SZ.
     public static let maxSize = 144
 
     private var storage = InlineArray<144, UInt8>(repeating: 0)
+    /// How many bytes it has.
     public private(set) var count = 0
 
     fileprivate enum Form: UInt8 {
@@ -22,7 +23,7 @@ public struct FileHandle: Hashable, Sendable {
         if let fileSystem { append(fileSystem, bytes: 8) }
     }
 
-    /// - Returns: nil for what can't be one.
+    /// - Returns: nil for bytes that can't be a handle.
     public init?(stored bytes: UnsafeRawBufferPointer) {
         guard bytes.count > 0, bytes.count <= Self.maxSize else { return nil }
         for byte in bytes { append(byte) }
@@ -37,6 +38,7 @@ public struct FileHandle: Hashable, Sendable {
         for index in 0..<bytes { append(UInt8(truncatingIfNeeded: number >> (8 * UInt64(index)))) }
     }
 
+    /// Lends the bytes, as they are stored.
     public func withBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -45,7 +47,7 @@ public struct FileHandle: Hashable, Sendable {
         }
     }
 
-    /// Whether the kernel gave it; if not, inode number and time of birth stand in.
+    /// Whether the kernel gave the handle; if not, it consists of inode number and time of birth.
     public var isFromKernel: Bool { storage[0] & 0x7f == Form.kernel.rawValue }
 
     /// The bytes in hexadecimal.
@@ -63,10 +65,12 @@ public struct FileHandle: Hashable, Sendable {
         }
     }
 
+    /// Compares the bytes.
     public static func == (left: FileHandle, right: FileHandle) -> Bool {
         left.count == right.count && left.withBytes { left in right.withBytes { left.elementsEqual($0) } }
     }
 
+    /// Hashes the bytes.
     public func hash(into hasher: inout Hasher) {
         withBytes { hasher.combine(bytes: $0) }
     }
@@ -105,7 +109,7 @@ extension System {
             var handle = FileHandle(.kernel, fileSystem: fileSystem)
             handle.append(UInt64(UInt32(bitPattern: type)), bytes: 4)
             for index in 0..<Int(size) { handle.append(bytes[index]) }
-            // FILEID_INO64_GEN with generation 0 is no more than the inode number, as on hostfs.
+            // FILEID_INO64_GEN with generation 0 is only the inode number, as on hostfs.
             let hasGeneration = type != 0x81 || size < 12 || (8..<12).contains { bytes[$0] != 0 }
             if !hasGeneration {
                 handle.append(UInt64(bitPattern: status.birthTime.seconds), bytes: 8)
@@ -125,9 +129,9 @@ extension System {
     /// The corresponding C function is `statx`, STATX_ATTR_MOUNT_ROOT.
     public static func isMountRoot(_ descriptor: CInt) -> Bool { clinux_is_mount_root(descriptor) != 0 }
 
-    /// Moves a file's change time and nothing else, a symbolic link's included.
+    /// Moves only a file's change time; also a symbolic link's.
     ///
-    /// The corresponding C function is `fchownat` with AT_EMPTY_PATH and neither owner nor group.
+    /// The corresponding C function is `fchownat` with AT_EMPTY_PATH, without owner and group.
     public static func touchChangeTime(of descriptor: CInt) throws(Errno) {
         _ = try retrying { fchownat(descriptor, "", uid_t.max, gid_t.max, clinux_AT_EMPTY_PATH) }
     }
@@ -173,7 +177,7 @@ extension System {
 
     /// Waits for an exclusive lock on an open file or directory, which goes away with the last descriptor of this
     /// opening.
-    /// - Returns: false if somebody else still has it after so many milliseconds.
+    /// - Returns: false if somebody else still has it after `milliseconds`.
     ///
     /// The corresponding C function is `flock`.
     public static func lock(_ descriptor: CInt, milliseconds: Int) throws(Errno) -> Bool {

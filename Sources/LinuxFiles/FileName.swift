@@ -6,6 +6,7 @@ public struct FileName: ~Copyable {
     public static let maxLength = 255
 
     private let storage: InlineArray<256, UInt8>
+    /// In bytes.
     public let count: Int
 
     /// - Throws: `ENAMETOOLONG`, or `EINVAL` for everything else that can't be a name.
@@ -22,15 +23,18 @@ public struct FileName: ~Copyable {
         count = bytes.byteCount
     }
 
+    /// As `init` of the bytes in UTF-8.
     public init(_ string: String) throws(Errno) {
         let bytes = Array(string.utf8)
         try self.init(bytes.span.bytes)
     }
 
+    /// Whether bytes are ".".
     public static func isDot(_ bytes: RawSpan) -> Bool {
         bytes.byteCount == 1 && byte(0, of: bytes) == UInt8(ascii: ".")
     }
 
+    /// Whether bytes are "..".
     public static func isDotDot(_ bytes: RawSpan) -> Bool {
         bytes.byteCount == 2 && byte(0, of: bytes) == UInt8(ascii: ".") && byte(1, of: bytes) == UInt8(ascii: ".")
     }
@@ -55,6 +59,7 @@ public struct FileName: ~Copyable {
         get { storage.span.bytes.extracting(first: count) }
     }
 
+    /// Whether the name begins with these bytes.
     public func hasPrefix(_ prefix: StaticString) -> Bool {
         guard count >= prefix.utf8CodeUnitCount else { return false }
         return bytes.withUnsafeBytes { bytes in

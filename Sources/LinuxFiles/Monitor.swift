@@ -7,12 +7,13 @@ public final class Monitor<State>: @unchecked Sendable {  // the state is touche
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
 
+    /// A monitor over `state`, which nobody else may keep.
     public init(_ state: State) {
         self.state = state
         mutex = .allocate(capacity: 1)
         changed = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
-        // Waits with a limit are by the clock that nobody sets.
+        // Limited waits use the clock that nobody sets.
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -37,14 +38,14 @@ public final class Monitor<State>: @unchecked Sendable {  // the state is touche
         return body(&state)
     }
 
-    /// As `update`, where all that wait are not to be woken each time: no thread wakes but by `wakeOne` and `wakeAll`.
+    /// As `update`, without waking threads: only `wakeOne` and `wakeAll` do.
     public func updateQuietly<Result>(_ body: (inout State) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return body(&state)
     }
 
-    /// Has one waiting thread look at the state again, whichever; enough where all wait for the same.
+    /// Has any one waiting thread look at the state again; enough where all wait for the same.
     public func wakeOne() { pthread_cond_signal(changed) }
 
     /// Has every waiting thread look at the state again.

@@ -2,12 +2,12 @@ internal import Glibc
 
 /// A file descriptor that is closed when its owner goes away.
 ///
-/// System calls take the borrowed `raw` number; nobody closes it but this type.
+/// System calls take the borrowed `raw` number; only this type closes it.
 public struct OwnedDescriptor: ~Copyable, Sendable {
     /// The number, for system calls.
     ///
-    /// Only of a descriptor that has a name: in `use(try open(...).raw)` the descriptor has no other use than `raw`, and
-    /// is closed before `use` is called.
+    /// Keep the descriptor in a variable: in `use(try open(...).raw)` its last use is `raw`, so it is closed before `use` is
+    /// called.
     public let raw: CInt
 
     /// Takes over an open descriptor.

@@ -1,10 +1,10 @@
 /// Names, paths and other bytes as text that a terminal shows and never obeys.
 ///
-/// Text in UTF-8 stays as it is. Escaped are bytes that aren't UTF-8, as `\xNN`; ASCII's control characters, as `\xNN`;
-/// and other characters that a terminal obeys, or that turn or hide the text beside them, as `\u{NNNN}`: C1 controls,
-/// line and paragraph separators, and format characters such as U+202E, but for the joiners U+200C and U+200D, which
-/// names in several languages need. Where something is escaped, each backslash is doubled; text that needs no escape
-/// keeps single ones, so a plain name can be copied from the output.
+/// Text in UTF-8 stays as it is. Bytes that aren't UTF-8 and ASCII's control characters are escaped as `\xNN`. Other
+/// characters that a terminal obeys, or that turn or hide the text beside them, are escaped as `\u{NNNN}`: C1 controls, line
+/// and paragraph separators, and format characters such as U+202E, except the joiners U+200C and U+200D, which names in
+/// several languages need. Where something is escaped, each backslash is doubled; text that needs no escape keeps single
+/// ones, so a plain name can be copied from the output.
 ///
 /// Source: Unicode's general categories Cc, Cf, Zl and Zp.
 public func printable(_ bytes: some Sequence<UInt8>) -> String {

@@ -1,17 +1,20 @@
 /// A path as one word of a shell's command line, safe to paste.
 ///
-/// Control characters and what is no ASCII are written as `$'\\ooo'`, which bash, zsh and ksh know: so no byte of a name
-/// reaches the terminal.
+/// Control characters and bytes beyond ASCII are written as `$'\\ooo'`, which bash, zsh and ksh know: so none of them reaches
+/// the terminal.
 public struct ShellWord: Sendable, CustomStringConvertible {
+    /// The word, with the quotes that it needs.
     public let text: String
 
-    /// To be put into a command line of a message.
+    /// The word, for a command line in a message.
     public var description: String { text }
 
+    /// The word for a path.
     public init(_ path: some StringProtocol) {
         self.init(path.utf8)
     }
 
+    /// The word for a path of any bytes.
     public init(_ path: some Sequence<UInt8>) {
         var bytes = Array(path)
         // Not an option.
@@ -19,7 +22,7 @@ public struct ShellWord: Sendable, CustomStringConvertible {
         if !bytes.isEmpty, bytes.allSatisfy(Self.isPlain) {
             text = String(decoding: bytes, as: UTF8.self)
         } else if bytes.allSatisfy({ (0x20...0x7e).contains($0) }) {
-            // What every shell knows: a quote ends the word, stands escaped, and the word goes on.
+            // In every shell: a quote ends the quoted part, an escaped quote follows, and the next quoted part begins.
             let parts = bytes.split(separator: UInt8(ascii: "'"), omittingEmptySubsequences: false)
             text = "'" + parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "'\\''") + "'"
         } else {

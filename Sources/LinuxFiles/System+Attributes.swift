@@ -1,7 +1,7 @@
 internal import CLinux
 
-/// Extended attributes of the file that a descriptor holds, O_PATH descriptors included: the f...xattr calls refuse
-/// those, so each goes through /proc/self/fd.
+/// Extended attributes of the file that a descriptor holds, also of an O_PATH descriptor: the f...xattr calls refuse such
+/// descriptors, so each call goes through /proc/self/fd.
 extension System {
     /// - Returns: bytes in the value; with an empty buffer nothing is read.
     /// - Throws: `ENODATA` if there is no such attribute, `ERANGE` if the buffer is too small.

@@ -84,15 +84,15 @@ extension System {
         _ = try retrying { dataOnly ? fdatasync(descriptor) : fsync(descriptor) }
     }
 
-    /// Writes a directory's names to the disk, or does nothing on file systems that offer no such thing: VirtualBox's shared
-    /// folders, CIFS of older kernels.
+    /// Writes a directory's names to the disk. Does nothing on file systems that can't: VirtualBox's shared folders, CIFS of older
+    /// kernels.
     ///
     /// The corresponding C function is `fsync`. Source of the EINVAL: `vfs_fsync_range` in the kernel's `fs/sync.c`.
     public static func synchronizeDirectory(_ descriptor: CInt) throws(Errno) {
         do throws(Errno) {
             try synchronize(descriptor, dataOnly: false)
         } catch .EINVAL {
-            // That is all there is to do.
+            // This file system can't do it.
         }
     }
 
@@ -107,11 +107,11 @@ extension System {
     /// - Parameters:
     ///   - part: bytes of the file.
     ///   - waits: whether to wait until it is there.
-    /// - Throws: `ESPIPE` for what is no file, `EINVAL` and `ENOSYS` where the file system doesn't know it.
+    /// - Throws: `ESPIPE` unless it is a file, `EINVAL` and `ENOSYS` where the file system can't do it.
     ///
     /// The corresponding C function is `sync_file_range`.
     public static func writeBack(_ descriptor: CInt, _ part: Range<UInt64>, waits: Bool) throws(Errno) {
-        // To the kernel a count of 0 is all that follows.
+        // The kernel takes a count of 0 for "to the end".
         guard !part.isEmpty else { return }
         // SYNC_FILE_RANGE_WRITE, and around it WAIT_BEFORE and WAIT_AFTER.
         let flags: UInt32 = waits ? 1 | 2 | 4 : 2
@@ -161,12 +161,20 @@ extension System {
 public struct FileSystemStatus: Sendable {
     /// The magic number, as in linux/magic.h.
     public var type: UInt64
+    /// In bytes.
     public var blockSize: UInt32
+    /// All blocks.
     public var blocks: UInt64
+    /// Free blocks, also those for root only.
     public var blocksFree: UInt64
+    /// Blocks that are free for everybody.
     public var blocksAvailable: UInt64
+    /// All inodes.
     public var files: UInt64
+    /// Free inodes.
     public var filesFree: UInt64
+    /// What tells the file system from others.
     public var id: UInt64
+    /// The longest name in bytes.
     public var nameLength: UInt32
 }

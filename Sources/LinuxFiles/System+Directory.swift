@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Directories as a whole.
 extension System {
-    /// The names in a directory but "." and "..", from its beginning.
+    /// The names in a directory, from its beginning, without "." and "..".
     /// - Parameter directory: open for reading.
     ///
     /// The corresponding system call is `getdents64`.
@@ -64,7 +64,7 @@ extension System {
             try name.withCString { (name) throws(Errno) in try unlink(at: directory, name, isDirectory: false) }
             return true
         } catch .EISDIR, .EPERM {
-            // POSIX says EPERM, Linux EISDIR. What else must not be removed fails again as a directory.
+            // POSIX says EPERM, Linux EISDIR. Anything else that must not be removed fails again as a directory.
             return false
         }
     }

@@ -4,7 +4,7 @@ internal import Glibc
 extension System {
     /// The names of a file's attributes, each ended by a NUL, without the file being opened. A symbolic link is not followed.
     ///
-    /// There is no listxattrat before Linux 6.13. One name behind the link to its directory in /proc leads to the same file:
+    /// Linux has listxattrat since 6.13. Before that one name behind its directory's link in /proc leads to the same file, and
     /// nothing else is resolved.
     /// - Returns: bytes of names.
     /// - Throws: `ERANGE` if the buffer is too small, `EOPNOTSUPP` where there are no attributes.

@@ -50,18 +50,18 @@ extension System {
         }
     }
 
-    /// For a descriptor that somebody else has made non-blocking: it may be theirs too, and not ours to change.
+    /// For a descriptor that somebody else has made non-blocking, and may still use that way.
     private static func waitUntilReady(_ descriptor: CInt, _ events: CInt) throws(Errno) {
         var request = pollfd(fd: descriptor, events: CShort(events), revents: 0)
         _ = try retrying { poll(&request, 1, -1) }
     }
 
-    /// A write to a closed pipe or socket shall be `EPIPE`, not the end of the process. Process-wide.
+    /// Makes a write to a closed pipe or socket `EPIPE` instead of the end of the process. Process-wide.
     public static func ignoreBrokenPipes() {
         _ = signal(SIGPIPE, SIG_IGN)
     }
 
-    /// A write beyond the limit of file sizes shall be `EFBIG`, not the end of the process. Process-wide.
+    /// Makes a write beyond the limit of file sizes `EFBIG` instead of the end of the process. Process-wide.
     public static func ignoreFileSizeSignal() {
         _ = signal(SIGXFSZ, SIG_IGN)
     }
@@ -71,18 +71,18 @@ extension System {
         OwnedDescriptor(owning: try retrying { clinux_accept4(listener, CInt(SOCK_CLOEXEC.rawValue)) })
     }
 
-    /// Small replies must not wait for the peer's acknowledgement of earlier ones. No error on other than TCP.
+    /// Sends small replies without waiting for the peer's acknowledgement of earlier ones. Ignored on other streams than TCP.
     public static func setNoDelay(_ socket: CInt) {
         var yes: CInt = 1
         _ = setsockopt(socket, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
     }
 
     /// Has the kernel find out whether the peer is still there while nothing is sent: one that was switched off says
-    /// nothing. No error on other than TCP.
+    /// nothing. Ignored on other streams than TCP.
     /// - Parameters:
     ///   - idle: seconds of silence before the first probe, and between two probes.
-    ///   - probes: so many that are not answered end the connection. A peer that was started anew answers the first one
-    ///     with a reset.
+    ///   - probes: how many unanswered ones end the connection. A peer that was started anew answers the first one with a
+    ///     reset.
     ///
     /// The corresponding socket options are SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT of `tcp(7)`.
     public static func setKeepAlive(_ socket: CInt, idle: CInt, probes: CInt) {
@@ -103,6 +103,7 @@ extension System {
         return isListening != 0 ? .listening : .connected
     }
 
+    /// What a descriptor is, as a socket.
     public enum SocketState: Sendable {
         case none
         case connected

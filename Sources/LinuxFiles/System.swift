@@ -5,6 +5,7 @@ internal import Glibc
 ///
 /// Nothing here keeps state or takes decisions. Each call is retried when a signal interrupts it.
 public enum System {
+    /// AT_FDCWD, in the place of a directory: the current one.
     public static let atCurrentDirectory = AT_FDCWD
 
     /// Opens a name relative to a directory; O_CLOEXEC is always added.
@@ -51,7 +52,7 @@ public enum System {
         return try open(directory, path, flags, resolve)
     }
 
-    /// Opens a path of several components that must stay beneath the directory, whatever symbolic links it goes through.
+    /// Opens a path of several components that must stay beneath the directory; symbolic links are followed.
     ///
     /// The corresponding C function is `openat2` with RESOLVE_BENEATH and NO_MAGICLINKS.
     /// - Throws: `EXDEV` if "..", an absolute path or a link would lead out.
@@ -63,8 +64,7 @@ public enum System {
         try open(directory, path, flags, clinux_RESOLVE_BENEATH | clinux_RESOLVE_NO_MAGICLINKS)
     }
 
-    /// Opens a path as a process would whose root directory this is: "..", absolute names and symbolic links stay
-    /// within.
+    /// Opens a path as a process with this root directory would: "..", absolute names and symbolic links stay within.
     ///
     /// The corresponding C function is `openat2` with RESOLVE_IN_ROOT and NO_MAGICLINKS.
     public static func open(
@@ -85,7 +85,7 @@ public enum System {
         }
     }
 
-    /// Opens a name of a directory, if no file system is mounted there: a stalled one would hold up whoever looks at it.
+    /// Opens a name in a directory unless a file system is mounted there: a stalled one would block whoever looks at it.
     ///
     /// The corresponding C function is `openat2` with RESOLVE_NO_XDEV.
     /// - Throws: `EXDEV` for a mount point.
@@ -129,7 +129,7 @@ public enum System {
         return FileStatus(status)
     }
 
-    /// The corresponding C function is `chmod`, through /proc/self/fd: fchmodat2 came with Linux 6.6 only.
+    /// The corresponding C function is `chmod`, through /proc/self/fd: fchmodat2 came as late as Linux 6.6.
     public static func changeMode(of descriptor: CInt, to mode: UInt32) throws(Errno) {
         _ = try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
             try retrying { chmod(path, mode) }
@@ -221,7 +221,7 @@ public enum System {
         _ = try retrying { clinux_renameat2(oldDirectory, oldPath, newDirectory, newPath, flags) }
     }
 
-    /// Gives each of two names in a directory to what the other one had.
+    /// Exchanges the files of two names in a directory.
     ///
     /// The corresponding C function is `renameat2` with RENAME_EXCHANGE.
     public static func exchange(
@@ -255,7 +255,7 @@ public enum System {
         }
     }
 
-    /// The target of the symbolic link that a descriptor holds, whole: Linux has none over 4,095 bytes.
+    /// The whole target of the symbolic link that a descriptor holds: Linux allows at most 4,095 bytes.
     public static func linkTarget(of descriptor: CInt) throws(Errno) -> [UInt8] {
         var target = [UInt8](repeating: 0, count: 4096)
         let count = try target.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
@@ -296,7 +296,7 @@ public enum System {
     }
 
     /// The permission bits that new files don't get. The corresponding C function is `umask`, which can't read without
-    /// setting: not for a process whose other threads make files just then.
+    /// setting: no other thread may make files meanwhile.
     public static var currentUmask: UInt32 {
         let mask = umask(0)
         _ = umask(mask)
@@ -337,21 +337,33 @@ public enum System {
 
 /// Flags of `open(2)`, in the host's numbers.
 public struct OpenMode: OptionSet, Sendable {
+    /// The bits, as in `open(2)`.
     public let rawValue: CInt
 
+    /// Takes bits of `open(2)`.
     public init(rawValue: CInt) {
         self.rawValue = rawValue
     }
 
+    /// O_RDONLY.
     public static let readOnly = OpenMode([])
+    /// O_WRONLY.
     public static let writeOnly = OpenMode(rawValue: O_WRONLY)
+    /// O_RDWR.
     public static let readWrite = OpenMode(rawValue: O_RDWR)
+    /// O_CREAT.
     public static let create = OpenMode(rawValue: O_CREAT)
+    /// O_EXCL.
     public static let exclusive = OpenMode(rawValue: O_EXCL)
+    /// O_TRUNC.
     public static let truncate = OpenMode(rawValue: O_TRUNC)
+    /// O_DIRECTORY.
     public static let directory = OpenMode(rawValue: O_DIRECTORY)
+    /// O_NOFOLLOW.
     public static let noFollow = OpenMode(rawValue: O_NOFOLLOW)
+    /// O_NONBLOCK.
     public static let nonBlocking = OpenMode(rawValue: O_NONBLOCK)
+    /// O_NOCTTY.
     public static let noControllingTerminal = OpenMode(rawValue: O_NOCTTY)
     /// A descriptor that only stands for the file.
     public static let path = OpenMode(rawValue: clinux_O_PATH)

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// Ends the waits of other threads for a descriptor, once and for all.
 ///
-/// For what `shutdown(2)` can't wake or must not touch: pipes, and sockets that another process listens on as well.
+/// For descriptors that `shutdown(2)` can't wake or must not touch: pipes, and sockets that another process listens on as well.
 public final class WakeUp: Sendable {
     private let event: OwnedDescriptor
 

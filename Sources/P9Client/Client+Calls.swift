@@ -38,14 +38,17 @@ extension Client {
         }
     }
 
+    /// Gives a fid back.
     public func clunk(_ fid: Fid) throws(ClientError) {
         try acknowledge(FidRequest(.tclunk, fid: fid), .rclunk)
     }
 
+    /// Removes the file of a fid, and gives the fid back.
     public func remove(_ fid: Fid) throws(ClientError) {
         try acknowledge(FidRequest(.tremove, fid: fid), .rremove)
     }
 
+    /// Opens the file of a fid.
     public func open(_ fid: Fid, _ flags: OpenFlags = []) throws(ClientError) {
         _ = try call(Tlopen(fid: fid, flags: flags)) { (body) throws(WireError) in
             try OpenReply(.rlopen, decoding: body)
@@ -93,22 +96,27 @@ extension Client {
         }
     }
 
+    /// Has a file's data written to the disk.
     public func synchronize(_ fid: Fid, dataOnly: Bool = false) throws(ClientError) {
         try acknowledge(Tfsync(fid: fid, dataOnly: dataOnly ? 1 : 0), .rfsync)
     }
 
+    /// The attributes of a file.
     public func getAttributes(_ fid: Fid, _ mask: GetattrMask = .all) throws(ClientError) -> Rgetattr {
         try call(Tgetattr(fid: fid, mask: mask)) { (body) throws(WireError) in try Rgetattr(decoding: body) }
     }
 
+    /// Changes attributes of a file.
     public func setAttributes(_ request: Tsetattr) throws(ClientError) {
         try acknowledge(request, .rsetattr)
     }
 
+    /// The state of the file system that holds a file.
     public func fileSystemStatus(_ fid: Fid) throws(ClientError) -> Rstatfs {
         try call(FidRequest(.tstatfs, fid: fid)) { (body) throws(WireError) in try Rstatfs(decoding: body) }
     }
 
+    /// The target of a symbolic link; bytes that are not UTF-8 are replaced.
     public func readLink(_ fid: Fid) throws(ClientError) -> String {
         try call(FidRequest(.treadlink, fid: fid)) { (body) throws(WireError) in
             try Rreadlink(decoding: body).target.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
@@ -117,9 +125,13 @@ extension Client {
 
     /// One entry of a directory, copied out of its message.
     public struct Entry: Hashable, Sendable {
+        /// The qid of the entry.
         public var qid: Qid
+        /// Where `readDirectory` goes on after this entry.
         public var cookie: UInt64
+        /// As `d_type` in `readdir(3)`.
         public var type: UInt8
+        /// Bytes that are not UTF-8 are replaced.
         public var name: String
     }
 
@@ -146,6 +158,7 @@ extension Client {
         }
     }
 
+    /// Makes a directory.
     public func makeDirectory(
         _ directory: Fid,
         _ name: String,
@@ -157,6 +170,7 @@ extension Client {
         return try call(request) { (body) throws(WireError) in try QidReply(.rmkdir, decoding: body).qid }
     }
 
+    /// Makes a device node, FIFO, socket or empty file.
     public func makeNode(
         _ directory: Fid,
         _ name: String,
@@ -177,6 +191,7 @@ extension Client {
         return try call(request) { (body) throws(WireError) in try QidReply(.rmknod, decoding: body).qid }
     }
 
+    /// Makes a symbolic link.
     public func makeSymlink(
         _ directory: Fid,
         _ name: String,
@@ -189,16 +204,19 @@ extension Client {
         return try call(request) { (body) throws(WireError) in try QidReply(.rsymlink, decoding: body).qid }
     }
 
+    /// Gives a file another name.
     public func link(_ directory: Fid, _ fid: Fid, _ name: String) throws(ClientError) {
         let name = Array(name.utf8)
         try acknowledge(Tlink(directory: directory, fid: fid, name: name.span.bytes), .rlink)
     }
 
+    /// Moves the file of a fid.
     public func rename(_ fid: Fid, to directory: Fid, _ name: String) throws(ClientError) {
         let name = Array(name.utf8)
         try acknowledge(Trename(fid: fid, directory: directory, name: name.span.bytes), .rrename)
     }
 
+    /// Moves a directory entry, over an existing one if there is one.
     public func rename(
         _ oldDirectory: Fid,
         _ oldName: String,
@@ -216,6 +234,7 @@ extension Client {
         try acknowledge(request, .rrenameat)
     }
 
+    /// Removes a directory entry.
     public func unlink(_ directory: Fid, _ name: String, isDirectory: Bool = false) throws(ClientError) {
         let name = Array(name.utf8)
         let request = Tunlinkat(directory: directory, name: name.span.bytes, flags: isDirectory ? 0x200 : 0)
@@ -250,6 +269,7 @@ extension Client {
         try clunk(upload)
     }
 
+    /// Takes a byte-range lock, or gives one back.
     public func lock(
         _ fid: Fid,
         _ type: LockType,
@@ -293,6 +313,7 @@ extension Client {
         }
     }
 
+    /// Says that the reply to a request is no longer wanted.
     public func flush(_ tag: Tag) throws(ClientError) {
         try acknowledge(Tflush(oldTag: tag), .rflush)
     }

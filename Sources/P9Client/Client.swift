@@ -44,7 +44,7 @@ public final class Client {
     }
 
     /// Sends a request and decodes the body of its reply.
-    /// - Throws: `ClientError.refused` with the server's errno, `.protocolViolation` if the reply is no answer to it.
+    /// - Throws: `ClientError.refused` with the server's errno, `.protocolViolation` if the reply does not fit the request.
     public func call<Request: Message & ~Escapable, Answer>(
         _ message: borrowing Request,
         tag: Tag? = nil,

@@ -2,7 +2,7 @@ public import LinuxFiles
 
 /// Why a request to a 9P server brought no answer.
 public enum ClientError: Error, Hashable, Sendable {
-    /// The server says no: Rlerror.
+    /// The server refused: Rlerror.
     case refused(Errno)
     /// The connection failed.
     case socket(FrameSocketError)

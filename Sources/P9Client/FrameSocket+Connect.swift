@@ -5,8 +5,8 @@ internal import LinuxFiles
 extension FrameSocket {
     /// How long a connection attempt may take, in seconds per address.
     private static let connectTimeout = 10
-    /// A host that lost its power says nothing; it is asked after so many seconds of silence, and given up after so many
-    /// questions without an answer: ten minutes, as the server does, so that a cable may be out for a while.
+    /// A host that lost its power says nothing. It is asked after this many seconds of silence, and the connection ends after
+    /// this many unanswered questions: ten minutes, as in the server, so that a cable may be out for a while.
     private static let keepAliveSeconds: CInt = 30
     private static let keepAliveProbes: CInt = 20
 
@@ -48,19 +48,14 @@ extension FrameSocket {
         lookingEvery milliseconds: Int = 250,
         _ lookout: Lookout = { (_) throws(FrameSocketError) in }
     ) throws(FrameSocketError) -> FrameSocket {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard path.utf8.count < room.count else { return false }
-            room.copyBytes(from: path.utf8)
-            return true
+        let address: SocketAddress
+        do throws(Errno) {
+            address = try SocketAddress(unix: path)
+        } catch {
+            throw .pathTooLong
         }
-        guard fits else { throw .pathTooLong }
-        let descriptor = try withUnsafePointer(to: &address) { pointer throws(FrameSocketError) in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(FrameSocketError) in
-                let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-                return try connect(family: AF_UNIX, pointer, size, Pace(milliseconds), lookout)
-            }
+        let descriptor = try address.withUnsafePointer { (pointer, size) throws(FrameSocketError) in
+            try connect(family: AF_UNIX, pointer, size, Pace(milliseconds), lookout)
         }
         return FrameSocket(owning: descriptor)
     }

@@ -37,7 +37,7 @@ extension FrameSocket {
         _ lookout: Lookout
     ) throws(FrameSocketError) -> Int {
         var pace = Pace(milliseconds)
-        // A reply takes its time: asking for it at once would be in vain.
+        // The reply is not there yet at the first moment, so this waits before it reads.
         try pace.wait(for: POLLIN, on: descriptor.raw, isMidMessage: false, lookout)
         return try receive(into: frame, flags: CInt(MSG_DONTWAIT)) { (received) throws(FrameSocketError) in
             pace.note(received)

@@ -3,7 +3,8 @@ public import LinuxFiles
 
 /// A stream socket that carries whole 9P messages: TCP, Unix, or any other that is already connected.
 ///
-/// For one thread at a time in each direction. Blocking, but for the methods that take a `Lookout`. Closed when its owner goes away.
+/// For one thread at a time in each direction. It blocks, except in the methods that take a `Lookout`. Closed when its owner
+/// goes away.
 public struct FrameSocket: ~Copyable, Sendable {
     let descriptor: OwnedDescriptor
 
@@ -12,7 +13,7 @@ public struct FrameSocket: ~Copyable, Sendable {
         self.descriptor = descriptor
     }
 
-    /// Lets `receive` and `send` fail with `timedOut` when nothing moves for so long; 0 waits for ever.
+    /// Lets `receive` and `send` end with `timedOut` when nothing moves for this long; 0 waits for ever.
     public func setTimeout(milliseconds: Int) {
         var time = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
@@ -47,7 +48,7 @@ public struct FrameSocket: ~Copyable, Sendable {
     ) throws(FrameSocketError) {
         var sent = 0
         while sent < frame.byteCount {
-            // The error is wanted, and not a SIGPIPE, if the other side has gone.
+            // If the other side has gone this gives an error instead of a SIGPIPE.
             let count = frame.extracting(droppingFirst: sent).withUnsafeBytes {
                 Glibc.send(descriptor.raw, $0.baseAddress, $0.count, flags | CInt(MSG_NOSIGNAL))
             }

@@ -19,6 +19,7 @@ public enum FrameSocketError: Error, Hashable, Sendable {
 }
 
 extension FrameSocketError: CustomStringConvertible {
+    /// A sentence for a person.
     public var description: String {
         switch self {
         case .system(let errno): errno.text

@@ -1,8 +1,8 @@
 internal import Glibc
 internal import LinuxFiles
 
-/// The addresses of a host, from a resolver that may take its time: `getaddrinfo` can't be interrupted, so it runs on a thread
-/// of its own, which is left to itself if nobody waits any more.
+/// The addresses of a host, from a resolver that may be slow: `getaddrinfo` can't be interrupted, so it runs on a thread of its
+/// own, which is left alone if nobody waits any more.
 struct HostAddresses: ~Copyable {
     private let list: UnsafeMutablePointer<addrinfo>
 
@@ -22,7 +22,7 @@ struct HostAddresses: ~Copyable {
         lookingEvery milliseconds: Int,
         _ lookout: FrameSocket.Lookout
     ) throws(FrameSocketError) {
-        // An address in figures asks nobody.
+        // A numeric address needs no resolver.
         var outcome = Self.look(host, port, AI_NUMERICHOST | AI_NUMERICSERV)
         if outcome.code != 0 {
             outcome = try Self.resolve(host, port, lookingEvery: milliseconds, lookout)
@@ -38,7 +38,7 @@ struct HostAddresses: ~Copyable {
     }
 
     /// Calls `body` with one address after another, until it succeeds.
-    /// - Throws: what `body` says of the last address; what is no system call's error at once.
+    /// - Throws: what `body` throws for the last address; an error other than a system call's at once.
     func firstSuccess<Result: ~Copyable>(
         _ body: (addrinfo) throws(FrameSocketError) -> Result
     ) throws(FrameSocketError) -> Result {

@@ -3,11 +3,10 @@ internal import P9Wire
 
 /// Answers a board's requests by asking a 9P server over a socket, one connection per mount; belongs to one thread.
 ///
-/// Whatever the server does, each request gets a reply: EIO if the server fails, ESTALE for files that an earlier
-/// connection knew and this one does not.
+/// Each request gets a reply, even if the server fails: EIO then, and ESTALE for files that only an earlier connection knew.
 ///
-/// A server may take as long as it wants to read a request and to begin its reply; a reply that has begun must go on. No wait
-/// outlives the board, or the end of the process for more than `Patience.stop`.
+/// A server may take as long as it wants to read a request and to begin its reply; a reply that has begun must go on. Each wait
+/// ends with the board, and at most `Patience.stop` after the process was asked to end.
 public final class RequestForwarder {
     /// How long to wait for what.
     public struct Patience: Sendable {
@@ -18,11 +17,12 @@ public final class RequestForwarder {
         /// How long a server may be silent in the middle of a reply: its process was killed in a way that leaves the
         /// connection open, or stopped. The board must mount again after that.
         public var midReply = Duration.seconds(60)
-        /// How long a request in hand may take when the process is to end.
+        /// How long the current request may take when the process is to end.
         public var stop = Duration.seconds(2)
-        /// When a server that does not answer is first told of; then after twice the time, and so on.
+        /// When a message first tells of a server that does not answer; the next one comes after twice the time, and so on.
         public var firstWord = Duration.seconds(5)
 
+        /// The times that the program uses.
         public init() {}
     }
 
@@ -41,7 +41,7 @@ public final class RequestForwarder {
     /// - Parameters:
     ///   - maximumMsize: the largest msize that a board may ask for, in bytes.
     ///   - isStopping: whether the process is to end.
-    ///   - say: gets a sentence for what a person should know.
+    ///   - say: gets a sentence for the user.
     /// - Throws: `FrameSocketError.givenUp` if the process is to end, and otherwise as `FrameSocket.connect`.
     public init(
         _ address: ServerAddress,
@@ -83,7 +83,7 @@ public final class RequestForwarder {
             return try exchange(limitingMsize(request).span.bytes, rules, reply)
         } catch {
             socket = nil
-            // A board that has gone is the link's to tell of, and no fault of the server's.
+            // The link tells of a board that has gone; the server has done nothing wrong.
             if !isBoardGone() { say("the server at \(address) failed: \(error); the board must mount again") }
             return rules.writeError(5 /* EIO */, into: reply)
         }
@@ -98,7 +98,7 @@ public final class RequestForwarder {
         isFresh = false
         var wait = ReplyWait(patience)
         func lookOut(_ state: FrameSocket.Wait) throws(FrameSocketError) {
-            // The board may be back before a server answers that never does.
+            // The server may never answer; the board may be back before.
             if isBoardGone() { throw .givenUp }
             if try wait.goOn(state, isStopping: isStopping()) {
                 let seconds = Int(wait.duration / .seconds(1))
@@ -107,7 +107,7 @@ public final class RequestForwarder {
         }
         try socket?.send(request, lookingEvery: patience.look, lookOut)
         guard let size = try socket?.receive(into: reply, lookingEvery: patience.look, lookOut) else { throw .closed }
-        // After a reply to something else nothing that this connection says can be trusted.
+        // After a reply to another request nothing from this connection can be trusted.
         guard rules.accepts(UnsafeRawBufferPointer(rebasing: reply[..<size]).bytes) else { throw .badSize(size) }
         return size
     }
@@ -119,7 +119,7 @@ public final class RequestForwarder {
 
     /// Gives a new mount a connection of its own, which knows nothing of the fids before it.
     private func openSession() {
-        // A server does not speak first: if there is something to read, it is the connection's end.
+        // A server does not speak first: anything to read is the connection's end.
         if isFresh, socket?.isReadable(withinMilliseconds: 0) == false { return }
         socket = nil
         let deadline = ContinuousClock.now + patience.connect

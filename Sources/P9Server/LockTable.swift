@@ -1,4 +1,5 @@
 internal import P9Wire
+internal import ServedTree
 internal import Synchronization
 
 /// Byte-range locks of all clients, with the meaning of `fcntl(2)`'s.

@@ -1,16 +1,18 @@
 internal import LinuxFiles
+public import ServedTree
 
 /// What all sessions of a server share: exports, limits, locks.
 public final class ServerConfiguration: Sendable {
     /// The smallest msize that is accepted, in bytes.
     static let minimumMessageSize = 4096
 
+    /// What clients may attach to; the default export has the empty name.
     public let exports: [Export]
     /// The largest msize that is granted, in bytes.
     public let maximumMessageSize: Int
+    /// What clients may hold.
     public let limits: ServerLimits
     let descriptors: DescriptorPool
-    let directoryBuffers = BufferStore(size: DirectoryStream.bufferSize)
     let locks = LockTable()
 
     /// Gets one line for every message, if set.
@@ -41,10 +43,14 @@ public final class ServerConfiguration: Sendable {
         if aname.isEmpty || aname == [UInt8(ascii: "/")] { return (first, []) }
         if let export = exports.first(where: { Array($0.name.utf8) == aname }) { return (export, []) }
         guard aname.first == UInt8(ascii: "/") else { throw .ENOENT }
-        let components = Export.components(aname)
-        let holder = exports.filter { components.starts(with: $0.pathComponents) }
-            .max { $0.pathComponents.count < $1.pathComponents.count }
-        guard let holder else { throw .ENOENT }
-        return (holder, Array(components[holder.pathComponents.count...]))
+        let path = Self.names(of: aname)
+        let holders = exports.map { (export: $0, above: Self.names(of: $0.path)) }
+            .filter { path.starts(with: $0.above) }
+        guard let holder = holders.max(by: { $0.above.count < $1.above.count }) else { throw .ENOENT }
+        return (holder.export, Array(path[holder.above.count...]))
+    }
+
+    private static func names(of path: [UInt8]) -> [[UInt8]] {
+        path.split(separator: UInt8(ascii: "/")).map(Array.init)
     }
 }

@@ -4,13 +4,14 @@ internal import Synchronization
 
 /// The server's end of one link to a client: takes T-messages, gives R-messages.
 ///
-/// Knows nothing of how they travel. May be called from several threads at once; requests then run in parallel.
+/// Independent of the transport. May be called from several threads at once; requests then run in parallel.
 public final class ServerConnection: Sendable {
     private let configuration: ServerConfiguration
     let client: ClientShare
     private let session = Mutex<Session?>(nil)
     private let attached = Atomic<Bool>(false)
 
+    /// A connection without a session.
     public init(_ configuration: ServerConfiguration) {
         self.configuration = configuration
         client = ClientShare(configuration)
@@ -45,11 +46,11 @@ public final class ServerConnection: Sendable {
             case .tversion:
                 try negotiate(body, &writer)
             case .tflush:
-                // Whoever runs requests in parallel puts this reply behind the flushed request's own.
+                // A caller that runs requests in parallel sends this reply after the flushed request's own.
                 guard (try? Tflush(decoding: body)) != nil else { throw .EINVAL }
                 try writer.send(EmptyReply(.rflush))
             default:
-                // A client that goes on with a session that we don't know: a restart lost it.
+                // The client goes on with a session that a restart has lost.
                 guard let session else { throw .ESTALE }
                 try session.execute(type, body, &writer)
                 if type == .tattach { attached.store(true, ordering: .relaxed) }

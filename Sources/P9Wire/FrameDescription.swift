@@ -1,7 +1,6 @@
 /// A frame as one line of text, for message traces: "Twalk tag 3 fid 1 newfid 2 [etc, passwd]".
 ///
-/// Never fails: a frame that can't be decoded is described as what it claims to be. Not for the request path of a
-/// server that isn't traced.
+/// Never fails: a frame that can't be decoded is described as what it claims to be. Only for traces, as it allocates.
 public func describe(_ frame: RawSpan) -> String {
     guard let header = FrameHeader(decoding: frame) else { return "\(frame.byteCount) bytes without a header" }
     let tag = header.tag == .none ? "notag" : "tag \(header.tag.rawValue)"

@@ -4,8 +4,10 @@ public struct FrameHeader: Hashable, Sendable {
     public var size: UInt32
     /// The raw type byte; it need not be a known `MessageType`.
     public var type: UInt8
+    /// The tag of the message.
     public var tag: Tag
 
+    /// The header of a message that is to be written.
     public init(size: UInt32, type: UInt8, tag: Tag) {
         self.size = size
         self.type = type
@@ -16,7 +18,7 @@ public struct FrameHeader: Hashable, Sendable {
     public static let size = 7
 
     /// Reads the header of a frame.
-    /// - Returns: nil if there are fewer than 7 bytes. Whether `size` is plausible is for the caller to say.
+    /// - Returns: nil if there are fewer than 7 bytes. The caller checks whether `size` is plausible.
     public init?(decoding frame: RawSpan) {
         guard frame.byteCount >= Self.size else { return nil }
         var reader = WireReader(frame)

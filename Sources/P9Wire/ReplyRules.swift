@@ -1,11 +1,12 @@
 /// What a reply must look like for the Linux client to take it; worked out from the request before it is executed.
 ///
-/// Over USB this is a matter of life: the gadget (`usb9pfs_rx_header` in the kernel's `net/9p/trans_usbg.c`) drops a
+/// Over USB a wrong reply ends everything: the gadget (`usb9pfs_rx_header` in the kernel's `net/9p/trans_usbg.c`) drops a
 /// reply with an unknown tag, or one that is larger than the client has room for, and never sends a request again.
 /// Dialect 9P2000.L only, so an error is an Rlerror.
 public struct ReplyRules: Hashable, Sendable {
     /// The request's raw type byte; it need not be a known `MessageType`.
     public let requestType: UInt8
+    /// The tag of the request, which its reply must have.
     public let tag: Tag
     /// The most bytes the client has room for, header included; 11, an Rlerror, or more.
     public let capacity: Int
@@ -16,7 +17,7 @@ public struct ReplyRules: Hashable, Sendable {
     /// The rules for the reply to one whole frame.
     ///
     /// The room is what `p9_msg_buf_size` in the kernel's `net/9p/protocol.c` reserves: Rread and Rreaddir
-    /// `11 + count`, Rwalk `9 + 13 * nwname`, Rreadlink 8 KiB, all else 4 KiB. It never is less than an Rlerror needs.
+    /// `11 + count`, Rwalk `9 + 13 * nwname`, Rreadlink 8 KiB, all else 4 KiB. An Rlerror always fits.
     /// - Parameter limit: the most bytes any reply may have, such as the negotiated msize; 11 at least.
     /// - Returns: nil if the frame has no header.
     public init?(request: RawSpan, limit: Int) {
@@ -75,7 +76,7 @@ public struct ReplyRules: Hashable, Sendable {
         Self.writeError(errno, tag: tag, into: reply)
     }
 
-    /// Writes an Rlerror for a request of which no more than the tag is known; otherwise as the method.
+    /// Writes an Rlerror for a request of which only the tag is known; otherwise as the method.
     public static func writeError(_ errno: Int32, tag: Tag, into reply: UnsafeMutableRawBufferPointer) -> Int {
         let ecode = (1...4095).contains(errno) ? UInt32(errno) : 5
         unsafe reply.storeBytes(of: UInt32(errorSize).littleEndian, toByteOffset: 0, as: UInt32.self)

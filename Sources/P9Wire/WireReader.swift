@@ -48,7 +48,7 @@ struct WireReader: ~Escapable {
         return bytes
     }
 
-    /// A string, `length[2]` and so many bytes; 9P calls them UTF-8, Linux allows any byte.
+    /// A string: `length[2]`, then that many bytes; 9P calls them UTF-8, Linux allows any byte.
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     mutating func string() throws(WireError) -> RawSpan {

@@ -5,12 +5,12 @@ internal import LinuxFiles
 /// Reads headers only, each time anew: there are a few dozen, and somebody may be replacing the archive.
 /// Source: POSIX.1-2017, `pax`, "ustar Interchange Format".
 struct BootArchive {
-    /// Of the archive.
+    /// The open archive.
     let descriptor: CInt
-    /// Of the archive in bytes.
+    /// Bytes of the archive.
     let size: UInt64
 
-    /// The archive ends in the middle of something, or a block that should be a header is none.
+    /// The archive ends in the middle of something, or a header is malformed.
     struct Damage: Error {}
 
     private static let blockSize: UInt64 = 512
@@ -20,7 +20,7 @@ struct BootArchive {
     func member(_ name: [UInt8]) throws(Damage) -> Range<UInt64>? {
         let wanted = Self.lowercased(name[...])
         var offset: UInt64 = 0
-        // A name that is too long for the header stands before it. None that a board asks for is.
+        // A name that is too long for the header stands before it; boards ask for shorter names only.
         var isLongName = false
         while offset + Self.blockSize <= size {
             let header = try header(at: offset)

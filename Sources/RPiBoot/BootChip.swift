@@ -12,13 +12,14 @@ public enum BootChip: CaseIterable, Sendable {
     /// Broadcom.
     public static let vendorID: UInt16 = 0x0a5c
 
-    /// - Returns: nil for a device that is no Raspberry Pi in boot mode.
+    /// - Returns: nil unless the device is a Raspberry Pi in boot mode.
     public init?(vendorID: UInt16, productID: UInt16) {
         guard vendorID == Self.vendorID, let chip = Self.allCases.first(where: { $0.productIDs.contains(productID) })
         else { return nil }
         self = chip
     }
 
+    /// The USB product numbers of its boot ROM and bootloader.
     public var productIDs: [UInt16] {
         switch self {
         case .bcm2837: [0x2763, 0x2764]

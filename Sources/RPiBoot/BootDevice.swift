@@ -1,6 +1,4 @@
-internal import CLibUSB
-internal import Glibc
-public import USBLink
+public import USBHost
 
 /// A Raspberry Pi that waits on a USB port for what it is to run.
 public struct BootDevice: AttachedDevice, Hashable, Sendable {
@@ -18,6 +16,7 @@ public struct BootDevice: AttachedDevice, Hashable, Sendable {
     public var stage: Stage
     /// The interface that takes files, and the address of its bulk OUT endpoint.
     public var interface: Int
+    /// The address of the OUT endpoint.
     public var endpoint: UInt8
     /// What the board says its serial number is; nil if it says nothing, as the boot ROM of the oldest does.
     public var serial: String?
@@ -25,7 +24,7 @@ public struct BootDevice: AttachedDevice, Hashable, Sendable {
     public var isAccessible: Bool
 
     /// The id, such as "0a5c:2711".
-    public var id: String { "\(GadgetSelector.ID(vendor: BootChip.vendorID, product: productID))" }
+    public var id: String { "\(DeviceID(vendor: BootChip.vendorID, product: productID))" }
 
     /// What runs on the board; each enumerates anew.
     public enum Stage: Sendable {
@@ -76,22 +75,11 @@ struct BulkTarget: Hashable {
         self.endpoint = endpoint
     }
 
-    init?(in configuration: libusb_config_descriptor) {
-        let wanted = configuration.bNumInterfaces == 1 ? 0 : 1
-        for index in 0..<Int(configuration.bNumInterfaces) {
-            let interface = configuration.interface[index]
-            guard interface.num_altsetting > 0 else { continue }
-            let setting = interface.altsetting[0]
-            guard Int(setting.bInterfaceNumber) == wanted else { continue }
-            for index in 0..<Int(setting.bNumEndpoints) {
-                let endpoint = setting.endpoint[index]
-                let isBulk = endpoint.bmAttributes & 3 == UInt8(LIBUSB_ENDPOINT_TRANSFER_TYPE_BULK.rawValue)
-                guard isBulk, endpoint.bEndpointAddress & UInt8(LIBUSB_ENDPOINT_IN.rawValue) == 0 else { continue }
-                self.init(interface: wanted, endpoint: endpoint.bEndpointAddress)
-                return
-            }
-        }
-        return nil
+    init?(in configuration: Configuration) {
+        let wanted = configuration.interfaces.count == 1 ? 0 : 1
+        let settings = configuration.interfaces.compactMap(\.first).filter { $0.interface == wanted }
+        guard let endpoint = settings.flatMap(\.endpoints).first(where: { $0.isBulk && !$0.isIn }) else { return nil }
+        self.init(interface: wanted, endpoint: endpoint.address)
     }
 }
 
@@ -101,39 +89,31 @@ extension USBContext {
     /// Needs no permission on the device nodes and sends nothing on the wire.
     /// - Throws: what `libusb_get_device_list` says, such as `USBError.noMemory`.
     public func bootDevices() throws(USBError) -> [BootDevice] {
-        try devices { list in
-            list.compactMap { bootDevice($0) }.sorted { ($0.bus, $0.path) < ($1.bus, $1.path) }
-        }
-    }
-
-    private func bootDevice(_ device: OpaquePointer) -> BootDevice? {
-        var descriptor = libusb_device_descriptor()
-        guard libusb_get_device_descriptor(device, &descriptor) == 0,
-            let chip = BootChip(vendorID: descriptor.idVendor, productID: descriptor.idProduct)
-        else { return nil }
-        var configuration: UnsafeMutablePointer<libusb_config_descriptor>?
-        // Fails for a moment after the device's arrival, until the kernel has configured it.
-        guard libusb_get_active_config_descriptor(device, &configuration) == 0, let configuration else { return nil }
-        defer { libusb_free_config_descriptor(configuration) }
-        guard let target = BulkTarget(in: configuration.pointee) else { return nil }
-        let path = Self.path(of: device)
-        var found = BootDevice(
-            bus: Int(libusb_get_bus_number(device)),
-            address: Int(libusb_get_device_address(device)),
-            path: path,
-            chip: chip,
-            productID: descriptor.idProduct,
-            stage: BootDevice.Stage(serialNumberIndex: descriptor.iSerialNumber),
-            target: target,
-            serial: SysfsDevice(path: path).attribute("serial"),
-            isAccessible: false
-        )
-        found.isAccessible = access(found.node, R_OK | W_OK) == 0
-        return found
+        try devices { list in list.compactMap(BootDevice.init).sorted { ($0.bus, $0.path) < ($1.bus, $1.path) } }
     }
 }
 
-extension GadgetSelector {
+extension BootDevice {
+    /// Describes a device; nil if it is something else.
+    fileprivate init?(_ device: ListedDevice) {
+        guard let id = device.id, let chip = BootChip(vendorID: id.vendor, productID: id.product),
+            let configuration = device.configuration, let target = BulkTarget(in: configuration)
+        else { return nil }
+        self.init(
+            bus: device.bus,
+            address: device.address,
+            path: device.path,
+            chip: chip,
+            productID: id.product,
+            stage: Stage(serialNumberIndex: device.serialNumberIndex),
+            target: target,
+            serial: SysfsDevice(path: device.path).attribute("serial"),
+            isAccessible: device.canBeOpened
+        )
+    }
+}
+
+extension DeviceSelector {
     /// Whether the selector means this board.
     ///
     /// The boot ROM of BCM2711 knows the last eight digits of the serial number only, the stages after it sixteen: either
@@ -141,7 +121,7 @@ extension GadgetSelector {
     public func matches(_ device: BootDevice) -> Bool {
         (path == nil || path == device.path)
             && (serial == nil || Self.isSame(serial ?? "", device.serial ?? ""))
-            && (id == nil || id == ID(vendor: BootChip.vendorID, product: device.productID))
+            && (id == nil || id == DeviceID(vendor: BootChip.vendorID, product: device.productID))
     }
 
     private static func isSame(_ one: String, _ other: String) -> Bool {

@@ -3,17 +3,18 @@ public import LinuxFiles
 /// A directory with what Raspberry Pis load: boot code, firmware, config.txt, boot.img.
 ///
 /// A name is looked for in this order:
-/// 1. `PORT/NAME`, for one board only; not the boot ROM's file, which depends on the processor and nothing else
+/// 1. `PORT/NAME`, for one board only; not the boot ROM's file, which depends only on the processor
 /// 2. `2710/NAME`, `2711/NAME` or `2712/NAME`, by processor
 /// 3. the same as a member of `bootfiles.bin`
 /// 4. `NAME`
 ///
-/// Nothing outside of the directory is ever opened, whatever a board asks for and wherever symbolic links lead.
+/// Only files of the directory are opened, even if a board's names or symbolic links lead out of it.
 public final class BootDirectory: Sendable {
     /// As the user gave it.
     public let path: String
     private let directory: OwnedDescriptor
 
+    /// The tar archive with boot code for several chips.
     public static let archiveName = "bootfiles.bin"
 
     /// - Throws: what `open(2)` says.
@@ -22,6 +23,7 @@ public final class BootDirectory: Sendable {
         directory = try System.open(path, [.readOnly, .directory])
     }
 
+    /// What looking for a name has found.
     public enum Lookup {
         case found(BootFile)
         case missing
@@ -39,7 +41,7 @@ public final class BootDirectory: Sendable {
         case tooLarge(String)
         /// What `open(2)` or `stat(2)` says, such as EACCES.
         case unreadable(String, Errno)
-        /// `bootfiles.bin` is no tar archive, or it is damaged.
+        /// `bootfiles.bin` is not a tar archive, or it is damaged.
         case damagedArchive
     }
 
@@ -54,6 +56,7 @@ public final class BootDirectory: Sendable {
         return open(name) ?? .missing
     }
 
+    /// As `find` of the bytes in UTF-8.
     public func find(_ name: String, for chip: BootChip, at port: String?) -> Lookup {
         find(Array(name.utf8), for: chip, at: port)
     }

@@ -12,6 +12,6 @@ public enum BootEvent: Sendable {
     case refused(String, BootDirectory.Refusal)
     /// The board tells something of itself.
     case metadata(property: String, value: String)
-    /// The bootloader has asked for nothing for so many seconds.
+    /// The bootloader has asked for nothing for this many seconds.
     case silence(Int)
 }

@@ -1,21 +1,22 @@
 internal import CLibUSB
 internal import LinuxFiles
-public import USBLink
+public import USBHost
 
 /// Carries files to one Raspberry Pi in boot mode, on the thread that calls.
 ///
-/// Never resets the device and never sets its configuration. The times are no shorter than those of the board maker's own
-/// program, which are known to be enough: nobody can ask a boot ROM.
+/// Never resets the device and never sets its configuration. The times are at least those of the board maker's own program,
+/// which are known to be enough; a boot ROM can't be asked.
 public final class BootLink {
+    /// The board.
     public let device: BootDevice
     private let context: USBContext
     private let claimed: ClaimedInterface
 
-    /// Claims the interface, and takes usb-storage off the disk that some boards show beside it and nobody answers for: it
+    /// Claims the interface, and takes usb-storage off the disk that some boards show beside it and that never answers: it
     /// would reset the device within seconds.
     ///
-    /// That is done at once within the second that usb-storage leaves a new disk alone; later it waits for an answer, and
-    /// so must this, for up to 30 seconds. The udev rules keep usb-storage off such a disk to begin with.
+    /// This is quick in the first second, while usb-storage leaves a new disk alone. Later usb-storage waits for an answer, and
+    /// this must wait with it, for up to 30 seconds. The udev rules keep usb-storage off such a disk from the beginning.
     /// - Parameters:
     ///   - patience: seconds to wait for permission: udev grants it a moment after the device has appeared.
     ///   - stop: ends that wait.
@@ -43,7 +44,7 @@ public final class BootLink {
         let file: BootFile
         switch directory.find(name, for: device.chip, at: device.path) {
         case .found(let found): file = found
-        case .missing: throw .noBootcode(device.chip)
+        case .missing: throw .noBootcode(device.chip, others: directory.chips)
         case .refused(let refusal): throw .badBootcode(refusal)
         }
         let header = BootHeader(length: file.size, signature: directory.signature(for: device.chip))
@@ -54,7 +55,7 @@ public final class BootLink {
                 try transfer.send(BootHeader.size, to: device.endpoint, seconds: 10)
             }
             try send(file, as: name, transfer)
-            // The ROM checks and copies what it got. Those who know it leave it in peace for a second.
+            // The ROM checks and copies what it got. The board maker's program leaves it alone for a second.
             let status = transfer.pause(seconds: 1) ? try romStatus(name, transfer) : 0
             guard status == 0 else { throw .refused(name, status: status) }
             if stop.isRequested { throw .stopped }
@@ -62,8 +63,8 @@ public final class BootLink {
         }
     }
 
-    /// What the boot ROM says of its file; 0 is success. One that is gone, or says less than the four bytes of a status, has
-    /// nothing against the file: it runs what it got.
+    /// What the boot ROM says of its file; 0 is success. A ROM that is gone, or sends less than the four bytes of a status, has
+    /// accepted the file and runs it.
     private func romStatus(_ name: String, _ transfer: BootTransfer) throws(BootFailure) -> UInt32 {
         do throws(BootTransfer.Failure) {
             let count = try transfer.receive(4, seconds: 20)
@@ -76,7 +77,7 @@ public final class BootLink {
         }
     }
 
-    /// Answers the bootloader's questions until it is done, however long it is silent between two.
+    /// Answers the bootloader's questions until it is done. It may be silent between two of them for any time.
     /// - Throws: `BootFailure`; `.gone(during: nil)` if the board has left between two questions, which may be all it wanted.
     public func serveFiles(_ server: inout FileServer, until stop: StopRequest, notify: (BootEvent) -> Void)
         throws(BootFailure)

@@ -1,8 +1,8 @@
 internal import CLibUSB
 internal import LinuxFiles
-internal import USBLink
+internal import USBHost
 
-/// A libusb transfer and its buffer, used for one thing after the other, each waited for.
+/// A libusb transfer and its buffer, used for one transfer at a time.
 final class BootTransfer {
     private let raw: UnsafeMutablePointer<libusb_transfer>
     private let claimed: ClaimedInterface
@@ -11,7 +11,7 @@ final class BootTransfer {
     private let memory: UnsafeMutableRawBufferPointer
     private var isInFlight = false
 
-    /// Bytes that go at a time: what the boards are used to.
+    /// The most bytes of one transfer: what the boards are used to.
     static let pieceSize = 16384
     private static let setupSize = 8
 
@@ -60,7 +60,7 @@ final class BootTransfer {
         raw.pointee.type = UInt8(LIBUSB_TRANSFER_TYPE_BULK.rawValue)
         raw.pointee.buffer = data.baseAddress?.assumingMemoryBound(to: UInt8.self)
         raw.pointee.length = CInt(count)
-        // A device takes all, or the transfer has failed.
+        // Either the device takes all or the transfer has failed.
         _ = try run(seconds)
     }
 

@@ -1,7 +1,9 @@
 /// What a bootloader asks for: command[4] name[256], the name ended by a NUL.
 public struct FileMessage: Hashable, Sendable {
+    /// Bytes of a message.
     public static let size = 260
 
+    /// What the bootloader wants.
     public enum Command: Int32, Sendable {
         /// How many bytes the file has.
         case size = 0
@@ -11,8 +13,9 @@ public struct FileMessage: Hashable, Sendable {
         case done = 2
     }
 
+    /// What the bootloader wants.
     public var command: Command
-    /// Without the NUL; empty means that the bootloader is done, whatever the command.
+    /// Without the NUL; if it is empty the bootloader is done, with any command.
     public var name: [UInt8]
 
     /// What is wrong with a message.

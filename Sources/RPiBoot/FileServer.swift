@@ -1,4 +1,4 @@
-/// Answers one bootloader's questions from a directory. Knows nothing of USB.
+/// Answers one bootloader's questions from a directory. Independent of USB.
 public struct FileServer {
     private let directory: BootDirectory
     private let chip: BootChip
@@ -20,6 +20,7 @@ public struct FileServer {
     /// The most names, and the most properties, that are remembered: a hostile board must not fill the memory.
     private static let memory = 1000
 
+    /// A server for one board.
     public init(
         _ directory: BootDirectory,
         chip: BootChip,
@@ -32,12 +33,13 @@ public struct FileServer {
         self.notify = notify
     }
 
+    /// What to answer a message with.
     public enum Answer {
-        /// The file's length and nothing more; 0 says that there is no file.
+        /// Only the file's length; 0 says that there is no file.
         case length(UInt32)
         /// The file's length, and the file.
         case content(BootFile)
-        /// The bootloader is done; with `true`, it wants a length of 0 yet.
+        /// The bootloader is done; with `true` it still wants a length of 0.
         case end(acknowledged: Bool)
     }
 

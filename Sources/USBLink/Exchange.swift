@@ -1,6 +1,6 @@
 internal import P9Wire
 
-/// Turns one request into exactly one reply that the board will take, whatever the responder says. Pure logic.
+/// Turns one request into exactly one reply that the board will take, even if the responder's own is not valid. Pure logic.
 struct Exchange {
     let maxPacketSize: Int
     /// The negotiated msize in bytes, read from the Rversion that passes; 0 if there is none.
@@ -13,7 +13,7 @@ struct Exchange {
     enum Outcome: Hashable {
         /// The responder's own reply.
         case answered(size: Int)
-        /// The responder's reply was no valid one; an Rlerror(EIO) took its place.
+        /// The responder's reply was not valid; an Rlerror(EIO) took its place.
         case replaced(size: Int)
         /// There is no tag to answer with. The board waits for ever: it needs a reboot.
         case unanswerable
@@ -44,20 +44,20 @@ struct Exchange {
         replySize % maxPacketSize == 0
     }
 
-    /// Lets the responder answer a whole request.
+    /// Has a whole request answered.
     /// - Parameter reply: at least `limit` bytes.
     mutating func answer(
         _ request: RawSpan,
-        with responder: some Responder,
+        with respond: Respond,
         into reply: UnsafeMutableRawBufferPointer
     ) -> Outcome {
         let isVersion = FrameHeader(decoding: request)?.type == MessageType.tversion.rawValue
-        // A Tversion ends the session before it, whatever comes of it.
+        // A Tversion ends the session before it, even if it fails.
         if isVersion { msize = 0 }
         let limit = min(limit, reply.count)
         guard let rules = ReplyRules(request: request, limit: limit) else { return .unanswerable }
         let room = UnsafeMutableRawBufferPointer(rebasing: reply[..<rules.capacity])
-        let size = responder.respond(to: request, into: room)
+        let size = respond(request, room)
         if size >= 0, size <= room.count, rules.accepts(UnsafeRawBufferPointer(rebasing: room[..<size]).bytes),
             !isVersion || noteVersion(UnsafeRawBufferPointer(rebasing: room[..<size]), askedBy: request)
         {
@@ -80,13 +80,13 @@ struct Exchange {
         return .replaced(size: ReplyRules.writeError(errno, tag: tag, into: reply))
     }
 
-    /// For a session that can't be: the board is told so instead of the Rversion.
+    /// For a session that can't be made: tells the board so instead of sending the Rversion.
     mutating func forgetVersion() {
         msize = 0
     }
 
     /// Takes the msize from an Rversion, `msize[4] version[s]`.
-    /// - Returns: false for one that answers with more than was asked: buffers are made by it.
+    /// - Returns: false for an msize above the one asked for: the buffers have this size.
     private mutating func noteVersion(_ reply: UnsafeRawBufferPointer, askedBy request: RawSpan) -> Bool {
         guard let header = FrameHeader(decoding: reply.bytes), header.type == MessageType.rversion.rawValue else {
             return true  // an Rlerror

@@ -1,3 +1,5 @@
+public import USBHost
+
 /// Why a link has ended.
 public enum LinkEnd: Hashable, Sendable {
     /// Somebody asked for it. Every request that was read has been answered; the board waits for the next process.

@@ -15,7 +15,7 @@ struct RequestFraming {
     /// Where the next transfer's bytes belong in the buffer; the rest of the buffer is the transfer's length.
     private(set) var offset = 0
 
-    /// A message that can't be answered but with an error, and of which the rest is still to come.
+    /// A message that can only be answered with an error, while its rest is still to come.
     private var draining: (refusal: Refusal, received: Int, size: Int)?
 
     init(maxPacketSize: Int, bufferSize: Int) {
@@ -87,7 +87,7 @@ struct RequestFraming {
             return .request(size: size, isEnded: isEnded || size % maxPacketSize != 0)
         }
         if size > total, !isEnded {
-            // A message that just fits is read to its end; the zero-length packet is then taken by itself.
+            // A message that just fits is read to its end; the zero-length packet then gets a transfer of its own.
             if size <= bufferSize {
                 offset = total
                 return .incomplete

@@ -12,11 +12,15 @@ public protocol Responder: AnyObject {
     ///   replaced by an Rlerror, so 0 will do where a responder has nothing better to say.
     func respond(to request: RawSpan, into reply: UnsafeMutableRawBufferPointer) -> Int
 
-    /// Called when a link begins: while it waits for somebody else, a responder may ask now and then whether the board has
-    /// gone meanwhile, so that nobody wants the reply. Needs no implementation where nothing is waited for.
+    /// Called when a link begins. While a responder waits for somebody else it may ask now and then whether the board has gone,
+    /// so that nobody wants the reply. A responder that never waits needs no implementation.
     func serve(boardGone: @escaping () -> Bool)
 }
 
+/// `Responder.respond` of some responder.
+typealias Respond = (_ request: RawSpan, _ reply: UnsafeMutableRawBufferPointer) -> Int
+
 extension Responder {
+    /// Does nothing: for responders that wait for nobody.
     public func serve(boardGone: @escaping () -> Bool) {}
 }

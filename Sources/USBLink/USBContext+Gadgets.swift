@@ -1,5 +1,4 @@
-internal import CLibUSB
-internal import Glibc
+public import USBHost
 
 extension USBContext {
     /// The gadgets that are plugged in and configured, by bus and port.
@@ -8,83 +7,31 @@ extension USBContext {
     /// the strings from the device only where there is no sysfs.
     /// - Throws: what `libusb_get_device_list` says, such as `USBError.noMemory`.
     public func gadgets() throws(USBError) -> [Gadget] {
-        try devices { list in
-            list.compactMap { device in gadget(device) }.sorted { ($0.bus, $0.path) < ($1.bus, $1.path) }
-        }
+        try devices { list in list.compactMap(Gadget.init).sorted { ($0.bus, $0.path) < ($1.bus, $1.path) } }
     }
+}
 
-    /// Calls `body` with the devices of this session. The corresponding C function is `libusb_get_device_list`.
-    package func devices<Result>(_ body: ([OpaquePointer]) -> Result) throws(USBError) -> Result {
-        var list: UnsafeMutablePointer<OpaquePointer?>?
-        let count = libusb_get_device_list(raw, &list)
-        guard count >= 0, let list else { throw USBError(rawValue: CInt(count)) }
-        defer { libusb_free_device_list(list, 1) }
-        return body(UnsafeBufferPointer(start: list, count: count).compactMap { $0 })
-    }
-
-    /// Describes a device; nil if it is no gadget.
-    func gadget(_ device: OpaquePointer) -> Gadget? {
-        var configuration: UnsafeMutablePointer<libusb_config_descriptor>?
-        guard libusb_get_active_config_descriptor(device, &configuration) == 0, let configuration else { return nil }
-        defer { libusb_free_config_descriptor(configuration) }
-        let speed = Self.speed(of: device)
-        guard let bulk = BulkPair(in: configuration.pointee, packetLimit: speed.maxBulkPacketSize) else { return nil }
-        var descriptor = libusb_device_descriptor()
-        guard libusb_get_device_descriptor(device, &descriptor) == 0 else { return nil }
-
-        let path = Self.path(of: device)
-        var gadget = Gadget(
-            bus: Int(libusb_get_bus_number(device)),
-            address: Int(libusb_get_device_address(device)),
-            vendorID: descriptor.idVendor,
-            productID: descriptor.idProduct,
-            path: path,
+extension Gadget {
+    /// Describes a device; nil if it is not a gadget.
+    fileprivate init?(_ device: ListedDevice) {
+        let speed = device.speed
+        guard let configuration = device.configuration,
+            let bulk = BulkPair(in: configuration, packetLimit: speed.maxBulkPacketSize),
+            let id = device.id
+        else { return nil }
+        let strings = device.strings
+        self.init(
+            bus: device.bus,
+            address: device.address,
+            vendorID: id.vendor,
+            productID: id.product,
+            path: device.path,
             speed: speed,
             bulk: bulk,
-            isAccessible: false
+            manufacturer: strings.manufacturer,
+            product: strings.product,
+            serial: strings.serial,
+            isAccessible: device.canBeOpened
         )
-        gadget.isAccessible = access(gadget.node, R_OK | W_OK) == 0
-        let sysfs = SysfsDevice(path: path)
-        if sysfs.exists {
-            gadget.manufacturer = sysfs.attribute("manufacturer")
-            gadget.product = sysfs.attribute("product")
-            gadget.serial = sysfs.attribute("serial")
-        } else {
-            var handle: OpaquePointer?
-            guard libusb_open(device, &handle) == 0, let handle else { return gadget }
-            defer { libusb_close(handle) }
-            gadget.manufacturer = Self.string(descriptor.iManufacturer, of: handle)
-            gadget.product = Self.string(descriptor.iProduct, of: handle)
-            gadget.serial = Self.string(descriptor.iSerialNumber, of: handle)
-        }
-        return gadget
-    }
-
-    /// The kernel's name of the port, such as "2-1.1.2"; "usb2" for a root hub.
-    package static func path(of device: OpaquePointer) -> String {
-        let bus = libusb_get_bus_number(device)
-        // A tree has 7 tiers at most, by the USB specification.
-        let ports = [UInt8](unsafeUninitializedCapacity: 7) { buffer, count in
-            count = Int(max(0, libusb_get_port_numbers(device, buffer.baseAddress, CInt(buffer.count))))
-        }
-        return ports.isEmpty ? "usb\(bus)" : "\(bus)-" + ports.map(String.init).joined(separator: ".")
-    }
-
-    private static func speed(of device: OpaquePointer) -> Gadget.Speed {
-        switch libusb_get_device_speed(device) {
-        case CInt(LIBUSB_SPEED_FULL.rawValue): .full
-        case CInt(LIBUSB_SPEED_HIGH.rawValue): .high
-        case CInt(LIBUSB_SPEED_SUPER.rawValue): .super
-        case CInt(LIBUSB_SPEED_SUPER_PLUS.rawValue): .superPlus
-        default: .unknown
-        }
-    }
-
-    private static func string(_ index: UInt8, of handle: OpaquePointer) -> String? {
-        guard index != 0 else { return nil }
-        let text = String(unsafeUninitializedCapacity: 256) {
-            Int(max(0, libusb_get_string_descriptor_ascii(handle, index, $0.baseAddress, CInt($0.count))))
-        }
-        return text.isEmpty ? nil : text
     }
 }

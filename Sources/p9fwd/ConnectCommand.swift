@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import P9Client
+import USBHost
 import USBLink
 
 struct ConnectCommand: ParsableCommand {
@@ -50,30 +51,33 @@ struct ConnectCommand: ParsableCommand {
     func run() throws {
         let address =
             unix.map { ServerAddress.unix(path: $0) } ?? .tcp(host: server ?? "127.0.0.1", port: port ?? 564)
-        let service = BoardService(
-            selector: options.selector,
-            once: waiting.once,
-            timeout: waiting.timeout,
-            verbose: options.verbose
-        )
-        try service.run { stop in
-            do throws(FrameSocketError) {
-                return try RequestForwarder(
-                    address,
-                    maximumMsize: GadgetLink.maximumMsize,
-                    isStopping: { stop.isRequested },
-                    say: { StandardError.say($0) }
-                )
-            } catch .givenUp {
-                return nil
-            } catch {
-                throw CommandFailure(
-                    .serverError,
-                    "can't connect to the 9P server at \(address): \(error)",
-                    advice: "Start one there, or serve a directory without one: "
-                        + "\(StandardError.programName) serve ROOTFS"
-                )
-            }
+        let stop = StopRequest()
+        try SignalWaiter.run(stop: stop.request) { [options, waiting] in
+            guard let forwarder = try Self.connect(to: address, until: stop) else { return }
+            try options.serve(by: forwarder, waiting, until: stop)
+        }
+    }
+
+    /// - Returns: nil if a signal asked for the end meanwhile.
+    private static func connect(
+        to address: ServerAddress,
+        until stop: StopRequest
+    ) throws(CommandFailure) -> RequestForwarder? {
+        do throws(FrameSocketError) {
+            return try RequestForwarder(
+                address,
+                maximumMsize: GadgetLink.maximumMsize,
+                isStopping: { stop.isRequested },
+                say: { StandardError.say($0) }
+            )
+        } catch .givenUp {
+            return nil
+        } catch {
+            throw CommandFailure(
+                .serverError,
+                "can't connect to the 9P server at \(address): \(error)",
+                advice: "Start one there, or serve a directory without one: \(StandardError.programName) serve ROOTFS"
+            )
         }
     }
 }

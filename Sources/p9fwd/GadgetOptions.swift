@@ -1,5 +1,5 @@
 import ArgumentParser
-import USBLink
+import USBHost
 
 /// The options that say which board is meant; allowed before and after the subcommand.
 struct GadgetOptions: ParsableArguments {
@@ -15,15 +15,15 @@ struct GadgetOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Show every message: -> from the board, <- to it.")
     var verbose: Int
 
-    var selector: GadgetSelector { GadgetSelector(path: path?.path, serial: serial, id: id?.value) }
+    var selector: DeviceSelector { DeviceSelector(path: path?.path, serial: serial, id: id?.value) }
 }
 
 /// A USB id on the command line, such as "1d6b:0109".
 struct USBID: ExpressibleByArgument {
-    let value: GadgetSelector.ID
+    let value: DeviceID
 
     init?(argument: String) {
-        guard let value = GadgetSelector.ID(parsing: argument) else { return nil }
+        guard let value = DeviceID(parsing: argument) else { return nil }
         self.value = value
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import RPiBoot
+import USBHost
 import USBLink
 
 struct ListCommand: ParsableCommand {
@@ -43,7 +44,7 @@ struct ListCommand: ParsableCommand {
         for device in loadable { StandardError.say("\(device.title): waits to be loaded, by p9fwd rpiboot DIR") }
         if gadgets.isEmpty { StandardError.say(nothing(amongst: all.count)) }
         for gadget in gadgets where !gadget.isAccessible {
-            let failure = USBFailure.permission(gadget)
+            let failure = CommandFailure.permission(gadget)
             StandardError.say(failure.message)
             // Once is enough: the advice is the same for all boards.
             if gadget == gadgets.last(where: { !$0.isAccessible }), let advice = failure.advice {
@@ -57,7 +58,7 @@ struct ListCommand: ParsableCommand {
             let context = try USBContext()
             return (try context.gadgets(), try context.bootDevices().filter(options.selector.matches))
         } catch {
-            throw USBFailure.noUSB(error)
+            throw CommandFailure.noUSB(error)
         }
     }
 
@@ -69,25 +70,5 @@ struct ListCommand: ParsableCommand {
         case 1: "no board\(options.selector.phrase); there is one other"
         default: "no board\(options.selector.phrase); there are \(count) others"
         }
-    }
-}
-
-extension Gadget {
-    /// The board as `list --json` shows it; the keys are stable.
-    var json: JSONValue {
-        .object([
-            ("bus", .integer(bus)),
-            ("address", .integer(address)),
-            ("manufacturer", JSONValue(manufacturer)),
-            ("product", JSONValue(product)),
-            ("serial", JSONValue(serial)),
-            ("id", .string(id)),
-            ("path", .string(path)),
-            ("node", .string(node)),
-            ("accessible", .bool(isAccessible)),
-            ("speed", .integer(speed.rawValue)),
-            ("interface", .integer(bulk.interface)),
-            ("max_packet_size", .integer(bulk.maxPacketSize)),
-        ])
     }
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
+import BoardHost
 import CommandSupport
 import RPiBoot
-import USBLink
+import USBHost
 
 struct RpibootCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -49,17 +50,34 @@ struct RpibootCommand: ParsableCommand {
     func run() throws {
         let events = EventStream(isEnabled: json)
         do {
-            let directory = try BoardLoader.open(directory)
-            let service = BootService(selector: options.selector, once: once, timeout: timeout)
-            let (json, isVerbose) = (json, options.verbose > 0)
-            try service.run {
-                BootReport(directory, verbose: isVerbose, events: json ? EventStream(isEnabled: true) : nil)
-            }
+            let directory = try BootDirectory.open(argument: directory)
+            let stop = StopRequest()
+            try SignalWaiter.run(stop: stop.request) { [self] in try load(from: directory, until: stop) }
         } catch let failure as CommandFailure {
             let failure = events.failure(failure)
             guard json else { throw failure }
             // Told in an event, and nowhere else: who reads both streams as one wants to find JSON only.
             throw ExitCode(failure.cause.rawValue)
+        }
+    }
+
+    private func load(from directory: BootDirectory, until stop: StopRequest) throws(CommandFailure) {
+        let report = BoardReport(
+            bootDirectory: directory.path,
+            isVerbose: options.verbose > 0,
+            events: json ? EventStream(isEnabled: true) : nil
+        )
+        let service = BoardService(
+            options.selector,
+            once: once,
+            timeout: timeout,
+            on: USBBoardBus(),
+            report: report.tell
+        )
+        do throws(BoardFailure) {
+            try service.load(from: directory, until: stop)
+        } catch {
+            throw CommandFailure(error)
         }
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import CommandSupport
 import P9Server
+import RPiBoot
+import USBHost
 import USBLink
 
 struct ServeCommand: ParsableCommand {
@@ -47,13 +49,15 @@ struct ServeCommand: ParsableCommand {
             maximumMessageSize: GadgetLink.maximumMsize,
             limits: try ServerLimits.ofThisProcess()
         )
-        let service = BoardService(
-            selector: options.selector,
-            once: waiting.once,
-            timeout: waiting.timeout,
-            verbose: options.verbose,
-            bootDirectory: try rpiboot.map { try BoardLoader.open($0) }
-        )
-        try service.run { _ in ServerConnection(configuration) }
+        let bootDirectory = try rpiboot.map { try BootDirectory.open(argument: $0) }
+        let stop = StopRequest()
+        try SignalWaiter.run(stop: stop.request) { [options, waiting] in
+            try options.serve(
+                by: ServerConnection(configuration),
+                loadingFrom: bootDirectory,
+                waiting,
+                until: stop
+            )
+        }
     }
 }

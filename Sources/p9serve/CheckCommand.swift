@@ -1,8 +1,10 @@
+import ImageEntries
 import LinuxFiles
 import ArgumentParser
 import CommandSupport
 import LinuxFiles
 import RootfsImage
+import TreeTools
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,9 @@
 public import ArgumentParser
 import CommandSupport
+import ImageEntries
 import LinuxFiles
 public import RootfsImage
+import TreeTools
 
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,10 @@
+public import Archives
 public import ArgumentParser
 import CommandSupport
+import ImageEntries
 import LinuxFiles
 public import RootfsImage
+import TreeTools
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -120,7 +123,7 @@ struct ExportCommand: ParsableCommand {
                 events.sendProgress { progress.members }
             }
             line.clear()
-            report(summary, events)
+            ExportReport(summary, target: target).write(isQuiet: quiet || json, events)
         } catch {
             line.clear()
             throw events.failure(CommandFailure(error))
@@ -144,79 +147,8 @@ struct ExportCommand: ParsableCommand {
         options.volumeUUID = uuid?.bytes
         return options
     }
-
-    private func report(_ summary: ExportSummary, _ events: EventStream) {
-        for warning in summary.warnings.map({ printable($0) }) {
-            if json { events.send("warning", [("message", .string(warning))]) }
-            StandardError.say("warning: \(warning)")
-        }
-        events.send("done", summary.members)
-        guard !quiet, !json else { return }
-        StandardError.write(
-            "exported \(summary.entries) entries, \(ByteCount(summary.contentBytes).text), to "
-                + "\(target == "-" ? "standard output" : ShellWord(target).text) (\(summary.kind.rawValue), "
-                + "\(ByteCount(summary.targetBytes).text)) in \(ByteCount.seconds(summary.seconds)) s\n"
-        )
-    }
 }
 
 extension TargetKind: ExpressibleByArgument {}
 
 extension Compression: ExpressibleByArgument {}
-
-extension ExportProgress {
-    fileprivate func state(seconds: Double) -> ProgressLine.State {
-        let encoded = contentBytes - min(contentBytes, pendingBytes)
-        let rate = ByteCount(UInt64(Double(encoded) / max(seconds, 0.001))).text
-        // A file is some work even if it is empty.
-        let read = Double(contentBytes) + Double(entries) * 4096
-        // What the compressor still has is not done.
-        let done = max(0, read - Double(pendingBytes))
-        let total = Double(contentTotal) + Double(entriesTotal) * 4096
-        let fraction = total > 0 ? done / total : nil
-        switch phase {
-        case .exporting:
-            return ProgressLine.State(
-                fraction: fraction,
-                text: "\(entries) of \(entriesTotal) entries",
-                more: ["\(rate)/s", ByteCount(contentBytes).text]
-            )
-        case .finishing:
-            return ProgressLine.State(
-                fraction: fraction,
-                text: "compressing the rest",
-                more: [pendingBytes > 0 ? ByteCount(pendingBytes).text : nil].compactMap { $0 }
-            )
-        case .syncing:
-            return ProgressLine.State(text: "writing to the disk", more: ["\(entries) entries"])
-        }
-    }
-
-    /// The keys are an interface: version 1.
-    fileprivate var members: [(key: String, value: JSONValue)] {
-        [
-            ("phase", .string(phase.rawValue)),
-            ("entries", .integer(entries)), ("entries_total", .integer(entriesTotal)),
-            ("content_bytes", .integer(contentBytes)), ("content_bytes_total", .integer(contentTotal)),
-            ("pending_bytes", .integer(pendingBytes)),
-        ]
-    }
-}
-
-extension ExportSummary {
-    /// The keys are an interface: version 1.
-    fileprivate var members: [(key: String, value: JSONValue)] {
-        [
-            ("kind", .string(kind.rawValue)),
-            ("entries", .integer(entries)),
-            ("content_bytes", .integer(contentBytes)),
-            ("target_bytes", .integer(targetBytes)),
-            ("milliseconds", .integer(Int(seconds * 1000))),
-            ("sockets_left_out", .integer(losses.sockets)),
-            ("attributes_left_out", .integer(losses.attributes)),
-            ("access_control_lists_left_out", .integer(losses.accessControlLists)),
-            ("times_moved", .integer(losses.times)),
-            ("labels_restored", .integer(restoredLabels)),
-        ]
-    }
-}

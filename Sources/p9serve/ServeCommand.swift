@@ -62,7 +62,7 @@ struct ServeCommand: ParsableCommand {
             do throws(Errno) {
                 for bound in try server.listen(on: address) { StandardError.write("listening on \(bound)\n") }
             } catch {
-                throw Self.failure(address, error)
+                throw CommandFailure(listeningOn: address, error)
             }
         }
         try startThread {
@@ -70,33 +70,5 @@ struct ServeCommand: ParsableCommand {
             signals.wake()
         }
         if case .end = signals.wait() { server.stop(waitingAtMost: 5) }
-    }
-
-    private static func failure(_ address: ListenAddress, _ error: Errno) -> CommandFailure {
-        switch error {
-        case .EADDRINUSE:
-            CommandFailure(
-                .busy,
-                "can't listen on \(ShellWord(address.description)): another process does",
-                advice: "Stop it, or choose another port or path; tcp://127.0.0.1:0 takes any free port."
-            )
-        case .EEXIST:
-            CommandFailure(
-                .badInput,
-                "can't listen on \(ShellWord(address.description)): there is something else of that name, which is no socket",
-                advice: "Choose another path, or remove what is there."
-            )
-        case .EACCES, .EPERM:
-            CommandFailure(
-                .permission,
-                "can't listen on \(ShellWord(address.description)): \(error.text)",
-                advice: "Ports below 1024 are root's; a Unix socket needs a directory that you may write to."
-            )
-        case .ENXIO: CommandFailure(.notFound, "can't listen on \(ShellWord(address.description)): no such host")
-        case .ENOENT, .ENOTDIR:
-            CommandFailure(.notFound, "can't listen on \(ShellWord(address.description)): there is no such directory")
-        case .EBADF: CommandFailure(.badInput, "can't serve \(address): no such descriptor was inherited")
-        default: CommandFailure(.failure, "can't listen on \(ShellWord(address.description)): \(error.text)")
-        }
     }
 }

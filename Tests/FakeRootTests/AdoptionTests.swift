@@ -140,7 +140,7 @@ import Testing
         #expect(throws: Errno.ENODATA) { try fixture.tree.attribute("security.capability", of: file.raw) }
         try fixture.change("a", 0o2644)
         try fixture.tree.dropPrivileges(of: file.raw)
-        // setgid without the group's x is no privilege.
+        // setgid without the group's x gives no privilege.
         #expect(try fixture.look("a") == "5:6 102644")
         // The developer has made it read-only.
         try fixture.tree.setAttribute("security.capability", of: file.raw, to: [1, 2, 3])

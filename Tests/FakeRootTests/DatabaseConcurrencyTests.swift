@@ -93,7 +93,7 @@ import Testing
     }
 
     /// Another process keeps the parent locked, as an import does that finds a place for its database; and another tree's
-    /// database has this one's name, which is no reason to look at it again and again.
+    /// database has this one's name, and must not be looked at again and again.
     @Test func requestsWaitedForTheLockOfTheParent() throws {
         try outer.makeDirectory("other")
         try TreeFixture(outer.subdirectory("other")).createSymlink("l", to: "x", uid: 5)

@@ -108,7 +108,7 @@ import Testing
         var generator = SystemRandomNumberGenerator()
         var offsets = Array(0..<72)
         for page in 0..<(whole.count / pageSize) {
-            // The page's own head, which says where all is, and whatever else.
+            // The page's own head, which says where all is, and the rest.
             offsets += (0..<8).map { page * pageSize + $0 }
             offsets += (0..<10).map { _ in page * pageSize + Int.random(in: 12..<pageSize, using: &generator) }
             offsets += (1..<6).map { page * pageSize + pageSize - $0 * 17 }
@@ -168,7 +168,7 @@ import Testing
         PRAGMA user_version = 1
         """
 
-    /// A release that knows no record changes such a database, or removes it: the tree was refused then.
+    /// A release without records changes such a database, or removes it: the tree was refused then.
     @Test(arguments: ["emptied", "gone"])
     func recordBesideAFirstVersionAccusesNobody(_ fate: String) throws {
         let database = outer.file(".tree.usb9pfs.db")

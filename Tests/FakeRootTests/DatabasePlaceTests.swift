@@ -46,7 +46,7 @@ import Testing
         defer { remove(path) }
         #expect(!path.hasPrefix(outer.path) && path.contains("/usb9pfs/"))
         #expect(try outer.names("tree") == ["home"])
-        // Who knows nothing of the exports finds it.
+        // A process without the list of exports finds it.
         #expect(try owner(FakeRootTree(directory: outer.file("tree/home"))) == 5)
         #expect(try FakeRootTree(directory: outer.file("tree")).databasePath == nil)
     }

@@ -70,7 +70,7 @@ import Testing
         #expect(try Self.comesBack(fixture, "bin/su"))
     }
 
-    /// Each later rename would look for the record of a file that is no more.
+    /// Each later rename would look for the record of a file that is gone.
     @Test(arguments: ["unlink", "replace"]) func recordGoesWithTheLastName(_ how: String) throws {
         let fixture = try Self.imported()
         try fixture.unlink(path: "bin/doas")
@@ -124,7 +124,7 @@ import Testing
         #expect(try Self.comesBack(fixture, "usr/bin/doas"))
     }
 
-    /// What a board links that the import knows nothing special of gets no record.
+    /// A file that a board links gets no record if the import knows nothing special about it.
     @Test func linkOfAPlainFileIsNotRecorded() throws {
         let fixture = try Self.imported()
         try fixture.make("bin/plain", "x", 0o644)

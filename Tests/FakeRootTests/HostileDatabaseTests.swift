@@ -100,7 +100,7 @@ import Testing
         #expect(try other.look("l") == "0:0 120777")
     }
 
-    /// A rollback journal names a further file, which SQLite reads, and removes if it says nothing of this database.
+    /// A rollback journal names a further file, which SQLite reads, and removes if it does not name this database.
     /// - Parameter isByDescriptor: the name is of the kind that our own files have.
     @Test(arguments: [false, true])
     func journalReachesNoOtherFile(isByDescriptor: Bool) throws {

@@ -252,7 +252,7 @@ import Testing
             }
             try writer.commit()
         }
-        // 100 ms in a release build; this is none.
+        // 100 ms in a release build; this is a debug build.
         #expect(took < .seconds(3), "\(took)")
         var count = 0
         try fixture.tree.forEachManifestEntry { (_, _) throws(Errno) in count += 1 }
@@ -278,7 +278,7 @@ extension TreeFixture {
         _ = try System.write(file.raw, Array(content.utf8).span.bytes, at: 0)
     }
 
-    /// Puts another file in the place of one, as a tool on the host that knows nothing of labels.
+    /// Puts another file in the place of one, as a tool on the host without labels does.
     /// - Parameter old: it was written a while ago.
     func replace(_ path: String, _ content: String, _ mode: UInt32, old: Bool = false) throws(Errno) {
         try host.write("replacement", content, mode: mode)

@@ -1,5 +1,4 @@
 import FakeRoot
-import Glibc
 import LinuxFiles
 import TestSupport
 import Testing
@@ -157,39 +156,5 @@ struct NoAttributesTests {
         try writer.commit()
         try fixture.replace("f", "new", 0o640)
         #expect(try fixture.look("f") == "7:8 100640")
-    }
-}
-
-/// A directory on a ramfs of its own.
-final class Ramfs {
-    private let mount: TemporaryDirectory?
-    private let base: String
-    let tree: Subdirectory
-
-    static var isPossible: Bool { System.effectiveUser == 0 || System.environment("USB9PFS_NO_XATTR_DIR") != nil }
-
-    init() throws {
-        if let given = System.environment("USB9PFS_NO_XATTR_DIR") {
-            mount = nil
-            var template = Array("\(given)/test-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else { throw Errno.last }
-            base = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        } else {
-            let mount = try TemporaryDirectory()
-            let result = try run("mount", "-t", "ramfs", "none", mount.path)
-            guard result.status == 0 else { throw Errno.EPERM }
-            self.mount = mount
-            base = mount.path
-        }
-        guard mkdir("\(base)/tree", 0o755) == 0 else { throw Errno.last }
-        tree = Subdirectory(path: "\(base)/tree")
-    }
-
-    deinit {
-        if let mount {
-            _ = try? run("umount", "-l", mount.path)
-        } else {
-            TemporaryDirectory.removeAll(base)
-        }
     }
 }

@@ -175,7 +175,7 @@ private let neighbour = "1001"
     }
 }
 
-/// Who may write to a file may write its `user.*` attributes, be it somebody else's.
+/// Who may write to a file may write its `user.*` attributes, even if the file is somebody else's.
 @Suite("Files that everybody on the host may write to") struct WritableByEverybodyTests {
     @Test(
         "a label there gives no privileges",

@@ -120,7 +120,7 @@ import Testing
         #expect(throws: Errno.EPERM) { try fixture.tree.repair(file.raw, findings) }
         #expect(try fixture.hostLabel("dev/kvm") == text)
         #expect(try fixture.host.mode("dev/kvm") == 0o666)
-        // A capability is no change of the label, nor does the list forget.
+        // A new capability does not change the label, and the list keeps its entry.
         try fixture.tree.setAttribute(
             "security.capability",
             of: file.raw,
@@ -170,7 +170,7 @@ import Testing
         // Of a plain file a change goes on.
         try fixture.change("bin/all", 0o755)
         #expect(try fixture.look("bin/all") == "0:0 100755")
-        // Where the file has moved on the host, the list says nothing of it.
+        // The list has no entry for the path to which the file was moved on the host.
         try fixture.setHostAttribute("user.containers.override_stat", "bin/su", "0:0:04777:file")
         try fixture.host.rename("bin/su", to: "bin/other")
         #expect(try fixture.look("bin/other") == "0:0 100777")

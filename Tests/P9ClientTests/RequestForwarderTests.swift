@@ -4,7 +4,7 @@ import P9Client
 import TestSupport
 import Testing
 
-/// A 9P server that stops where it should not; whatever it does, the board gets a reply, and Ctrl-C works.
+/// A 9P server that stops where it should not: the board always gets a reply, and Ctrl-C works.
 @Suite("Requests that are forwarded to a server")
 struct RequestForwarderTests {
     /// Far more than a wait that ends by itself takes here, far less than one that doesn't.
@@ -16,7 +16,7 @@ struct RequestForwarderTests {
         #expect(ContinuousClock.now - start < Self.soon)
     }
 
-    /// Sends the first 4 of 111 bytes, and no more.
+    /// Sends only the first 4 of 111 bytes.
     private static let fourBytes: ScriptedServer.Script = { request, connection in
         try connection.send(Array(ScriptedServer.read(request, count: 100)[..<4]))
     }

@@ -37,7 +37,7 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    /// A reply of type 7 + 4 bytes and more: an Rread of so many bytes.
+    /// A reply of 7 + 4 bytes and more: an Rread with this many bytes.
     static func read(_ request: [UInt8], count: Int) -> [UInt8] {
         let data = [UInt8](repeating: 1, count: count)
         return frame(117, tag: tag(of: request), littleEndian(UInt32(count)) + data)

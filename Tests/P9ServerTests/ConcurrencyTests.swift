@@ -14,7 +14,7 @@ private func session(_ server: TestServer, msize: UInt32 = 65_536) throws -> Raw
 
 private let statfsBody: [UInt8] = [0, 0, 0, 0]
 
-/// Runs `body` on so many threads, and waits for all.
+/// Runs `body` on several threads at once, and waits for all.
 private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
     let left = Monitor((running: count, failures: [any Error & Sendable]()))
     for index in 0..<count {

@@ -43,7 +43,7 @@ struct ConnectionTableTests {
         #expect(table.evict(at: 5_050, from: host) { $0.hasAttached } == nil)
         let evicted = try #require(table.evict(at: 5_100, from: host) { $0.hasAttached })
         #expect(evicted !== stranger && evicted !== connections[0])
-        // It is on its way out, and counts no more.
+        // It is on its way out, and does not count any more.
         #expect(table.mayConnect(host))
     }
 

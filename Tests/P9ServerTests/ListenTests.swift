@@ -1,6 +1,7 @@
 internal import Glibc
 import LinuxFiles
 import P9Server
+import ServedTree
 import TestSupport
 import Testing
 

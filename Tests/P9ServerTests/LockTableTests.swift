@@ -1,4 +1,5 @@
 @testable import P9Server
+import ServedTree
 import P9Wire
 import TestSupport
 import Testing
@@ -38,7 +39,7 @@ struct LockTableTests {
         #expect(table.acquire(lock(other, at: 16), on: file, for: other) == .error)
         let elsewhere = LockTable.File(device: 1, inode: 2)
         #expect(table.acquire(lock(other, at: 0, isWrite: true), on: elsewhere, for: other) == .success)
-        // Who has them gives them back, one by one or all at once.
+        // Their holder gives them back, one by one or all at once.
         table.releaseAll(of: Fid(rawValue: 3), on: file, for: hog)
         #expect(table.acquire(lock(hog, at: 6000), on: file, for: hog) == .error)
         table.releaseAll(of: other)

@@ -15,7 +15,7 @@ private func truncate(_ fid: UInt32, tag: UInt16) -> [UInt8] {
 
 @Suite("Requests that take long")
 struct SlowRequestTests {
-    /// A connection of which fids 1...count stand on files with leases.
+    /// A connection whose fids 1...count stand on files with leases.
     private static func stalled(
         _ server: TestServer,
         files count: Int = 1
@@ -149,12 +149,12 @@ struct SlowRequestTests {
 @Suite("Flushes of requests in flight")
 struct FlushTests {
     private let pipe: Pipe
-    private let output: SharedDescriptor
+    private let output: StreamDescriptor
     private let inFlight: RequestsInFlight
 
     init() throws {
         pipe = try Pipe()
-        output = SharedDescriptor(OwnedDescriptor(owning: pipe.takeWriteEnd()))
+        output = StreamDescriptor(OwnedDescriptor(owning: pipe.takeWriteEnd()))
         inFlight = RequestsInFlight(output: output.raw)
     }
 

@@ -3,6 +3,7 @@ import LinuxFiles
 import P9Client
 import P9Server
 import P9Wire
+import ServedTree
 import TestSupport
 import Testing
 

@@ -32,7 +32,7 @@ struct MessageTests {
 
     @Test("bytes after the last field are an error", arguments: Golden.all)
     func trailingByte(golden: Golden) {
-        // In an Rreaddir the byte could only begin another entry; its count says that it is none of the message's.
+        // In an Rreaddir the byte could only begin another entry; by its count the message has ended before.
         #expect(throws: WireError.trailingBytes) { try recoded(golden.bytes + [0]) }
     }
 

@@ -1,6 +1,6 @@
 import TestSupport
 import Testing
-import USBLink
+import USBHost
 
 @testable import RPiBoot
 
@@ -39,18 +39,18 @@ struct DeviceTests {
 
     @Test func selectors() throws {
         let device = try device(serial: "af04b2da")
-        #expect(GadgetSelector().matches(device))
-        #expect(GadgetSelector(path: "1-1.3").matches(device))
-        #expect(!GadgetSelector(path: "1-1").matches(device))
-        #expect(GadgetSelector(id: .init(vendor: 0x0a5c, product: 0x2711)).matches(device))
-        #expect(!GadgetSelector(id: .init(vendor: 0x0a5c, product: 0x2712)).matches(device))
+        #expect(DeviceSelector().matches(device))
+        #expect(DeviceSelector(path: "1-1.3").matches(device))
+        #expect(!DeviceSelector(path: "1-1").matches(device))
+        #expect(DeviceSelector(id: .init(vendor: 0x0a5c, product: 0x2711)).matches(device))
+        #expect(!DeviceSelector(id: .init(vendor: 0x0a5c, product: 0x2712)).matches(device))
         for serial in ["af04b2da", "AF04B2DA", "10000000af04b2da"] {
-            #expect(GadgetSelector(serial: serial).matches(device), "\(serial)")
+            #expect(DeviceSelector(serial: serial).matches(device), "\(serial)")
         }
         for serial in ["", "04b2da", "af04b2db", "10000000af04b2db"] {
-            #expect(!GadgetSelector(serial: serial).matches(device), "\(serial)")
+            #expect(!DeviceSelector(serial: serial).matches(device), "\(serial)")
         }
-        #expect(!GadgetSelector(serial: "af04b2da").matches(try self.device(serial: nil)))
-        #expect(GadgetSelector(serial: "af04b2da").matches(try self.device(serial: "10000000AF04B2DA")))
+        #expect(!DeviceSelector(serial: "af04b2da").matches(try self.device(serial: nil)))
+        #expect(DeviceSelector(serial: "af04b2da").matches(try self.device(serial: "10000000AF04B2DA")))
     }
 }

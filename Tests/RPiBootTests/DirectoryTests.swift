@@ -79,7 +79,7 @@ struct DirectoryTests {
                 continue
             }
         }
-        // A port's or a processor's directory is no way out either.
+        // A port's or a processor's directory does not lead out either.
         try files.makeSymlink("boot/1-1", to: "../outside")
         guard case .refused(.outside) = boot.find("secret", for: .bcm2711, at: "1-1") else {
             Issue.record("by the port's directory")
@@ -193,7 +193,7 @@ struct DirectoryTests {
             return try content("b")
         }
         #expect(try with(whole) == "b")
-        // Header, 600 bytes in two blocks, header, one block: what follows is nothing but zeros.
+        // Header, 600 bytes in two blocks, header, one block: only zeros follow.
         #expect(try with(Array(whole[..<2560])) == "b")
         #expect(try with(Array(whole[..<1536])) == nil)
         for end in [1, 511, 513, 1111, 1535, 1537, 2047, 2048] {

@@ -62,7 +62,7 @@ struct FileServerTests {
         #expect(try run("mv", files.file("new"), files.file("config.txt")).status == 0)
         #expect(try ask(&server, .read, "config.txt") == "boot_ramdisk=1\n")
         #expect(try ask(&server, .read, "config.txt") == "something that is longer by far\n")
-        // The size of one file says nothing of another one.
+        // The size of one file does not count for another one.
         #expect(try ask(&server, .size, "empty") == "length 0")
         #expect(try ask(&server, .read, "config.txt") == "something that is longer by far\n")
     }

@@ -1,4 +1,5 @@
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -98,7 +99,7 @@ import Testing
         #expect(try fixture.attribute("security.selinux", of: "f") == Array("system_u:object_r:bin_t:s0\0".utf8))
     }
 
-    /// sqfs2tar doesn't tell where a name ends, whatever is in it and of whatever class it is.
+    /// sqfs2tar doesn't tell where a name ends, for any name of any class.
     @Test(
         .enabled(if: isInstalled("tar2sqfs") && isInstalled("sqfs2tar")),
         arguments: ["user.a=b c", "user.a= ", "security.a=b", "trusted.a=\u{1}"]

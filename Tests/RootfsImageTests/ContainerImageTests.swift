@@ -1,4 +1,5 @@
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport

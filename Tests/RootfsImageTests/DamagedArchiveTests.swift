@@ -1,3 +1,4 @@
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -31,7 +32,7 @@ import Testing
         }
     }
 
-    /// Cut between two entries a tar file looks whole, but for the mark at its end.
+    /// A tar file that was cut between two entries looks whole, except that it lacks its end mark.
     @Test func cutBetweenTwoEntries() throws {
         let fixture = try ImportFixture()
         let archive = try fixture.archive("add('a', data=b'x' * 512); add('b')", format: "USTAR")

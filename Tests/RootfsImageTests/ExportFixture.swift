@@ -1,5 +1,6 @@
 import FakeRoot
 import Glibc
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -59,7 +60,7 @@ struct ExportFixture {
         return try Exporter(directory: host.file(root), target: host.file(target), options: options).run()
     }
 
-    /// The names beside the tree, but for its metadata database's, which SQLite gives companions as it likes.
+    /// The names beside the tree, without its metadata database's, which SQLite gives companions as it likes.
     func names() throws(Errno) -> [String] { try host.names().filter { !$0.hasPrefix(".root.usb9pfs.db") } }
 
     /// Exports what must not be exported.

@@ -1,4 +1,6 @@
+import Archives
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport

@@ -1,4 +1,6 @@
+import Archives
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -31,7 +33,7 @@ import Testing
         #expect(try fixture.host.names("c.oci") == ["mine"])
     }
 
-    /// Root's directories go whatever their modes are; an immutable file would stop it, too, but needs a file system
+    /// Root removes directories of any mode; an immutable file would stop it, too, but needs a file system
     /// that has such.
     @Test(.enabled(if: System.effectiveUser != 0)) func anOldLayoutThatCannotBeRemovedIsTold() throws {
         let fixture = try ExportFixture()
@@ -55,7 +57,7 @@ import Testing
         let fixture = try ExportFixture("add('d', D)")
         #expect(try fixture.refusal("root/b.tar").message.contains("lies in the tree"))
         #expect(try fixture.refusal("root/d/b.oci").message.contains("lies in the tree"))
-        // Beside it is not in it.
+        // A target beside the tree is not in it.
         try fixture.host.makeDirectory("root2")
         try fixture.exporting("root2/b.tar")
     }

@@ -1,4 +1,6 @@
+import Archives
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -17,7 +19,7 @@ import Testing
         #expect(summary.losses.isEmpty)
         #expect(summary.entries == 23)
         #expect(try summary.targetBytes == fixture.host.status("b.tar").size)
-        // The first name in order has the content, whatever the archive's order was; and GNU tar understands all of it.
+        // The first name in order has the content, in spite of the archive's order; and GNU tar understands all of it.
         let list = try fixture.shell("tar -tvf b.tar 2>&1 | grep -v hdrcharset")
         #expect(list.contains("./bin/sudo link to ./bin/su\n"))
         #expect(!list.contains("gnoring"))
@@ -136,7 +138,7 @@ import Testing
             assert m.size == 100000 and f.read() == b"begin" + bytes(99995)'
             """
         )
-        // Where the host has its holes is not to be seen: here some are zeros that take up room.
+        // The host's holes must not show: here some are zeros that take up room.
         try fixture.shell("cp -a root copy; dd if=/dev/zero of=copy/b bs=4096 seek=2 count=1 conv=notrunc status=none")
         try fixture.shell("touch -r root/b copy/b; touch -r root copy")
         try fixture.exporting("c.tar", from: "copy")

@@ -1,4 +1,6 @@
+import Archives
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -120,7 +122,7 @@ import Testing
         #expect(error.hint?.contains("--no-follow-links") == error.message.contains("symbolic link"))
     }
 
-    /// Neither owner and mode, nor that the tree is being converted.
+    /// They must set neither owner and mode nor the mark of a conversion.
     @Test(arguments: [
         "user.usb9pfs.convert", "user.usb9pfs.db", "user.containers.override_stat", "user.rsync.%stat",
         "user.virtfs.uid",
@@ -133,7 +135,7 @@ import Testing
             fixture.archive("add('.', D, \(field)); add('d', D, \(field)); add('f', \(field))")
         )
         #expect(summary.losses.hiddenAttributes == 3 && summary.attributes == 0)
-        // The import makes attributes of these names itself, but not of the archive's.
+        // The import makes attributes of these names itself, but does not take the archive's.
         try fixture.shell("! getfattr -R -h -d -m - root | grep 'clean override'")
     }
 

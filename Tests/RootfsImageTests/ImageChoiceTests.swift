@@ -1,4 +1,5 @@
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -114,7 +115,7 @@ import Testing
         #expect(try imported(fixture, index).contains("there is no blobs/sha256/"))
     }
 
-    /// A damaged manifest is nothing to who asks for another platform.
+    /// A damaged manifest does not matter to a user who asks for another platform.
     @Test func anotherPlatformIsDamaged() throws {
         let fixture = try ImportFixture()
         let layout = try fixture.layout(
@@ -160,7 +161,7 @@ import Testing
         ("layout([image([l], ids=['sha256:x'])])", "is no SHA-256 digest"),
         ("layout([image([l], ids=[1])])", "one of its diff_ids is no text"),
         ("layout([image([dict(l, digest='sha512:' + 128 * 'a')], ids=['sha256:' + 64 * 'a'])])", "can't be verified"),
-        // What is no image.
+        // Something that is not an image.
         ("layout([image([l], type='application/vnd.cncf.helm.config.v1+json')])", "vnd.cncf.helm.config.v1+json"),
         ("layout([image([blob(b'{}', 'application/vnd.dev.cosign.simplesigning.v1+json')], ids=[])])", "simplesigning"),
         ("layout([image([blob(b'{}', 'application/vnd.in-toto+json')], ids=[])])", "vnd.in-toto+json"),
@@ -204,7 +205,7 @@ import Testing
         #expect(try fixture.refusal(fixture.host.file("lay.tar")).message.contains(message))
     }
 
-    /// Beside an image they are no choice.
+    /// Beside an image they are not offered.
     @Test func artifactsBesideAnImage() throws {
         let fixture = try ImportFixture()
         let layout = try fixture.layout(

@@ -1,3 +1,4 @@
+import ImageEntries
 import TestSupport
 
 extension ImportFixture {

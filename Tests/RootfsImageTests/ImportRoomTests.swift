@@ -1,3 +1,4 @@
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport

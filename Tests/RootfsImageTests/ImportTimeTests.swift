@@ -1,4 +1,5 @@
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -6,7 +7,7 @@ import Testing
 
 /// What the moment of an import must not change.
 @Suite struct ImportTimeTests {
-    /// Directories that no entry tells of had the time of the import, to the nanosecond: always "/" in Docker's layers.
+    /// Directories without an entry had the time of the import, to the nanosecond: always "/" in Docker's layers.
     @Test func directoriesWithoutAnEntryHaveAFixedTime() throws {
         let fixture = try ImportFixture()
         let archive = try fixture.archive(

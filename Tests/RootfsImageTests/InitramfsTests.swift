@@ -1,3 +1,4 @@
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -139,7 +140,7 @@ import Testing
         }
     }
 
-    /// GNU tar stops at the first end mark, too, and says nothing.
+    /// GNU tar stops at the first end mark, too, without a message.
     @Test(arguments: ["cat", "gzip", "zstd -q"]) func concatenatedTarArchives(_ program: String) throws {
         let fixture = try archives()
         try fixture.shell("tar -cf a.tar a.cpio; tar -cf b.tar b.cpio; ($1 < a.tar; $1 < b.tar) > ab", program)

@@ -1,4 +1,5 @@
 import Glibc
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
@@ -90,7 +91,7 @@ import Testing
         extendLifetime(parent)
     }
 
-    /// Any user can lock a file of such a name in /tmp: what is another's neither stops an import nor is removed.
+    /// Any user can lock a file of such a name in /tmp: another user's file neither stops an import nor is removed.
     @Test(.enabled(if: System.effectiveUser == 0)) func anotherUsersFileOfSuchANameDoesNotStopImports() throws {
         let fixture = try ImportFixture()
         let archive = try fixture.archive("add('a')")

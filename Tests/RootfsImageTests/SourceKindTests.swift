@@ -1,10 +1,11 @@
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import RootfsImage
 import TestSupport
 import Testing
 
-/// Sources other than tar archives, made with other people's tools, and what tells them apart.
+/// Sources besides tar archives, made with other people's tools, and how they are told apart.
 @Suite struct SourceKindTests {
     /// A root filesystem as cpio and squashfs can have it. Python writes newc: GNU cpio can't make devices as a user.
     private static let files = """

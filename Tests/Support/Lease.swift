@@ -12,7 +12,7 @@ public final class Lease: Sendable {
     /// - Throws: `EAGAIN` if somebody has.
     public init(_ path: String) throws(Errno) {
         file = try System.open(path, .readOnly)
-        // The signal that tells of who waits: one that does nothing unless it is asked for, unlike SIGIO.
+        // The signal that tells that somebody waits; unlike SIGIO it is ignored by default.
         guard fcntl(file.raw, Self.setSignal, SIGWINCH) == 0, fcntl(file.raw, Self.setLease, CInt(F_RDLCK)) == 0 else {
             throw .last
         }

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 public import LinuxFiles
 
-/// A pipe of which the server may get one end.
+/// A pipe; the server may get one of its ends.
 public final class Pipe: Sendable {
     private let ends: Monitor<(read: CInt, write: CInt)>
 
@@ -39,7 +39,7 @@ public final class Pipe: Sendable {
         guard Glibc.write(ends.update { $0.write }, bytes, bytes.count) == bytes.count else { throw .last }
     }
 
-    /// Reads so many bytes, fewer at the end.
+    /// Reads a number of bytes, fewer at the end.
     public func read(_ count: Int) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0

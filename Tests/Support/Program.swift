@@ -35,7 +35,7 @@ public struct RunningProgram: Sendable {
         arguments.removeAll { $0.isEmpty }
         let cArguments = arguments.map { strdup($0) } + [nil]
         defer { for argument in cArguments { free(argument) } }
-        // Once a test has made a server, this process ignores SIGPIPE and SIGXFSZ; the program shall not.
+        // Once a test has made a server, this process ignores SIGPIPE and SIGXFSZ; the program must not.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -57,19 +57,33 @@ public struct RunningProgram: Sendable {
         kill(processID, signal)
     }
 
+    /// Whether the program has not ended yet.
+    public var isRunning: Bool {
+        var information = siginfo_t()
+        // Leaves the end for `wait`.
+        return waitid(P_PID, id_t(processID), &information, WEXITED | WNOHANG | WNOWAIT) == 0
+            && information._sifields._kill.si_pid == 0
+    }
+
+    /// What the program has written up to now.
+    public func outputSoFar() throws(Errno) -> String {
+        let file = try System.open(output, .readOnly)
+        var text = [UInt8](repeating: 0, count: Int(try System.status(of: file.raw).size))
+        let count = try text.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+        }
+        return String(decoding: text[..<count], as: UTF8.self)
+    }
+
     public func wait() throws(Errno) -> ProgramResult {
         var status: CInt = 0
         while waitpid(processID, &status, 0) < 0 {
             guard errno == EINTR else { throw .last }
         }
-        let file = try System.open(output, .readOnly)
+        let text = try outputSoFar()
         unlink(output)
-        var text = [UInt8](repeating: 0, count: Int(try System.status(of: file.raw).size))
-        _ = try text.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
-            try System.read(file.raw, into: UnsafeMutableRawBufferPointer(buffer), at: 0)
-        }
         let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
-        return ProgramResult(status: code, output: String(decoding: text, as: UTF8.self))
+        return ProgramResult(status: code, output: text)
     }
 }
 

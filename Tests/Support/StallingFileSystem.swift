@@ -2,7 +2,7 @@ internal import Glibc
 internal import LinuxFiles
 internal import Synchronization
 
-/// A FUSE file system of this process: a directory of empty files with extended attributes, of which one can be made to
+/// A FUSE file system of this process: a directory of empty files with extended attributes, one of which can be made to
 /// leave its changes unanswered, as a dead network file system does. Only root can mount it.
 ///
 /// Source: the kernel's `include/uapi/linux/fuse.h`, version 7.31.
@@ -11,10 +11,11 @@ public final class StallingFileSystem: HostFiles {
     private let core: StallingCore
     public var path: String { directory.path }
 
+    /// - Parameter firstInode: the first file's inode number; the others' follow it.
     /// - Throws: `EPERM` for an ordinary user, `ENOENT` for a kernel without FUSE.
-    public init(files: [String], directory: TemporaryDirectory) throws {
+    public init(files: [String], firstInode: UInt64 = 2, directory: TemporaryDirectory) throws {
         self.directory = directory
-        core = try StallingCore(files: files)
+        core = try StallingCore(files: files, firstInode: firstInode)
         let options = "fd=\(core.device.raw),rootmode=40000,user_id=0,group_id=0"
         guard mount("usb9pfs-test", directory.path, "fuse", 0, options) == 0 else { throw Errno.last }
         let core = core
@@ -63,13 +64,13 @@ private final class StallingCore: Sendable {
     let device: OwnedDescriptor
     private let state: Mutex<State>
 
-    init(files: [String]) throws(Errno) {
+    init(files: [String], firstInode: UInt64) throws(Errno) {
         device = try System.open("/dev/fuse", .readWrite)
         var first = State()
         first.nodes[1] = Node(mode: 0o40755)
-        for (index, name) in files.enumerated() {
-            first.nodes[UInt64(index) + 2] = Node(mode: 0o100644)
-            first.numbers[Array(name.utf8)] = UInt64(index) + 2
+        for (name, inode) in zip(files, firstInode...) {
+            first.nodes[inode] = Node(mode: 0o100644)
+            first.numbers[Array(name.utf8)] = inode
         }
         state = Mutex(first)
     }

@@ -64,7 +64,7 @@ public final class TemporaryDirectory: HostFiles {
         }
     }
 
-    /// Removes a file or a whole tree, whatever its modes are and its names: those need not be UTF-8.
+    /// Removes a file or a whole tree, with any modes and names; names need not be UTF-8.
     public static func removeAll(_ path: String) {
         removeAll(Array(path.utf8CString))
     }

@@ -3,6 +3,7 @@ internal import LinuxFiles
 public import P9Client
 public import P9Server
 public import P9Wire
+internal import ServedTree
 internal import Synchronization
 
 /// How a test's messages reach the server.
@@ -20,7 +21,7 @@ public enum Link: CaseIterable, Sendable {
 
 /// A server in this process that exports the directory `tree` of a temporary directory.
 public final class TestServer: Sendable {
-    /// Holds `tree` and whatever else a test puts beside it.
+    /// Holds `tree` and what else a test puts beside it.
     public let base: TemporaryDirectory
     /// The exported directory.
     public let tree: Subdirectory

@@ -35,7 +35,9 @@ private func answer(
 ) -> (outcome: Exchange.Outcome, reply: [UInt8], msize: Int) {
     var reply = [UInt8](repeating: 0xee, count: 65536)
     var exchange = Exchange(maxPacketSize: 512, msize: msize)
-    let outcome = reply.withUnsafeMutableBytes { exchange.answer(request.span.bytes, with: responder, into: $0) }
+    let outcome = reply.withUnsafeMutableBytes { reply in
+        exchange.answer(request.span.bytes, with: responder.respond, into: reply)
+    }
     return (outcome, Array(reply.prefix(outcome.size ?? 0)), exchange.msize)
 }
 
@@ -110,7 +112,7 @@ private let ioError: [UInt8] = [11, 0, 0, 0, 7, 0x34, 0x12, 5, 0, 0, 0]
         #expect(answer(request, Canned(accepted), msize: 8192).msize == 16384)
         #expect(answer(request, Canned(message(7, tag: 0xffff, body: [22, 0, 0, 0])), msize: 8192).msize == 0)
         #expect(answer(request, Canned([]), msize: 8192).msize == 0)
-        // An Rversion to anything else is no reply to it.
+        // An Rversion does not answer any other request.
         #expect(answer(message(120, tag: 0xffff), Canned(accepted), msize: 8192).msize == 8192)
     }
 

@@ -31,7 +31,7 @@ private struct Wire {
             let part = rest.prefix(room)
             rest = rest.dropFirst(part.count)
             steps.append(transfer(part))
-            // A transfer that is full says nothing of the end: the short or zero-length packet comes in the next one.
+            // A full transfer does not tell the end: the short or zero-length packet comes in the next one.
             if part.count < room { return steps }
         }
     }
@@ -95,7 +95,7 @@ private func refused(
             let size = wire.framing.bufferSize
             for extra in [1, 511, 512, 513, size, size + 1, 3 * size - 1, 3 * size] {
                 let steps = wire.message(frame(size + extra, tag: 0x1234))
-                // Where the last transfer is full, the refusal comes with it and the zero-length packet by itself.
+                // If the last transfer is full the refusal comes with it, and the zero-length packet comes alone.
                 let isFull = (size + extra) % size == 0
                 let last = steps.count - (isFull ? 2 : 1)
                 #expect(steps[..<last].allSatisfy { $0 == .incomplete })

@@ -11,22 +11,22 @@ image_files() {
     (cd "${1:-}/" && printf '/%s\n' usr/lib/usb9pfs-gadget/*.sh)
 }
 
-# The programs they use, beside what either tool puts into every image.
+# The programs that they use, besides those that both tools put into every image.
 image_programs="awk cat chroot cut dirname grep head id ln ls mkdir mount mv od printf readlink rm rmdir sed setsid sha256sum sleep tail
     tr umount"
 # To read /proc/config.gz and the kernel's log, for better messages.
 image_programs_if_there="gzip zcat modprobe dmesg"
 
-# What NET_9P_USBG, which is never a module, does not bring along, under the names modprobe knows.
+# Modules that the built-in NET_9P_USBG does not bring along, by modprobe's names.
 image_modules="9p overlay configfs libcomposite u_ether usb_f_ecm usb_f_ncm usb_f_rndis usb_f_eem usb_f_acm usb_f_mass_storage"
-# USB device controllers and what they stand on, as directories of the kernel's modules: which of these drivers a board
-# has is for its device tree to say, and udev loads it.
+# USB device controllers and what they need, as directories of the kernel's modules. A board's device tree tells which driver
+# it needs, and udev loads that.
 image_module_directories="drivers/usb/dwc2 drivers/usb/dwc3 drivers/usb/musb drivers/usb/chipidea drivers/usb/cdns3
     drivers/usb/mtu3 drivers/usb/renesas_usbhs drivers/usb/isp1760 drivers/usb/gadget/udc drivers/usb/phy drivers/usb/roles
     drivers/usb/common drivers/phy drivers/extcon"
 
-# Prints what in the kernel's configuration FILE makes a root over USB impossible, one a line; nothing if it is possible.
-# In a subshell: the check has names of its own, and so has the tool that calls.
+# Prints what in the kernel's configuration FILE makes a root over USB impossible, one a line; nothing if it is possible. In a
+# subshell, because the names of the check may clash with the calling tool's.
 kernel_lacks() {
     (
         # shellcheck source=../gadget/lib/check.sh

@@ -24,7 +24,7 @@ debian_elf_machine() {
     esac
 }
 
-# elf_machine FILE: the same of a program, or nothing.
+# elf_machine FILE: the same for a program; nothing for other files.
 elf_machine() { { LC_ALL=C readelf -h "$1" 2>/dev/null || true; } | sed -n 's/^ *\(Class\|Machine\): *//p' | paste -s -d ' '; }
 
 check_busybox() {
@@ -34,7 +34,7 @@ check_busybox() {
     have=$(elf_machine "$1")
     [ -n "$have" ] || die "$1 is no ELF program: name a busybox for $2"
     [ "$have" = "$want" ] || die "$1 is for '$have', not for $2 ('$want')"
-    # A program interpreter is a dynamic linker, which the board's small file system has not.
+    # A program interpreter is a dynamic linker, which the board's small file system lacks.
     # Not grep -q: it ends early, and with pipefail the broken pipe would be the result.
     ! LC_ALL=C readelf -lW "$1" | grep '^ *INTERP ' >/dev/null ||
         die "$1 is not static: it would need its loader and libraries beside it. Take a static one, such as Debian's busybox-static"
@@ -54,7 +54,7 @@ fetch_busybox() {
         mkdir -p "$work"/{lists/partial,archives/partial,result}
         : >"$work/status"
         echo "deb [arch=$architecture signed-by=$keyring] $mirror $suite main" >"$work/sources.list"
-        # A state of its own: the machine's apt knows nothing of other architectures, and stays as it is.
+        # apt gets a state directory of its own: the machine's apt has no other architectures, and stays as it is.
         options=(-qq -o "Dir::State=$work" -o "Dir::State::Lists=$work/lists" -o "Dir::State::status=$work/status"
             -o "Dir::Cache=$work" -o "Dir::Cache::archives=$work/archives" -o "Dir::Etc::sourcelist=$work/sources.list"
             -o Dir::Etc::sourceparts=/nonexistent -o Dir::Etc::preferencesparts=/nonexistent -o Debug::NoLocking=true
@@ -75,7 +75,7 @@ fetch_busybox() {
         dpkg-deb -f "$package" Version >"$work/result/version"
         chmod 755 "$work/result" "$work/result/busybox"
         chmod 644 "$work/result/copyright" "$work/result/version"
-        # Whoever comes second at the same time keeps the first one's.
+        # If two runs download at the same time, the second keeps the first one's file.
         mv -T "$work/result" "$folder" 2>/dev/null || [ -x "$folder/busybox" ] || die "can't write to $folder"
         rm -rf "$work"
     fi

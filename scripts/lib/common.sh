@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034 # used by the scripts that source this file
 usb9pfs_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# Root's own ~/.cache can't be entered by the uid that plays the developer, who runs what is kept here.
+# The uid that plays the developer runs what is kept here, and can't enter root's own ~/.cache.
 if [ "$(id -u)" = 0 ]; then usb9pfs_cache=/var/cache; else usb9pfs_cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}; fi
 usb9pfs_cache=${USB9PFS_CACHE:-$usb9pfs_cache/usb9pfs}
 
@@ -110,8 +110,8 @@ install_packages() {
     fi
 }
 
-# debian_mirror RELEASE: the mirror from which this machine's apt takes that release of Debian, or else one from which it
-# takes another (a mirror has them all; but security is apart). Exit code 1 if it knows none.
+# debian_mirror RELEASE: the mirror from which this machine's apt takes that release of Debian, else one from which it takes
+# another (each mirror has all releases; the security archive is separate). Exit code 1 if apt has no mirror.
 debian_mirror() {
     local release label uri other=''
     # shellcheck disable=SC2016 # apt's notation
@@ -142,8 +142,8 @@ need_swift() {
     command -v swift >/dev/null 2>&1 || die "no swift in PATH: install a Swift 6.2 or later toolchain from https://www.swift.org/install/linux/"
 }
 
-# The uid that plays the developer: the caller's own; of root, who called sudo, or else 1000. Nothing but the installation
-# of packages, and tests that mount something, runs as root.
+# The uid that plays the developer: the caller's own; for root the user who called sudo, or else 1000. Only the installation of
+# packages, and tests that mount something, run as root.
 # shellcheck disable=SC2034 # used by the scripts that source this file
 if [ "$(id -u)" = 0 ]; then
     developer_uid=${SUDO_UID:-1000} developer_gid=${SUDO_GID:-1000}

@@ -59,7 +59,7 @@ struct AttributeSurvey {
     /// Looks at a directory's first files: a directory before what is in it, names in the order of their bytes. What can't be
     /// opened is passed over. Symbolic links are not followed, and no other file system is entered: it may be stalled.
     ///
-    /// One system call for most files: a server looks so before it starts.
+    /// One system call for most files: a server does this before it starts.
     /// - Parameters:
     ///   - directories: which of its own directories are entered; nil for all of them.
     ///   - prefix: what stands before the names of what is found, such as "/srv/tree/".
@@ -157,7 +157,7 @@ struct AttributeSurvey {
         _ host: FileStatus,
         _ name: @autoclosure () -> String
     ) {
-        // Another user's file tells nothing of the directory's.
+        // Another user's file proves nothing about the directory.
         guard found == nil, trust.covers(descriptor, host) else { return }
         found = ForeignMetadata(tool: tool, evidence: name())
     }

@@ -4,8 +4,8 @@ internal import LinuxFiles
 extension ForeignMetadata {
     /// Looks at a file, at what is in it, at the files beside it and at the directories above it.
     ///
-    /// A directory above is looked into only if it looks like a root filesystem: another tree that lies beside the file's own
-    /// tells nothing of it.
+    /// A directory above is looked into only if it looks like a root filesystem: another tree beside the file's own says nothing
+    /// about it.
     /// - Parameters:
     ///   - names: of the absolute path.
     ///   - isParentKnown: whether nothing was found for another file of the same directory: what lies beside this one is not
@@ -36,7 +36,7 @@ extension ForeignMetadata {
         return result
     }
 
-    /// The path without symbolic links but for its last name: as the board, the tool has seen no other.
+    /// The path with all symbolic links resolved except the last name: like the board, the tool has seen only this one.
     private static func real(_ parent: ArraySlice<String>, _ last: String) -> [String] {
         var names = Array(parent)
         if let opened = try? System.open(path(parent), [.path, .directory]),
@@ -70,7 +70,7 @@ extension ForeignMetadata {
             if let found = (isDirectory ? filesBeside(path).first : nil) ?? survey.found {
                 result = (result?.found ?? found, isDirectory ? path : self.path(names[..<(count - 1)]))
             }
-            // What lies further above than a directory of ours is not about it.
+            // Metadata above a directory of ours are not about it.
             if isDirectory, survey.label != nil, result == nil { break }
         }
         return (result, label)
@@ -86,7 +86,7 @@ extension ForeignMetadata {
         return (survey.found, survey.label)
     }
 
-    /// So far upward a tree's root is looked for.
+    /// How many directories upward a tree's root is looked for.
     private static let maxLevels = 40
 
     /// Looks into the directories above a file, itself included, that look like root filesystems. Those of other users and

@@ -2,10 +2,10 @@ internal import LinuxFiles
 
 /// The files that tools keep beside a directory.
 extension ForeignMetadata {
-    /// Those that count. Beside a directory that lies in a tree of ours none does: a board may have put them there.
+    /// The files that count. None counts beside a directory in a tree of ours: a board may have put them there.
     static func filesBeside(_ path: String) -> [ForeignMetadata] {
         let found = [Tool.pseudo, .fakeroot, .deviceTable].compactMap { tool in
-            // What another user puts beside a directory keeps nobody from it, and is not read.
+            // Another user's file beside a directory is ignored: it must not make the directory unusable.
             file(of: tool, beside: path) { isBelieved($0, of: tool, beside: path) }
                 .map { ForeignMetadata(tool: tool, evidence: $0) }
         }
@@ -51,7 +51,7 @@ extension ForeignMetadata {
     /// Whether a tool's file, and the links that lead to it, are the process's user's, the directory's owner's or root's.
     public static func isBelieved(_ file: String, of tool: Tool, beside directory: String) -> Bool {
         guard let root = try? System.open(directory, .path), let owner = try? System.status(of: root.raw).uid else {
-            return true  // told by who reads it
+            return true  // whoever reads it reports the error
         }
         var links = [file]
         if tool == .pseudo, let slash = file.lastIndex(of: "/") { links.append(String(file[..<slash])) }

@@ -1,10 +1,11 @@
 internal import LinuxFiles
 
-/// What another fake-root tool has kept for a directory: owners, modes and devices that a tree of ours knows nothing of.
+/// What another fake-root tool has kept for a directory: owners, modes and devices that are not in labels of ours.
 ///
-/// Served as it stands, such a directory would be all root's, and a label that is put on one of its files takes the rest of
-/// what the tool knew of it away.
+/// If such a directory were served as it stands all of it would be root's, and a label on one of its files would hide what
+/// the tool knew of that file.
 public struct ForeignMetadata: Hashable, Sendable {
+    /// Whose metadata they are.
     public let tool: Tool
     /// The tool's file, or the first file of the directory that has its attributes; printable.
     public let evidence: String
@@ -41,8 +42,8 @@ public struct ForeignMetadata: Hashable, Sendable {
 
     /// Looks at what lies beside a directory, and at its first files.
     ///
-    /// Only for a directory without a database of ours: with one it is our tree, whatever lies in it. Labels alone don't tell
-    /// that: one command can have put them on some files of the other tool's.
+    /// Only for a directory without a database of ours: with one it is our tree. Labels alone don't prove that: one command
+    /// can have put them on some of the other tool's files.
     /// - Parameter path: as the user wrote it.
     public static func find(in path: String) -> ForeignMetadata? { find(in: path, prefix: "") }
 
@@ -59,7 +60,7 @@ public struct ForeignMetadata: Hashable, Sendable {
         return found
     }
 
-    /// What to tell who wants to use the directory all the same: a sentence, and lines with what to do.
+    /// The error for somebody who wants to use the directory: a sentence, and lines with what to do.
     /// - Parameters:
     ///   - path: as the user wrote it.
     ///   - directory: what the tool's metadata are about, the same or one above.

@@ -11,6 +11,16 @@ final class DatabaseDirectory: Sendable {
 
     private struct Held {
         weak var directory: DatabaseDirectory?
+        /// Which object that is, also while it goes away. (Beside a weak field Swift 6.3 takes nil for a value if this is an
+        /// ObjectIdentifier: `held[id]?` crashes then.)
+        let object: UInt
+
+        init(_ directory: DatabaseDirectory) {
+            self.directory = directory
+            object = Self.number(directory)
+        }
+
+        static func number(_ directory: DatabaseDirectory) -> UInt { UInt(bitPattern: ObjectIdentifier(directory)) }
     }
 
     private static let held = Mutex<[DirectoryID: Held]>([:])
@@ -26,15 +36,16 @@ final class DatabaseDirectory: Sendable {
         let new = DatabaseDirectory(owning: descriptor, id)
         return held.withLock { held in
             if let known = held[id]?.directory { return known }
-            held[id] = Held(directory: new)
+            held[id] = Held(new)
             return new
         }
     }
 
     deinit {
         Self.held.withLock { held in
-            // Perhaps another one has taken the place already.
-            if held[id]?.directory == nil { held[id] = nil }
+            // Another object may have taken the place. To look at that one might keep the last reference to it, and its own
+            // end needs this lock.
+            if held[id]?.object == Held.number(self) { held[id] = nil }
         }
     }
 
@@ -56,7 +67,7 @@ final class DatabaseDirectory: Sendable {
             (modified, changed) = (status.modificationTime, status.changeTime)
         }
 
-        /// Of a path; nil if there is nothing.
+        /// The stamp of a path; nil if there is nothing.
         init?(_ path: String, in directory: CInt = System.atCurrentDirectory) {
             let bytes = Array(path.utf8CString)
             let status = try? bytes.span.withUnsafeBufferPointer { (bytes) throws(Errno) in

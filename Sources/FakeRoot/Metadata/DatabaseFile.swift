@@ -20,7 +20,7 @@ struct DatabaseFile: Sendable {
         return try name.withCString(body)
     }
 
-    /// What there is under the name; nil if nothing is. A symbolic link is not followed.
+    /// The file of this name; nil if there is none. A symbolic link is not followed.
     var status: FileStatus? {
         get throws(Errno) {
             do throws(Errno) {
@@ -102,20 +102,5 @@ struct DatabaseFile: Sendable {
         try withName { (name) throws(Errno) in
             try System.unlink(at: directory.descriptor.raw, name, isDirectory: false)
         }
-    }
-
-    /// What SQLite is to open: `/proc/self/fd/N/NAME` as a URI, in which all bytes are allowed.
-    func uri(isImmutable: Bool) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes = Array("file:\(SQLiteFiles.prefix)\(directory.descriptor.raw)/".utf8)
-        for byte in name {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                bytes.append(byte)
-            default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self) + (isImmutable ? "?immutable=1" : "")
     }
 }

@@ -14,7 +14,7 @@ struct DatabaseLocation {
     private let exported: Set<DirectoryID>
 
     static let suffix = ".usb9pfs.db"
-    /// Of a database whose tree is gone, and whose name another tree needed; of several, the last one is kept.
+    /// The suffix of a database whose tree is gone and whose name another tree needed; only the last such database is kept.
     static let oldSuffix = suffix + ".old"
 
     init(_ directory: CInt, _ root: FileHandle, exported: Set<DirectoryID>) {
@@ -25,7 +25,7 @@ struct DatabaseLocation {
     }
 
     private static func sidecar(of directory: CInt) -> DatabaseFile? {
-        // Where it is mounted it has a name in another file system than its own.
+        // A mount point's name is in another file system than the mounted directory.
         guard !System.isMountRoot(directory), let path = try? System.currentPath(of: directory),
             let slash = path.lastIndex(of: UInt8(ascii: "/"))
         else { return nil }
@@ -84,7 +84,7 @@ struct DatabaseLocation {
         let isExposed: Bool
     }
 
-    /// Where a new one is made, the best place first. An exposed one is better than none.
+    /// Where a new one is made, the best place first. An exposed place is better than none.
     /// - Throws: `.system` if there is no place.
     func placeForNew() throws(MetadataError) -> Place {
         var exposed: DatabaseFile?

@@ -1,12 +1,13 @@
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
-/// What a tree's database held when somebody looked last, kept outside of it: so a database that has gone or lost its
-/// content is noticed, and not taken for that of a tree in which everything is root's.
+/// What a tree's database held last, kept outside of it: so a database that has gone or lost its content is noticed, and not
+/// taken for that of a tree in which everything is root's.
 ///
-/// In the attribute `user.usb9pfs.db` of the tree's directory; where the host's file system knows none, in a file beside
-/// the database. The text is "1 HANDLE ROWS" and perhaps " manifest": HANDLE in hexadecimal is the directory's, so that a
-/// copy of the tree is known for one; ROWS is at most how many labels and attributes there were. A database of version 1 has none.
+/// It is in the attribute `user.usb9pfs.db` of the tree's directory; without attributes on the host's file system, in a file
+/// beside the database. The text is "1 HANDLE ROWS" and perhaps " manifest". HANDLE, in hexadecimal, is the directory's, so that
+/// a copy of the tree is recognized. There were at least ROWS labels and attributes. A database of version 1 has no record.
 final class DatabaseRecord: Sendable {
     struct Content: Equatable, Sendable {
         var rows: UInt64 = 0
@@ -17,7 +18,7 @@ final class DatabaseRecord: Sendable {
 
     private struct State {
         var content: Content?
-        /// Beside the database, where there are no attributes.
+        /// The file beside the database, where there are no attributes.
         var file: DatabaseFile?
     }
 
@@ -74,7 +75,7 @@ final class DatabaseRecord: Sendable {
         try? old.remove()
     }
 
-    /// Changes what is said, best effort: where it can't be written, a loss goes unnoticed as it did without.
+    /// Changes the record, best effort: if it can't be written a loss may go unnoticed.
     ///
     /// Reads it anew before: other processes write it too.
     func update(_ body: (inout Content) -> Void) {
@@ -100,7 +101,7 @@ final class DatabaseRecord: Sendable {
         return found.content
     }
 
-    /// Before the database is removed on purpose.
+    /// To be called before the database is removed on purpose.
     func remove() {
         state.withLock { state in
             state.content = nil

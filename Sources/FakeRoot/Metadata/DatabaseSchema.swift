@@ -1,4 +1,5 @@
 internal import LinuxFiles
+internal import SQLite
 
 /// The tables of a database, and whether a file has exactly those.
 ///
@@ -15,11 +16,11 @@ enum DatabaseSchema {
         let table: String
         /// Nil for the index that SQLite makes for a primary key.
         let sql: String?
-        /// Where version 2 has its column more: behind this.
+        /// Version 2 has its further column behind this.
         let tail: String
     }
 
-    /// Of version 1. Paths, names and handles are bytes; a kind is a label's TYPE.
+    /// The tables of version 1. Paths, names and handles are bytes; a kind is a label's TYPE.
     private static let objects = [
         Object(
             type: "table",
@@ -88,44 +89,43 @@ enum DatabaseSchema {
         .joined() + "PRAGMA user_version = \(version)"
 
     /// Fills an empty file, or leaves a filled one alone.
-    static func create(_ connection: borrowing SQLiteConnection, _ root: FileHandle) throws(MetadataError) {
+    static func create(_ connection: MetadataConnection, _ root: FileHandle) throws(MetadataError) {
         try connection.transaction { () throws(MetadataError) in
             guard try connection.number("SELECT count(*) FROM sqlite_master") == 0 else { return }
             try connection.execute(creation)
             let statement = try connection.prepare("INSERT INTO meta VALUES ('root', ?1)")
             statement.bind(1, root)
-            try statement.run(connection)
+            try statement.run()
         }
     }
 
     /// Adds what an earlier release didn't know.
-    static func bringUpToDate(_ connection: borrowing SQLiteConnection) throws(MetadataError) {
+    static func bringUpToDate(_ connection: MetadataConnection) throws(MetadataError) {
         try connection.transaction { () throws(MetadataError) in
             guard try connection.number("PRAGMA user_version") == 1 else { return }
             try connection.execute(upgrade)
         }
     }
 
-    /// Whether there is nothing in it: left by a process that was killed before the first tables were there, when SQLite
-    /// may have written its header already.
-    static func isBlank(_ connection: borrowing SQLiteConnection) throws(MetadataError) -> Bool {
+    /// Whether it is empty: left by a process that was killed before it had made the first tables. SQLite may have written its
+    /// header already.
+    static func isBlank(_ connection: MetadataConnection) throws(MetadataError) -> Bool {
         guard try connection.number("PRAGMA application_id") == 0 else { return false }
         guard try connection.number("PRAGMA user_version") == 0 else { return false }
         return try connection.number("SELECT count(*) FROM sqlite_master") == 0
     }
 
-    /// Makes sure that a file is ours, and nothing but that. To be called before anything else is read of it.
+    /// Makes sure that a file is one of ours, with exactly our tables. To be called before anything else is read of it.
     /// - Returns: its version.
     /// - Throws: `.blank`; `.foreign` for a later version or another program's file; `.corrupt`.
-    static func verify(_ connection: borrowing SQLiteConnection) throws(MetadataError) -> Int64 {
-        let path = connection.file.path
+    static func verify(_ connection: MetadataConnection, of file: DatabaseFile) throws(MetadataError) -> Int64 {
         let application = try connection.number("PRAGMA application_id")
         let found = try connection.number("PRAGMA user_version")
         guard application == applicationID else {
-            guard try !isBlank(connection) else { throw MetadataError(.blank, "\(path) is empty", errno: .EIO) }
+            guard try !isBlank(connection) else { throw MetadataError(.blank, "\(file.path) is empty", errno: .EIO) }
             throw MetadataError(
                 .foreign,
-                "\(path) is not a metadata database of usb9pfs",
+                "\(file.path) is not a metadata database of usb9pfs",
                 hint: "Move the file away; the name is reserved for the metadata of the directory beside it.",
                 errno: .EIO
             )
@@ -133,22 +133,22 @@ enum DatabaseSchema {
         guard (1...version).contains(found) else {
             throw MetadataError(
                 .foreign,
-                "\(path) has version \(found) of the metadata tables; this program knows \(version)",
+                "\(file.path) has version \(found) of the metadata tables; this program knows \(version)",
                 hint: "Use the release that wrote it, or a later one.",
                 errno: .EIO
             )
         }
         var expected = objects
         let statement = try connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master")
-        while try statement.step(connection) {
+        while try statement.step() {
             let object = expected.firstIndex {
                 statement.text(0) == $0.type && statement.text(1) == $0.name && statement.text(2) == $0.table
                     && (statement.isNull(3) ? nil : statement.text(3)) == sql($0, version: found)
             }
-            guard let object else { throw otherTables(path) }
+            guard let object else { throw otherTables(file.path) }
             expected.remove(at: object)
         }
-        guard expected.isEmpty else { throw otherTables(path) }
+        guard expected.isEmpty else { throw otherTables(file.path) }
         return found
     }
 

@@ -1,17 +1,18 @@
 internal import LinuxFiles
+internal import SQLite
 
 /// The file as such: making it, and preparing it to be moved.
 extension MetadataDatabase {
-    static func root(of connection: borrowing SQLiteConnection) throws(MetadataError) -> FileHandle? {
+    static func root(of connection: MetadataConnection) throws(MetadataError) -> FileHandle? {
         let statement = try connection.prepare("SELECT value FROM meta WHERE key = 'root'")
-        guard try statement.step(connection) else { return nil }
+        guard try statement.step() else { return nil }
         return statement.withBytes(0) { FileHandle(stored: $0) }
     }
 
     /// The handle of the directory that a file belongs to; nil for another program's file.
     static func root(of file: DatabaseFile) -> FileHandle? {
-        guard let connection = try? SQLiteConnection(file, .readOnly, milliseconds: strangersTime),
-            (try? DatabaseSchema.verify(connection)) != nil
+        guard let connection = try? MetadataConnection(file, .readOnly, milliseconds: strangersTime),
+            (try? DatabaseSchema.verify(connection, of: file)) != nil
         else { return nil }
         return (try? root(of: connection)) ?? nil
     }
@@ -24,7 +25,7 @@ extension MetadataDatabase {
         } catch {
             throw MetadataError(.system, "can't make \(ShellWord(file.path)): \(error.text)", errno: error)
         }
-        let connection = try SQLiteConnection(file, .readWrite, milliseconds: 10_000)
+        let connection = try MetadataConnection(file, .readWrite, milliseconds: 10_000)
         if usesLog {
             // Where shared memory doesn't work, as on NFS, this fails or answers with another mode: both are fine.
             do throws(MetadataError) {
@@ -40,7 +41,7 @@ extension MetadataDatabase {
 
     /// Whether a file is a database that was never made to its end.
     static func isBlank(_ file: DatabaseFile) -> Bool {
-        guard let connection = try? SQLiteConnection(file, .readWrite, milliseconds: strangersTime) else {
+        guard let connection = try? MetadataConnection(file, .readWrite, milliseconds: strangersTime) else {
             return false
         }
         return (try? DatabaseSchema.isBlank(connection)) ?? false
@@ -49,10 +50,10 @@ extension MetadataDatabase {
     /// Moves all into the one file, which is to be renamed; without shared memory.
     /// - Returns: nil if others have it open; else whether it had a write-ahead log.
     static func makeSingleFile(_ file: DatabaseFile) -> Bool? {
-        guard let connection = try? SQLiteConnection(file, .readWrite, milliseconds: 2000) else { return nil }
+        guard let connection = try? MetadataConnection(file, .readWrite, milliseconds: 2000) else { return nil }
         connection.setBusyTimeout(milliseconds: 0)
         guard (try? connection.text("PRAGMA locking_mode = EXCLUSIVE")) != nil,
-            (try? DatabaseSchema.verify(connection)) != nil,
+            (try? DatabaseSchema.verify(connection, of: file)) != nil,
             let old = try? connection.text("PRAGMA journal_mode")
         else { return nil }
         guard let mode = try? connection.text("PRAGMA journal_mode = DELETE"), mode == "delete" else { return nil }
@@ -61,9 +62,9 @@ extension MetadataDatabase {
         return old == "wal"
     }
 
-    /// After the file's renaming.
+    /// To be called after the file was renamed.
     static func setWriteAheadLog(_ file: DatabaseFile) {
-        guard let connection = try? SQLiteConnection(file, .readWrite, milliseconds: 2000) else { return }
+        guard let connection = try? MetadataConnection(file, .readWrite, milliseconds: 2000) else { return }
         _ = try? connection.text("PRAGMA journal_mode = WAL")
     }
 }

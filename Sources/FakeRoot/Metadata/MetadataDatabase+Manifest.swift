@@ -1,4 +1,5 @@
 internal import LinuxFiles
+internal import SQLite
 
 /// What is in the table of the import's files.
 enum Manifest {
@@ -13,7 +14,7 @@ enum Manifest {
 }
 
 extension MetadataDatabase {
-    private static func row(_ statement: borrowing SQLiteStatement) -> Manifest.Row? {
+    private static func row(_ statement: MetadataStatement) -> Manifest.Row? {
         guard statement.number(12) != 0, let status = label(statement, 2, hasHostMode: false) else { return nil }
         let entry = ManifestEntry(
             path: statement.bytes(0),
@@ -32,8 +33,8 @@ extension MetadataDatabase {
 
     private static func write(
         _ row: Manifest.Row,
-        _ connection: borrowing SQLiteConnection,
-        _ statement: borrowing SQLiteStatement
+        _ connection: MetadataConnection,
+        _ statement: MetadataStatement
     ) throws(MetadataError) {
         let entry = row.entry
         statement.bind(1, entry.path)
@@ -48,7 +49,7 @@ extension MetadataDatabase {
         statement.bind(10, entry.hash)
         statement.bind(11, entry.linkTarget)
         statement.bind(12, entry.capability)
-        try statement.run(connection)
+        try statement.run()
     }
 
     func setEntries(_ rows: [Manifest.Row]) throws(MetadataError) {
@@ -90,7 +91,7 @@ extension MetadataDatabase {
             statement.bind(1, row.entry.path)
             statement.bind(2, file)
             if let old = row.file { statement.bind(3, old) } else { statement.bindNull(3) }
-            try statement.run(connection)
+            try statement.run()
         }
     }
 
@@ -103,7 +104,7 @@ extension MetadataDatabase {
             statement.bind(3, entry.modificationTime.seconds)
             statement.bind(4, Int64(entry.modificationTime.nanoseconds))
             statement.bind(5, entry.hash)
-            try statement.run(connection)
+            try statement.run()
         }
     }
 
@@ -111,7 +112,7 @@ extension MetadataDatabase {
         try read { (reader) throws(MetadataError) in
             defer { reader.entry.reset() }
             reader.entry.bind(1, path)
-            guard try reader.entry.step(reader.connection) else { return nil }
+            guard try reader.entry.step() else { return nil }
             guard let row = Self.row(reader.entry) else { throw damaged("manifest") }
             return row
         }
@@ -150,7 +151,7 @@ extension MetadataDatabase {
     }
 
     func pathsOfExpectations(
-        _ connection: borrowing SQLiteConnection,
+        _ connection: MetadataConnection,
         beneath top: [UInt8]? = nil
     ) throws(MetadataError) -> [[UInt8]] {
         // Without the range of paths for all: the planner would scan the table for a single path, too.
@@ -165,23 +166,23 @@ extension MetadataDatabase {
         )
         if let top { Self.bindRange(statement, top) }
         var paths: [[UInt8]] = []
-        while try statement.step(connection) { paths.append(statement.bytes(0)) }
+        while try statement.step() { paths.append(statement.bytes(0)) }
         return paths
     }
 
     /// A path as ?1; as ?2 and ?3 what those beneath it lie between.
-    private static func bindRange(_ statement: borrowing SQLiteStatement, _ path: [UInt8]) {
+    private static func bindRange(_ statement: MetadataStatement, _ path: [UInt8]) {
         statement.bind(1, path)
         statement.bind(2, path + [UInt8(ascii: "/")])
         statement.bind(3, path + [UInt8(ascii: "/") + 1])
     }
 
     private func rows(
-        _ statement: borrowing SQLiteStatement,
-        _ connection: borrowing SQLiteConnection
+        _ statement: MetadataStatement,
+        _ connection: MetadataConnection
     ) throws(MetadataError) -> [Manifest.Row] {
         var rows: [Manifest.Row] = []
-        while try statement.step(connection) {
+        while try statement.step() {
             guard let row = Self.row(statement) else { throw damaged("manifest") }
             rows.append(row)
         }
@@ -194,7 +195,7 @@ extension MetadataDatabase {
             let condition = beneath ? "path = ?1 OR path > ?2 AND path < ?3" : "path = ?1"
             let statement = try connection.prepare("DELETE FROM manifest WHERE \(condition)")
             if beneath { Self.bindRange(statement, path) } else { statement.bind(1, path) }
-            try statement.run(connection)
+            try statement.run()
         }
     }
 
@@ -204,12 +205,12 @@ extension MetadataDatabase {
             try connection.transaction { () throws(MetadataError) in
                 let clear = try connection.prepare("DELETE FROM manifest WHERE path = ?1 OR path > ?2 AND path < ?3")
                 Self.bindRange(clear, new)
-                try clear.run(connection)
+                try clear.run()
                 let move = try connection.prepare(Self.pathUpdate)
                 Self.bindRange(move, old)
                 move.bind(4, new)
                 move.bind(5, Int64(old.count + 1))
-                try move.run(connection)
+                try move.run()
             }
         }
     }
@@ -221,7 +222,7 @@ extension MetadataDatabase {
                 "SELECT 1 FROM manifest WHERE path = ?1 OR path > ?2 AND path < ?3 LIMIT 1"
             )
             Self.bindRange(statement, path)
-            return try statement.step(reader.connection)
+            return try statement.step()
         }
     }
 
@@ -232,7 +233,7 @@ extension MetadataDatabase {
         }
     }
 
-    func isManifestComplete(_ connection: borrowing SQLiteConnection) throws(MetadataError) -> Bool {
+    func isManifestComplete(_ connection: MetadataConnection) throws(MetadataError) -> Bool {
         try connection.number("SELECT count(*) FROM meta WHERE key = 'manifest'") > 0
     }
 

@@ -1,4 +1,5 @@
 public import LinuxFiles
+internal import SQLite
 
 /// Labels and attributes.
 extension MetadataDatabase {
@@ -7,7 +8,7 @@ extension MetadataDatabase {
         try read { (reader) throws(MetadataError) in
             defer { reader.node.reset() }
             reader.node.bind(1, handle)
-            guard try reader.node.step(reader.connection) else { return nil }
+            guard try reader.node.step() else { return nil }
             guard reader.node.number(5) != 0, let label = Self.label(reader.node, 0, hasHostMode: true) else {
                 throw damaged("node")
             }
@@ -16,7 +17,7 @@ extension MetadataDatabase {
     }
 
     /// - Parameter first: the column of the uid; gid, mode, kind and perhaps the host's mode follow.
-    static func label(_ row: borrowing SQLiteStatement, _ first: CInt, hasHostMode: Bool) -> Label? {
+    static func label(_ row: MetadataStatement, _ first: CInt, hasHostMode: Bool) -> Label? {
         guard let kind = row.withBytes(first + 3, { Label.kind($0) }) else { return nil }
         var label = Label(
             uid: UInt32(truncatingIfNeeded: row.number(first)),
@@ -42,7 +43,7 @@ extension MetadataDatabase {
             } else {
                 changes.node.bindNull(6)
             }
-            try changes.node.run(connection)
+            try changes.node.run()
         }
         recordRows()
     }
@@ -52,7 +53,7 @@ extension MetadataDatabase {
     func removeLabel(_ handle: FileHandle) throws(MetadataError) -> Bool {
         try remove { (connection, changes) throws(MetadataError) in
             changes.removeNode.bind(1, handle)
-            try changes.removeNode.run(connection)
+            try changes.removeNode.run()
             return connection.changes > 0
         }
     }
@@ -62,7 +63,7 @@ extension MetadataDatabase {
             defer { reader.attribute.reset() }
             reader.attribute.bind(1, handle)
             reader.attribute.bind(2, name)
-            guard try reader.attribute.step(reader.connection) else { return nil }
+            guard try reader.attribute.step() else { return nil }
             guard reader.attribute.number(1) != 0 else { throw damaged("attribute") }
             return reader.attribute.bytes(0)
         }
@@ -77,7 +78,7 @@ extension MetadataDatabase {
             changes.attribute.bind(1, handle)
             changes.attribute.bind(2, name)
             changes.attribute.bind(3, value)
-            try changes.attribute.run(connection)
+            try changes.attribute.run()
         }
         recordRows()
     }
@@ -87,7 +88,7 @@ extension MetadataDatabase {
         try remove { (connection, changes) throws(MetadataError) in
             changes.removeAttribute.bind(1, handle)
             changes.removeAttribute.bind(2, name)
-            try changes.removeAttribute.run(connection)
+            try changes.removeAttribute.run()
             return connection.changes > 0
         }
     }
@@ -97,7 +98,7 @@ extension MetadataDatabase {
             defer { reader.attributeNames.reset() }
             reader.attributeNames.bind(1, handle)
             var names: [[UInt8]] = []
-            while try reader.attributeNames.step(reader.connection) { names.append(reader.attributeNames.bytes(0)) }
+            while try reader.attributeNames.step() { names.append(reader.attributeNames.bytes(0)) }
             return names
         }
     }
@@ -106,9 +107,9 @@ extension MetadataDatabase {
     func removeRows(_ handle: FileHandle) throws(MetadataError) {
         try remove { (connection, changes) throws(MetadataError) in
             changes.removeNode.bind(1, handle)
-            try changes.removeNode.run(connection)
+            try changes.removeNode.run()
             changes.removeAttributes.bind(1, handle)
-            try changes.removeAttributes.run(connection)
+            try changes.removeAttributes.run()
         }
     }
 
@@ -124,7 +125,7 @@ extension MetadataDatabase {
             statement.bind(1, last)
             statement.bind(2, Int64(limit))
             var rows: [(FileHandle, Label)] = []
-            while try statement.step(reader.connection) {
+            while try statement.step() {
                 guard let handle = statement.withBytes(0, { FileHandle(stored: $0) }), statement.number(6) != 0,
                     let label = Self.label(statement, 1, hasHostMode: true)
                 else { throw damaged("node") }
@@ -150,7 +151,7 @@ extension MetadataDatabase {
             statement.bind(2, last?.name)
             statement.bind(3, Int64(limit))
             var rows: [AttributeRow] = []
-            while try statement.step(reader.connection) {
+            while try statement.step() {
                 guard let handle = statement.withBytes(0, { FileHandle(stored: $0) }), statement.number(3) != 0 else {
                     throw damaged("attribute")
                 }
@@ -172,13 +173,13 @@ extension MetadataDatabase {
     /// Hands over every handle of the two tables; `isSymlink` says what a label's row is for.
     /// - Throws: `.corrupt` for a row that is not as it was written.
     func forEachHandle(
-        _ connection: borrowing SQLiteConnection,
+        _ connection: MetadataConnection,
         label: (_ fingerprint: UInt64, _ isSymlink: Bool) -> Void,
         attribute: (_ fingerprint: UInt64) -> Void
     ) throws(MetadataError) {
         let isNodeRight = RowSum.isRight(RowSum.node, version: version)
         let nodes = try connection.prepare("SELECT handle, kind = 'symlink', \(isNodeRight) FROM node")
-        while try nodes.step(connection) {
+        while try nodes.step() {
             guard nodes.number(2) != 0, let handle = nodes.withBytes(0, { FileHandle(stored: $0) }) else {
                 throw damaged("node")
             }
@@ -186,7 +187,7 @@ extension MetadataDatabase {
         }
         let isAttributeRight = RowSum.isRight(RowSum.attribute, version: version)
         let attributes = try connection.prepare("SELECT handle, \(isAttributeRight) FROM attribute")
-        while try attributes.step(connection) {
+        while try attributes.step() {
             guard attributes.number(1) != 0, let handle = attributes.withBytes(0, { FileHandle(stored: $0) }) else {
                 throw damaged("attribute")
             }
@@ -199,12 +200,12 @@ extension MetadataDatabase {
     /// - Returns: what is wrong, one line each; empty if all is well, nil if the time was too short.
     func problems(milliseconds: UInt64? = nil) throws(MetadataError) -> [String]? {
         try withOwnConnection { (connection) throws(MetadataError) in
-            if let milliseconds { connection.limit(milliseconds: milliseconds) }
+            if let milliseconds { connection.setWorkLimit(.milliseconds(milliseconds)) }
             var problems: [String] = []
             let end = milliseconds.map { System.monotonicMilliseconds + $0 }
             do throws(MetadataError) {
                 let check = try connection.prepare("PRAGMA quick_check(20)")
-                while try check.step(connection) { problems.append(check.text(0)) }
+                while try check.step() { problems.append(check.text(0)) }
                 if problems == ["ok"] { problems = [] }
                 guard problems.isEmpty else { return problems }
                 guard version > 1 else { return [] }
@@ -235,8 +236,10 @@ extension MetadataDatabase {
 
 /// An attribute that no extended attribute of the host could hold.
 public struct AttributeRow: Hashable, Sendable {
+    /// Whose attribute it is.
     public var file: FileHandle
     /// As the board says it.
     public var name: [UInt8]
+    /// At most 64 KiB.
     public var value: [UInt8]
 }

@@ -1,6 +1,6 @@
-internal import CSQLite
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
 /// The tables beside a tree: labels and attributes that no extended attribute holds, and the import's manifest.
 ///
@@ -11,33 +11,33 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     let file: DatabaseFile
     /// Whether readers and a writer don't exclude each other.
     let hasLog: Bool
-    /// Of the tables, when they were opened.
+    /// The version of the tables when they were opened.
     let version: Int64
     private let readLock = Mutex<Void>(())
     private let writeLock = Mutex<Void>(())
     private let reader: Reader
     private let writer: Writer
-    /// Says outside of the database what is in it.
+    /// Outside of the database: what it holds.
     let record: DatabaseRecord?
     /// How it was opened.
-    private let access: SQLiteConnection.Access
+    private let access: SQLiteAccess
     /// Whether it is only read because the disk had no room for the files beside it. See `MetadataStore.lookForRoom`.
     let isWithoutRoom: Bool
-    /// Called under the lock of writing when another process is found to have changed something.
+    /// Called under `writeLock` when another process has changed something.
     private let onOthersChange = Mutex<(@Sendable () -> Void)?>(nil)
     private var dataVersion: Int64 = 0
     /// Whether something was written since the log was last on the disk.
     private let isUnsynchronized = Atomic<Bool>(false)
 
-    /// What is asked often, prepared once.
+    /// The frequent queries, prepared once.
     final class Reader {
-        let connection: SQLiteConnection
-        let node: SQLiteStatement
-        let attribute: SQLiteStatement
-        let attributeNames: SQLiteStatement
-        let entry: SQLiteStatement
+        let connection: MetadataConnection
+        let node: MetadataStatement
+        let attribute: MetadataStatement
+        let attributeNames: MetadataStatement
+        let entry: MetadataStatement
 
-        init(_ connection: consuming SQLiteConnection, _ version: Int64) throws(MetadataError) {
+        init(_ connection: MetadataConnection, _ version: Int64) throws(MetadataError) {
             let isNodeRight = RowSum.isRight(RowSum.node, version: version)
             let isAttributeRight = RowSum.isRight(RowSum.attribute, version: version)
             let isEntryRight = RowSum.isRight(RowSum.manifest, version: version)
@@ -61,20 +61,20 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     }
 
     final class Writer {
-        let connection: SQLiteConnection
-        let version: SQLiteStatement
+        let connection: MetadataConnection
+        let version: MetadataStatement
         private let mayWrite: Bool
         private var prepared: Changes?
 
-        init(_ connection: consuming SQLiteConnection, mayWrite: Bool) throws(MetadataError) {
+        init(_ connection: MetadataConnection, mayWrite: Bool) throws(MetadataError) {
             let version = try connection.prepare("PRAGMA data_version")
             self.connection = connection
             self.version = version
             self.mayWrite = mayWrite
         }
 
-        /// Nil where nothing may be written. The first change brings the tables up to date: who only reads leaves them to
-        /// an earlier release that may have them open.
+        /// Nil if nothing may be written. The first change brings the tables up to date; a process that only reads leaves them
+        /// as they are for an earlier release that may have them open.
         var changes: Changes? {
             get throws(MetadataError) {
                 guard mayWrite else { return nil }
@@ -90,15 +90,15 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     }
 
     final class Changes {
-        let node: SQLiteStatement
-        let removeNode: SQLiteStatement
-        let attribute: SQLiteStatement
-        let removeAttribute: SQLiteStatement
-        let removeAttributes: SQLiteStatement
-        let entry: SQLiteStatement
-        let anyRow: SQLiteStatement
+        let node: MetadataStatement
+        let removeNode: MetadataStatement
+        let attribute: MetadataStatement
+        let removeAttribute: MetadataStatement
+        let removeAttributes: MetadataStatement
+        let entry: MetadataStatement
+        let anyRow: MetadataStatement
 
-        init(_ connection: borrowing SQLiteConnection) throws(MetadataError) {
+        init(_ connection: MetadataConnection) throws(MetadataError) {
             let node = try connection.prepare(
                 "INSERT OR REPLACE INTO node VALUES (?1, ?2, ?3, ?4, ?5, ?6, row_sum(?1, ?2, ?3, ?4, ?5, ?6))"
             )
@@ -132,15 +132,15 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// - Throws: `.foreign` for a later version or another program's file.
     static func open(
         _ file: DatabaseFile,
-        _ access: SQLiteConnection.Access,
+        _ access: SQLiteAccess,
         root: FileHandle,
         mayChange: Bool = false,
         isWithoutRoom: Bool = false,
         record: DatabaseRecord? = nil
     ) throws(MetadataError) -> MetadataDatabase? {
-        let connection = try SQLiteConnection(file, access, milliseconds: strangersTime)
+        let connection = try MetadataConnection(file, access, milliseconds: strangersTime)
         connection.setBusyTimeout(milliseconds: 2000)
-        let version = try DatabaseSchema.verify(connection)
+        let version = try DatabaseSchema.verify(connection, of: file)
         guard try Self.root(of: connection) == root else { return nil }
         return try MetadataDatabase(
             file,
@@ -155,19 +155,19 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     private convenience init(
         _ file: DatabaseFile,
-        _ first: consuming SQLiteConnection,
-        _ access: SQLiteConnection.Access,
+        _ first: MetadataConnection,
+        _ access: SQLiteAccess,
         _ version: Int64,
         mayChange: Bool,
         isWithoutRoom: Bool,
         _ record: DatabaseRecord?
     ) throws(MetadataError) {
-        first.trust()
+        first.setWorkLimit(.none)
         // A log is written to the disk at checkpoints, and when a client asks for it. A journal has no such choice.
         let isLog = try first.text("PRAGMA journal_mode") == "wal"
         if isLog { try first.execute("PRAGMA synchronous = NORMAL") }
-        let second = try SQLiteConnection(file, access, milliseconds: Self.strangersTime)
-        second.trust()
+        let second = try MetadataConnection(file, access, milliseconds: Self.strangersTime)
+        second.setWorkLimit(.none)
         second.setBusyTimeout(milliseconds: 1000)
         first.setBusyTimeout(milliseconds: 5000)
         let writer = try Writer(first, mayWrite: mayChange)
@@ -179,7 +179,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         _ file: DatabaseFile,
         _ reader: Reader,
         _ writer: Writer,
-        _ access: SQLiteConnection.Access,
+        _ access: SQLiteAccess,
         _ version: Int64,
         _ record: DatabaseRecord?,
         hasLog: Bool,
@@ -197,7 +197,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     var path: String { file.path }
 
-    /// Whether a release that knows no checksums may have it open, too: until somebody brings the tables up to date.
+    /// Whether an earlier release, without checksums, may have it open, too: until somebody brings the tables up to date.
     var isOfFirstVersion: Bool {
         guard version < 2 else { return false }
         return
@@ -212,9 +212,9 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         try readLock.withLock { _ throws(MetadataError) in try body(reader) }
     }
 
-    /// - Throws: `.system` with `EROFS` if it was opened for reading, with `ENOSPC` if that was for want of room.
+    /// - Throws: `.system` with `EROFS` if it was opened for reading, with `ENOSPC` if that was for lack of room.
     func write<Result>(
-        _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
+        _ body: (MetadataConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         try writeLock.withLock { _ throws(MetadataError) in
             guard let changes = try writer.changes else {
@@ -237,16 +237,16 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         )
     }
 
-    /// As `write`, for what removes labels and attributes: the record must not say that there are rows after the last one
-    /// has gone, whenever the process ends.
+    /// As `write`, for removing labels and attributes: once the last row has gone the record must not say that there are rows,
+    /// even if the process is killed.
     func remove<Result>(
-        _ body: (borrowing SQLiteConnection, Changes) throws(MetadataError) -> Result
+        _ body: (MetadataConnection, Changes) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         try write { (connection, changes) throws(MetadataError) in
             try connection.transaction { () throws(MetadataError) in
                 let result = try body(connection, changes)
                 defer { changes.anyRow.reset() }
-                if try !changes.anyRow.step(connection) { record?.update { $0.rows = 0 } }
+                if try !changes.anyRow.step() { record?.update { $0.rows = 0 } }
                 return result
             }
         }
@@ -255,14 +255,14 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// To be called after a row was written. Best effort: the row is there, and the next one tries again.
     func recordRows() {
         guard let record, record.content?.rows ?? 0 == 0 else { return }
-        // The row first, on the disk: after a power failure the record must not say more than there is.
+        // The row must be on the disk first: after a power failure the record must not say more than there is.
         guard (try? synchronize(evenIfClean: true)) != nil else { return }
-        // Somebody may have removed the row meanwhile, and nobody does while this looks.
+        // Somebody may have removed the row meanwhile; the lock keeps it there while this looks.
         _ = try? writeLock.withLock { _ throws(MetadataError) in
             guard let changes = try writer.changes else { return }
             try writer.connection.transaction { () throws(MetadataError) in
                 defer { changes.anyRow.reset() }
-                guard try changes.anyRow.step(writer.connection) else { return }
+                guard try changes.anyRow.step() else { return }
                 // The tables may have been brought up to date just now: then the list is recorded for the first time.
                 let hasManifest = try isManifestComplete(writer.connection)
                 record.update { content in
@@ -273,17 +273,17 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         }
     }
 
-    /// Another connection on the file, for what takes long.
+    /// Another connection to the file, for long work.
     func withOwnConnection<Result>(
-        _ body: (borrowing SQLiteConnection) throws(MetadataError) -> Result
+        _ body: (MetadataConnection) throws(MetadataError) -> Result
     ) throws(MetadataError) -> Result {
         let isImmutable = if case .immutable = access { true } else { false }
-        let connection = try SQLiteConnection(
+        let connection = try MetadataConnection(
             file,
             isImmutable ? .immutable : .readOnly,
             milliseconds: Self.strangersTime
         )
-        connection.trust()
+        connection.setWorkLimit(.none)
         return try body(connection)
     }
 
@@ -291,10 +291,10 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
 
     func setOnOthersChange(_ body: @escaping @Sendable () -> Void) { onOthersChange.withLock { $0 = body } }
 
-    /// Only under the lock of writing. The connection that writes has a version that its own changes don't move.
+    /// Only under `writeLock`. The writing connection's data_version does not move with its own changes.
     private func look() throws(MetadataError) {
         defer { writer.version.reset() }
-        guard try writer.version.step(writer.connection) else { return }
+        guard try writer.version.step() else { return }
         let found = writer.version.number(0)
         guard found != dataVersion else { return }
         dataVersion = found
@@ -310,7 +310,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
         case locked
     }
 
-    /// Looks for other processes' changes, waiting for nobody.
+    /// Looks for other processes' changes, without waiting.
     func lookForChanges() -> Look {
         writeLock.withLockIfAvailable { _ in
             writer.connection.setBusyTimeout(milliseconds: 0)
@@ -323,7 +323,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     func startLooking() throws(MetadataError) {
         try writeLock.withLock { _ throws(MetadataError) in
             defer { writer.version.reset() }
-            if try writer.version.step(writer.connection) { dataVersion = writer.version.number(0) }
+            if try writer.version.step() { dataVersion = writer.version.number(0) }
         }
     }
 
@@ -332,7 +332,7 @@ final class MetadataDatabase: @unchecked Sendable {  // what connections and sta
     /// Whether something was stored that a power failure may take away.
     var hasUnsynchronizedChanges: Bool { isUnsynchronized.load(ordering: .acquiring) }
 
-    /// Has all that was stored written to the disk.
+    /// Writes all that was stored to the disk.
     /// - Parameter evenIfClean: also if this process has written nothing since.
     func synchronize(evenIfClean: Bool = false) throws(MetadataError) {
         guard isUnsynchronized.exchange(false, ordering: .acquiringAndReleasing) || evenIfClean else { return }

@@ -2,6 +2,7 @@ public import LinuxFiles
 
 /// Why a tree's metadata database can't be used.
 public struct MetadataError: Error, Hashable, Sendable {
+    /// What kind of failure it is.
     public enum Code: String, Hashable, Sendable {
         /// Nothing was written to it yet.
         case blank
@@ -17,6 +18,7 @@ public struct MetadataError: Error, Hashable, Sendable {
         case system
     }
 
+    /// What kind of failure it is.
     public var code: Code
     /// What went wrong, with the database's path.
     public var message: String
@@ -34,5 +36,6 @@ public struct MetadataError: Error, Hashable, Sendable {
 }
 
 extension MetadataError: CustomStringConvertible {
+    /// The message and, in a further line, the hint.
     public var description: String { hint.isEmpty ? message : "\(message)\n\(hint)" }
 }

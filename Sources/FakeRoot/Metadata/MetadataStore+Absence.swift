@@ -7,7 +7,7 @@ extension MetadataStore {
     struct Absence {
         var parent: DatabaseDirectory.Stamp?
         var state: DatabaseDirectory.Stamp?
-        /// What lies at the places without being this tree's.
+        /// Other files at the places for this tree's database.
         var files: [DatabaseDirectory.Stamp?] = []
     }
 
@@ -23,7 +23,7 @@ extension MetadataStore {
             }
             let isKnown = absence.map { $0.files == files } ?? !files.contains { $0 != nil }
             if !isKnown, findAgain(location) { return absence = nil }
-            // A stamp that a further change may leave as it is says nothing.
+            // A stamp is of no use while a further change may leave it as it is.
             let isSettled = (parent?.isSettled ?? true) && (state?.isSettled ?? true)
             absence = Absence(parent: isSettled ? parent : nil, state: isSettled ? state : nil, files: files)
         }
@@ -40,7 +40,7 @@ extension MetadataStore {
                 return nil as MetadataDatabase?
             }
             guard let found = found.flatMap(\.self) else { return false }
-            state.withLock { $0.database = found }
+            setDatabase(found)
             _ = try? reporting { () throws(MetadataError) in try load() }
             return true
         } ?? false

@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
 /// Finding a tree's database, making it, and moving it to where it belongs. Only under `finding`, or when the tree is opened.
 extension MetadataStore {
@@ -18,7 +19,7 @@ extension MetadataStore {
     /// Which file is this tree's, if any.
     private func findFile(_ location: DatabaseLocation) throws(MetadataError) -> Found? {
         if let sidecar = location.sidecar, let found = try open(sidecar, isExact: true) { return Found(found) }
-        // A renamed tree's; what can't be read is not.
+        // A renamed tree's database; one that can't be read is skipped.
         for file in location.neighbours {
             if let found = (try? open(file, isExact: false)) ?? nil { return Found(found) }
         }
@@ -55,7 +56,7 @@ extension MetadataStore {
             return try openTrusted(file)
         } catch {
             guard error.code != .blank else { return nil }
-            // In a directory that may be a part of a tree anything may have such a name.
+            // In a directory that may be a part of a tree any file may have such a name.
             guard [.corrupt, .foreign, .busy].contains(error.code), !options.makesDatabase || !isExact else {
                 throw error
             }
@@ -64,8 +65,8 @@ extension MetadataStore {
         }
     }
 
-    /// Where anybody may write, anybody can put a file of this name: labels are taken from the user's own database only,
-    /// the tree's owner's, or root's.
+    /// In a directory that everybody may write to, everybody can make a file of this name. So only a database of the user, the
+    /// tree's owner or root counts.
     private func mayUse(_ file: DatabaseFile, isExact: Bool) throws(MetadataError) -> Bool {
         guard let status = try look(at: file) else { return false }
         if let objection = SQLiteFiles.objection(status) {
@@ -99,14 +100,14 @@ extension MetadataStore {
         let mayWrite = options.mayWrite
         if mayWrite { file.tighten() }
         do throws(MetadataError) {
-            // A reader that could write leaves no files beside it when it closes; one that can't, does.
-            let access = mayWrite || file.isWritable ? SQLiteConnection.Access.readWrite : .readOnly
+            // A reader that could write removes the files beside the database when it closes; another one leaves them.
+            let access = mayWrite || file.isWritable ? SQLiteAccess.readWrite : .readOnly
             return try MetadataDatabase.open(file, access, root: rootHandle, mayChange: mayWrite, record: record)
         } catch  where error.isOfFullDisk && file.hasEmptyLog {
-            // No room for the files beside it. Looking needs none, and who has to write is told so when it writes.
+            // There is no room for the files beside it. Reading needs none; a later write fails with the reason.
             return try MetadataDatabase.open(file, .immutable, root: rootHandle, isWithoutRoom: true)
         } catch  where error.code == .system && !mayWrite && !error.isOfFullDisk {
-            // The files beside it that readers share can't be made. Nobody writes to it then either.
+            // The files beside it that readers share can't be made. Then nobody can write to it either.
             return try MetadataDatabase.open(file, .immutable, root: rootHandle)
         }
     }
@@ -120,20 +121,20 @@ extension MetadataStore {
     /// - Returns: where it is afterwards.
     private func settle(_ file: DatabaseFile, _ isOfFirstVersion: Bool, _ location: DatabaseLocation) -> DatabaseFile {
         guard location.isExposed(file.directory) else {
-            // As it is called in this release, or after the tree.
+            // Give it this release's name, or the tree's.
             let isInState = location.stateFile.map { $0.directory.id == file.directory.id } ?? false
             let wanted = isInState ? location.stateFile : location.sidecar
             guard let wanted, !wanted.isSame(as: file), !(isInState && isOfFirstVersion) else { return file }
-            // Two of this tree's: which one goes is the user's choice.
+            // This tree has two: the user decides which one goes.
             if isInState, let root = MetadataDatabase.root(of: wanted), root == rootHandle { return file }
             return move(file, to: wanted, location)
         }
         guard let place = try? location.placeForNew(), !place.isExposed else {
-            // Clients reach what has the name of an earlier release.
+            // Clients would reach a database with the name of an earlier release.
             if let old = location.oldStateFile, old.isSame(as: file), let new = location.stateFile {
                 return move(file, to: new, location)
             }
-            // Without shared memory there, whatever happens to its files.
+            // It stays there, in a single file without shared memory.
             _ = MetadataDatabase.makeSingleFile(file)
             return file
         }
@@ -162,8 +163,8 @@ extension MetadataStore {
         return result
     }
 
-    /// Makes room for this tree's database where another tree's is. That one follows its tree if it is beside this one;
-    /// else its tree has gone, and the last such database is kept, for whoever wants it back.
+    /// Makes room for this tree's database where another tree's is. That one is moved to its tree if the tree is beside this
+    /// one. Otherwise its tree has gone, and the last such database is kept, in case somebody wants it back.
     private func moveAside(_ file: DatabaseFile, _ location: DatabaseLocation) throws(Errno) {
         guard let status = try file.status else { return }
         // Left by a process that was killed.
@@ -186,7 +187,7 @@ extension MetadataStore {
         guard options.mayWrite, let parent = location.sidecar?.directory,
             let directory = try? System.open(at: parent.descriptor.raw, ".", [.readOnly, .directory])
         else { return try body() }
-        // Whoever holds it longer holds it for another reason.
+        // A process that holds it longer has another reason.
         _ = try? System.lock(directory.raw, milliseconds: milliseconds)
         defer { extendLifetime(directory) }
         return try body()
@@ -200,7 +201,7 @@ extension MetadataStore {
         return database
     }
 
-    /// Takes a database that was opened while its disk was full for what it is, once there is room.
+    /// Opens a database anew that was opened read-only while its disk was full, once there is room.
     func lookForRoom(_ database: MetadataDatabase) {
         // For the shared memory and the beginning of a log.
         let enough: UInt64 = 128 << 10
@@ -213,7 +214,7 @@ extension MetadataStore {
             guard self.database === database, let found = (try? open(database.file, isExact: true)) ?? nil,
                 !found.isWithoutRoom
             else { return }
-            state.withLock { $0.database = found }
+            setDatabase(found)
             _ = try? reporting { () throws(MetadataError) in try load() }
         }
     }
@@ -255,7 +256,7 @@ extension MetadataError {
 }
 
 extension DatabaseFile {
-    /// Whether the file itself has all: what is in a log can't be read without shared memory.
+    /// Whether the file itself is complete: a log can't be read without shared memory.
     fileprivate var hasEmptyLog: Bool {
         do throws(Errno) {
             return try (with("-wal").status?.size ?? 0) == 0

@@ -1,8 +1,9 @@
 internal import LinuxFiles
 internal import Synchronization
+internal import SQLite
 
-/// A tree's database, found when the tree is opened, made when something must be stored that no extended attribute
-/// carries; and what is known of it in memory, so that requests for all other files don't ask it.
+/// A tree's database, and what is known of it in memory, so that requests for all other files don't ask it. It is found when
+/// the tree is opened, and made when something must be stored that no extended attribute can hold.
 final class MetadataStore: Sendable {
     struct Options: Sendable {
         var mayWrite: Bool
@@ -15,24 +16,24 @@ final class MetadataStore: Sendable {
         var warn: @Sendable (String) -> Void
     }
 
-    struct State {
+    private struct State {
         var database: MetadataDatabase?
         /// The last thing that went wrong.
         var problem: MetadataError?
     }
 
     /// Never held over a system call: every request for a file with rows asks it.
-    let state = Mutex(State())
+    private let state = Mutex(State())
     /// Held while a database is looked for, made or moved.
     let finding = Mutex<Void>(())
     let filters = RowFilters()
     /// In milliseconds, by the monotonic clock.
     private let lastLook = Atomic<UInt64>(0)
-    /// How often another process' changes were begun to be taken in, and how often that has ended: by several threads at
-    /// once, perhaps.
+    /// How often a thread has begun to take in another process' changes, and how often that has ended. Several threads may do
+    /// it at once.
     private let looksBegun = Atomic<UInt32>(0)
     private let looksEnded = Atomic<UInt32>(0)
-    /// Whether it can't be known now if another process has changed something.
+    /// True while it is unknown whether another process has changed something.
     private let isBlind = Atomic<Bool>(false)
     let absence = Mutex<Absence?>(nil)
     private let reading = Mutex(Reading())
@@ -75,7 +76,7 @@ final class MetadataStore: Sendable {
             beside: location.files
         )
         let found = try find(waitingAtMost: 2000)
-        state.withLock { $0.database = found }
+        setDatabase(found)
         try load()
         try compareWithRecord(location)
         tellWaiting()
@@ -88,9 +89,19 @@ final class MetadataStore: Sendable {
     /// The database, if there is one.
     var database: MetadataDatabase? { state.withLock { $0.database } }
 
+    /// Takes another database, or none. The one before is closed after the lock was given back: SQLite may write to the
+    /// disk then.
+    func setDatabase(_ database: MetadataDatabase?) {
+        let old = state.withLock { state in
+            defer { state.database = database }
+            return state.database
+        }
+        withExtendedLifetime(old) {}
+    }
+
     struct Told {
         var lines: Set<String> = []
-        /// While the tree is being opened: what there is to say may be a part of a failure.
+        /// Lines of a tree that is being opened: they may become a part of a failure.
         var waiting: [String]? = []
     }
 
@@ -112,10 +123,10 @@ final class MetadataStore: Sendable {
         for line in lines { options.warn(line) }
     }
 
-    /// So that `problem` says what goes wrong from now on.
+    /// Forgets the last problem, so that `problem` says what goes wrong from now on.
     func forgetProblem() { state.withLock { $0.problem = nil } }
 
-    /// Keeps what went wrong, for `problem`, says it once, and goes on with its errno.
+    /// Keeps an error for `problem`, says it once, and throws its errno.
     func reporting<Result>(_ body: () throws(MetadataError) -> Result) throws(Errno) -> Result {
         do throws(MetadataError) {
             return try body()
@@ -139,10 +150,10 @@ final class MetadataStore: Sendable {
         return try reporting { () throws(MetadataError) in
             try finding.withLock { _ throws(MetadataError) in
                 if let database, !database.isWithoutRoom { return database }
-                // What another process holds longer is no reason for a request to wait.
+                // A request must not wait longer for another process.
                 let found = try find(waitingAtMost: 50)
                 let made = if let found { try withRoom(found) } else { try make(waitingAtMost: 50) }
-                state.withLock { $0.database = made }
+                setDatabase(made)
                 try load()
                 return made
             }
@@ -154,9 +165,9 @@ final class MetadataStore: Sendable {
         try reporting { () throws(MetadataError) in
             try finding.withLock { _ throws(MetadataError) in
                 guard database != nil else { return }
-                state.withLock { $0.database = nil }
+                setDatabase(nil)
                 let found = try find(waitingAtMost: 2000)
-                state.withLock { $0.database = found }
+                setDatabase(found)
                 try load()
                 updateRecord()
             }
@@ -170,7 +181,7 @@ final class MetadataStore: Sendable {
         try loading.withLock { _ throws(MetadataError) in
             guard let database else { return try filters.replace { RowFilters.Sets() } }
             database.setOnOthersChange { [weak self] in self?.takeNote() }
-            // Before the rows: what comes while they are read is seen at the next look.
+            // Before the rows are read: the next look then shows what changes meanwhile.
             try database.startLooking()
             try filters.replace { () throws(MetadataError) in
                 try database.read { (reader) throws(MetadataError) in try Self.rows(of: database, reader.connection) }
@@ -190,7 +201,7 @@ final class MetadataStore: Sendable {
 
     private static func rows(
         of database: MetadataDatabase,
-        _ connection: borrowing SQLiteConnection
+        _ connection: MetadataConnection
     ) throws(MetadataError) -> RowFilters.Sets {
         var sets = RowFilters.Sets()
         try database.forEachHandle(
@@ -222,7 +233,7 @@ final class MetadataStore: Sendable {
 
     // MARK: Other processes
 
-    /// What there are rows of at all; looks for other processes' changes now and then.
+    /// The kinds of rows that the database has; looks for other processes' changes now and then.
     var holds: RowFilters.Content {
         let now = System.monotonicMilliseconds
         let last = lastLook.load(ordering: .relaxed)
@@ -237,14 +248,14 @@ final class MetadataStore: Sendable {
     /// A point in time, for `isUndisturbed`; nil while changes are being taken in.
     typealias Look = UInt32?
 
-    /// To be asked for before the rows of a file are, and given to `isUndisturbed` afterwards.
+    /// The present moment; to be asked for before a file's rows are, and given to `isUndisturbed` afterwards.
     var look: Look {
-        // The ended ones first: if as many have begun afterwards, none was under way in between.
+        // `looksEnded` first: if `looksBegun` is the same afterwards, none was under way in between.
         let ended = looksEnded.load(ordering: .acquiring)
         return looksBegun.load(ordering: .acquiring) == ended ? ended : nil
     }
 
-    /// Whether what was read since then is what a later reading gives as well, as far as other processes' changes go.
+    /// Whether no other process' change was taken in since then, and none may be unknown: so a later reading gives the same.
     func isUndisturbed(since look: Look) -> Bool {
         look != nil && look == self.look && !isBlind.load(ordering: .acquiring)
     }
@@ -254,7 +265,7 @@ final class MetadataStore: Sendable {
         if database != nil { refresh() }
     }
 
-    /// Waits for nobody: not for a process that keeps the database locked, nor for a thread that does.
+    /// Never waits for a process or a thread that keeps the database locked.
     private func refresh() {
         looksBegun.wrappingAdd(1, ordering: .acquiringAndReleasing)
         defer { looksEnded.wrappingAdd(1, ordering: .acquiringAndReleasing) }
@@ -272,7 +283,7 @@ final class MetadataStore: Sendable {
         }
     }
 
-    /// Another process has changed something. Called where the database has just been found free.
+    /// Another process has changed something. Called when the database has just been found unlocked.
     private func takeNote() {
         guard let database else { return }
         let hasManifest = (try? database.isManifestComplete) ?? filters.content.contains(.manifest)

@@ -2,10 +2,10 @@ internal import Synchronization
 
 /// Fingerprints of what the database has rows for, so that requests for all other files don't ask it.
 ///
-/// A fingerprint may be here without a row (the row was removed, or another file's is the same); a row is never without
-/// its fingerprint, whatever other threads and processes write while the rows are read.
+/// A fingerprint may be here without a row (the row was removed, or another file's is the same). Each row has its fingerprint
+/// here, even if other threads and processes write while the rows are read.
 final class RowFilters: Sendable {
-    /// What there are rows of at all.
+    /// The kinds of rows that the database has.
     struct Content: OptionSet {
         let rawValue: UInt8
         static let symlinks = Content(rawValue: 1)
@@ -20,9 +20,9 @@ final class RowFilters: Sendable {
         /// Labels of all else.
         var nodes: Set<UInt64> = []
         var attributes: Set<UInt64> = []
-        /// Of the names of what a manifest's row expects something of.
+        /// Names of files of which the manifest expects more than a host file shows.
         var expected: Set<UInt64> = []
-        /// Those, and the names of the directories above.
+        /// These names, and those of the directories above.
         var names: Set<UInt64> = []
         var hasManifest = false
 
@@ -55,7 +55,7 @@ final class RowFilters: Sendable {
 
     private struct Known {
         var sets = Sets()
-        /// What was inserted since the rows began to be read: they may not have shown it.
+        /// What was inserted since the rows began to be read; the reading may have missed it.
         var insertedMeanwhile: Sets?
         /// Rows that were removed since the last reading.
         var removals = 0
@@ -124,7 +124,7 @@ final class RowFilters: Sendable {
         }
     }
 
-    /// So many removed rows are not worth reading all others anew; 16 KiB.
+    /// Fewer removed rows are not worth reading all others anew; 16 KiB.
     static let minimumRemovals = 1024
 
     /// Replaces all by what `read` finds. Only for one thread at a time.

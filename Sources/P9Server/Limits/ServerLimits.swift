@@ -1,8 +1,9 @@
 public import LinuxFiles
+internal import ServedTree
 
-/// How much a server lets its clients have, in all and each.
+/// How much a server lets its clients have, each and all together.
 public struct ServerLimits: Sendable {
-    /// The fewest files that a process must be allowed to have open to be a server.
+    /// How many files a process must at least be allowed to have open to be a server.
     public static let minimumOpenFiles = 64
 
     /// Connections by sockets at once.

@@ -1,4 +1,5 @@
 internal import LinuxFiles
+internal import ServedTree
 internal import Synchronization
 
 /// The value of an extended attribute on its way from Txattrcreate over Twrite to Tclunk.
@@ -9,6 +10,11 @@ final class AttributeUpload: Sendable {
     /// As in `setxattr(2)`.
     let flags: CInt
     private let received = Mutex<[UInt8]>([])
+
+    /// XATTR_REPLACE
+    private static let replace: CInt = 2
+    /// With XATTR_CREATE: all that there are.
+    static let possibleFlags: CInt = 1 | replace
 
     init(name: [UInt8], size: Int, flags: CInt) {
         self.name = name
@@ -25,11 +31,17 @@ final class AttributeUpload: Sendable {
         }
     }
 
-    /// The value.
-    /// - Throws: `EINVAL` if not all of it came.
-    func value() throws(Errno) -> [UInt8] {
+    /// Stores what came; the Linux client removes an attribute by replacing it with nothing.
+    /// - Throws: `EINVAL` if not all of it came; as `ChangeableFile.setAttribute` and `removeAttribute`.
+    func store(on node: Node) throws(Errno) {
         let value = received.withLock { $0 }
         guard value.count == size else { throw .EINVAL }
-        return value
+        let name = name
+        let file = try node.holdForChange()
+        if value.isEmpty, flags == Self.replace {
+            try file.removeAttribute(name.span.bytes)
+        } else {
+            try file.setAttribute(name.span.bytes, to: value.span.bytes, flags: flags)
+        }
     }
 }

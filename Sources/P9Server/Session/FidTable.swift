@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import P9Wire
+internal import ServedTree
 internal import Synchronization
 
 /// What a fid is bound to.
@@ -7,8 +8,7 @@ struct FidEntry: Sendable {
     enum State: Sendable {
         /// Walked to, not opened.
         case walked
-        case file(OpenFile)
-        case directory(DirectoryStream)
+        case open(Opened)
         /// The value of an attribute, or the list of names, to be read.
         case attributeValue([UInt8])
         /// A value under way to the file, stored at Tclunk.
@@ -17,34 +17,41 @@ struct FidEntry: Sendable {
 
     var node: Node
     var state: State
-    /// The uid of the Tattach that the fid comes from: who new files belong to.
-    var uid: UInt32
+    /// The user of the Tattach that the fid comes from.
+    var caller: Caller
 
-    /// The file, by its own opening if it is open: that one holds it whatever becomes of its name.
-    /// - Throws: as `Node.descriptor()`.
-    func descriptor() throws(Errno) -> SharedDescriptor {
+    /// What the fid has opened.
+    var opened: Opened? {
+        if case .open(let opened) = state { opened } else { nil }
+    }
+
+    var qid: Qid { Qid(node.id) }
+
+    var isWalked: Bool {
+        if case .walked = state { true } else { false }
+    }
+
+    /// Whether the fid stands for an attribute of the file, not for the file.
+    var isAttribute: Bool {
         switch state {
-        case .file(let file): file.descriptor
-        case .directory(let stream): stream.descriptor
-        case .walked, .attributeValue, .attributeUpload: try node.descriptor()
+        case .attributeValue, .attributeUpload: true
+        case .walked, .open: false
+        }
+    }
+
+    /// Bytes of attribute values that the fid keeps in memory, or may come to keep.
+    fileprivate var attributeBytes: Int {
+        switch state {
+        case .attributeValue(let value): value.count
+        case .attributeUpload(let upload): upload.size
+        case .walked, .open: 0
         }
     }
 }
 
-/// A regular file that is open for a fid.
-final class OpenFile: Sendable {
-    let descriptor: SharedDescriptor
-    let flags: OpenFlags
-
-    init(_ descriptor: SharedDescriptor, _ flags: OpenFlags) {
-        self.descriptor = descriptor
-        self.flags = flags
-    }
-}
-
-/// The fids of one session.
+/// The fids of one session: plain records, and what they cost the client.
 ///
-/// What is taken out of the table is closed after its lock was given back: closing a file may take long.
+/// What is taken out of the table is closed after the lock was given back: closing a file may take long.
 final class FidTable: Sendable {
     private struct Contents {
         var entries: [Fid: FidEntry] = [:]
@@ -52,14 +59,14 @@ final class FidTable: Sendable {
     }
 
     private let contents = Mutex(Contents())
-    private let client: ClientShare
+    private let memory: Budget.Account
     private let limits: ServerLimits
 
     /// What a fid is taken to need, in bytes: its entry, node and descriptor here, and the kernel's part.
     private static let bytesPerFid = 512
 
-    init(_ client: ClientShare, _ limits: ServerLimits) {
-        self.client = client
+    init(paidBy memory: Budget.Account, _ limits: ServerLimits) {
+        self.memory = memory
         self.limits = limits
     }
 
@@ -69,7 +76,7 @@ final class FidTable: Sendable {
             return contents.entries
         }
         for entry in entries.values { forget(entry) }
-        client.memory.give(entries.count * Self.bytesPerFid)
+        memory.give(entries.count * Self.bytesPerFid)
     }
 
     /// - Throws: `EBADF`.
@@ -80,7 +87,7 @@ final class FidTable: Sendable {
         }
     }
 
-    /// Runs `body` while nobody can clunk the fid. For a few instructions: all other requests wait.
+    /// Runs `body` while nobody can clunk the fid. It must be short: all other requests of the session wait.
     /// - Throws: `EBADF`, and what `body` throws.
     func whileBound<Result>(_ fid: Fid, _ body: (FidEntry) throws(Errno) -> Result) throws(Errno) -> Result {
         try contents.withLock { contents throws(Errno) in
@@ -99,11 +106,11 @@ final class FidTable: Sendable {
     func insert(_ entry: FidEntry, at fid: Fid) throws(Errno) {
         try contents.withLock { contents throws(Errno) in
             guard contents.entries[fid] == nil, fid != .none else { throw .EBADF }
-            guard contents.entries.count < limits.fids, client.memory.take(Self.bytesPerFid) else { throw .ENFILE }
+            guard contents.entries.count < limits.fids, memory.take(Self.bytesPerFid) else { throw .ENFILE }
             do throws(Errno) {
                 try account(for: entry, in: &contents)
             } catch {
-                client.memory.give(Self.bytesPerFid)
+                memory.give(Self.bytesPerFid)
                 throw error
             }
             contents.entries[fid] = entry
@@ -115,7 +122,7 @@ final class FidTable: Sendable {
     ///   way.
     func replace(_ fid: Fid, _ old: FidEntry, with entry: FidEntry) throws(Errno) {
         let replaced = try contents.withLock { contents throws(Errno) -> FidEntry in
-            guard let current = contents.entries[fid], current.node === old.node, case .walked = current.state else {
+            guard let current = contents.entries[fid], current.node === old.node, current.isWalked else {
                 throw .EBADF
             }
             try account(for: entry, in: &contents)
@@ -123,8 +130,6 @@ final class FidTable: Sendable {
             return current
         }
         forget(replaced)
-        // Parked a moment ago: an open file's node must outlive its name.
-        if entry.isOpen, entry.node.isParked { _ = try? entry.node.descriptor() }
     }
 
     func remove(_ fid: Fid) throws(Errno) -> FidEntry {
@@ -134,38 +139,20 @@ final class FidTable: Sendable {
             return entry
         }
         forget(entry)
-        client.memory.give(Self.bytesPerFid)
+        memory.give(Self.bytesPerFid)
         return entry
     }
 
     private func account(for entry: FidEntry, in contents: inout Contents) throws(Errno) {
         let bytes = entry.attributeBytes
-        guard contents.attributeBytes + bytes <= limits.attributeBytes, client.memory.take(bytes) else { throw .ENOSPC }
+        guard contents.attributeBytes + bytes <= limits.attributeBytes, memory.take(bytes) else { throw .ENOSPC }
         contents.attributeBytes += bytes
-        client.descriptors.bind(entry.node, isOpen: entry.isOpen)
+        entry.node.bind()
     }
 
     /// Gives back what `account` has taken of the client's share.
     private func forget(_ entry: FidEntry) {
-        client.memory.give(entry.attributeBytes)
-        client.descriptors.unbind(entry.node, isOpen: entry.isOpen)
-    }
-}
-
-extension FidEntry {
-    fileprivate var isOpen: Bool {
-        switch state {
-        case .file, .directory: true
-        case .walked, .attributeValue, .attributeUpload: false
-        }
-    }
-
-    /// Bytes of attribute values that the fid keeps in memory, or may come to keep.
-    fileprivate var attributeBytes: Int {
-        switch state {
-        case .attributeValue(let value): value.count
-        case .attributeUpload(let upload): upload.size
-        default: 0
-        }
+        memory.give(entry.attributeBytes)
+        entry.node.unbind()
     }
 }

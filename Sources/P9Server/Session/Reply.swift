@@ -43,11 +43,11 @@ struct Reply: ~Copyable, ~Escapable {
         try Rreaddir.encode(tag: tag, limit: Int(limit), into: &frame, fill: fill)
     }
 
-    /// Whatever was written, the reply is this error.
+    /// Replaces what was written by this error.
     @_lifetime(self: copy self)
     mutating func fail(_ error: Errno) {
         frame.removeAll()
-        // 9P has room for 32 bits, but a client takes 0 for success and what is beyond 4095 for no errno at all.
+        // 9P has room for 32 bits, but a client takes 0 for success, and knows errnos up to 4095 only.
         let code = (1...4095).contains(error.rawValue) ? UInt32(error.rawValue) : UInt32(Errno.EIO.rawValue)
         do throws(WireError) {
             try Rlerror(ecode: code).encode(tag: tag, into: &frame)

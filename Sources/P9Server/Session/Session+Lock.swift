@@ -1,5 +1,6 @@
 internal import LinuxFiles
 internal import P9Wire
+internal import ServedTree
 
 /// Tlock and Tgetlock. Neither waits: a client whose lock is refused asks again.
 extension Session {
@@ -39,7 +40,7 @@ extension Session {
                 clientID: request.clientID.array
             ),
             fid: request.fid,
-            // The Linux client sends type `unlock` whatever the program asked: then any lock is in the way.
+            // The Linux client always sends type `unlock`: then any lock is in the way.
             isWrite: request.type != .read,
             range: LockTable.Range(start: request.start, length: request.length)
         )
@@ -66,7 +67,11 @@ extension Session {
     }
 
     private static func lockable(_ entry: FidEntry) throws(Errno) -> LockTable.File {
-        guard case .file = entry.state else { throw .EBADF }
-        return entry.node.lockFile
+        guard case .open(.file) = entry.state else { throw .EBADF }
+        return entry.lockFile
     }
+}
+
+extension FidEntry {
+    var lockFile: LockTable.File { LockTable.File(device: node.identity.device, inode: node.identity.inode) }
 }

@@ -18,7 +18,7 @@ final class Session: Sendable {
         self.configuration = configuration
         self.client = client
         self.messageSize = messageSize
-        fids = FidTable(client, configuration.limits)
+        fids = FidTable(paidBy: client.memory, configuration.limits)
         let serial = Session.serial.wrappingAdd(1, ordering: .relaxed).newValue
         lockHolder = LockTable.Holder(session: serial, client.memory)
     }
@@ -63,29 +63,19 @@ final class Session: Sendable {
 
         case .tauth:
             _ = try decoded(try? Tauth(decoding: body))
-            // No authentication is needed. diod's clients understand that from ENOENT alone, and give up on any other
-            // error; Linux doesn't ask.
+            // No authentication is needed. diod's clients understand only ENOENT as that, and give up on any other error; Linux
+            // doesn't ask.
             throw .ENOENT
 
-        // Replies, and what was handled by the connection.
+        // Replies, and requests that the connection handles.
         default: throw .EOPNOTSUPP
         }
     }
 
-    /// A message that is not what its type says is EINVAL.
+    /// Makes EINVAL of a message that does not fit its type.
     @_lifetime(copy message)
     private func decoded<Request: ~Escapable>(_ message: consuming Request?) throws(Errno) -> Request {
         guard let message else { throw .EINVAL }
         return message
-    }
-
-    /// A fid's entry, for a request that changes the fid's file or something in its directory.
-    ///
-    /// Every such request comes through here; this is the one place that knows read-only exports.
-    /// - Throws: `EBADF`, `EROFS`.
-    func entryForChange(_ fid: Fid) throws(Errno) -> FidEntry {
-        let entry = try fids[fid]
-        guard !entry.node.export.isReadOnly else { throw .EROFS }
-        return entry
     }
 }

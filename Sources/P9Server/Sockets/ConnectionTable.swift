@@ -1,6 +1,6 @@
 internal import LinuxFiles
 
-/// The connections of a server, and who gets a place when there are no more.
+/// The connections of a server, and who gets a place when all are taken.
 ///
 /// A client that connects and doesn't attach gives its place up to the next one after a while. One host may have a quarter of
 /// all places; this machine's own processes all of them.

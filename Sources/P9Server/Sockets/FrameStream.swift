@@ -24,11 +24,11 @@ final class FrameStream: @unchecked Sendable {  // used only by the thread whose
     }
 
     enum Next {
-        /// A whole frame of so many bytes.
+        /// A whole frame, with its size in bytes.
         case frame(Int)
         /// The peer has closed the stream, or it broke; bytes of an unfinished frame don't count.
         case end
-        /// A size field below 7 or above the limit: where the next frame begins can't be known.
+        /// A size field below 7 or above the limit: the beginning of the next frame is unknown.
         case unintelligible(size: UInt32)
     }
 

@@ -11,7 +11,7 @@ public enum ListenAddress: Sendable, Equatable {
     /// `fd:N` for an inherited socket, connected or listening; `fd:N,M` for a pair of pipes.
     case descriptors(input: CInt, output: CInt)
 
-    /// - Returns: nil if the text is none of the three forms.
+    /// - Returns: nil if the text has none of the three forms.
     public init?(_ text: String) {
         if text.hasPrefix("tcp://") {
             let address = text.dropFirst(6)
@@ -44,6 +44,7 @@ public enum ListenAddress: Sendable, Equatable {
 }
 
 extension ListenAddress: CustomStringConvertible {
+    /// As a user writes it.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
@@ -75,8 +76,8 @@ final class Listener: Sendable {
 
     /// Takes no more connections: `accept` ends, and the name is gone on return.
     ///
-    /// The socket itself is left as it is: an inherited one belongs to who passed it (systemd, say), too, and must go on
-    /// listening there.
+    /// The socket itself is left as it is: an inherited one also belongs to the program that passed it, such as systemd, and
+    /// must go on listening there.
     func close() {
         wakeUp.wake()
         let name = path.withLock { path in
@@ -91,9 +92,9 @@ final class Listener: Sendable {
     func waitForClient() -> Bool { wakeUp.waitUntilReadable(descriptor.raw) }
 
     /// The next connection; nil after `close`.
-    func accept() throws(Errno) -> SharedDescriptor? {
+    func accept() throws(Errno) -> StreamDescriptor? {
         guard waitForClient() else { return nil }
-        return SharedDescriptor(try System.accept(descriptor.raw))
+        return StreamDescriptor(try System.accept(descriptor.raw))
     }
 
     convenience init(inherited descriptor: CInt) throws(Errno) {
@@ -107,16 +108,16 @@ final class Listener: Sendable {
     /// - Throws: `EADDRINUSE` if a server listens there, `EEXIST` if there is something else; `ENAMETOOLONG` beyond 107
     ///   bytes.
     convenience init(path: String) throws(Errno) {
-        var address = try Self.socketAddress(path)
+        let address = try SocketAddress(unix: path)
         let descriptor = OwnedDescriptor(owning: socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
         guard descriptor.raw != -1 else { throw .last }
         // On Linux the socket's own mode becomes the name's.
         guard fchmod(descriptor.raw, 0o600) == 0 else { throw .last }
-        if !Self.call(bind, descriptor.raw, &address) {
+        if address.withUnsafePointer({ bind(descriptor.raw, $0, $1) }) != 0 {
             let error = Errno.last
             guard error != .EADDRINUSE || Self.isSocket(path) else { throw .EEXIST }
-            guard error == .EADDRINUSE, Self.isAbandoned(path, &address), Glibc.unlink(path) == 0,
-                Self.call(bind, descriptor.raw, &address)
+            guard error == .EADDRINUSE, Self.isAbandoned(address), Glibc.unlink(path) == 0,
+                address.withUnsafePointer({ bind(descriptor.raw, $0, $1) }) == 0
             else { throw error }
         }
         guard listen(descriptor.raw, Self.backlog) == 0 else { throw .last }
@@ -128,31 +129,9 @@ final class Listener: Sendable {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
-    private static func isAbandoned(_ path: String, _ address: inout sockaddr_un) -> Bool {
+    private static func isAbandoned(_ address: SocketAddress) -> Bool {
         let probe = OwnedDescriptor(owning: socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
-        return probe.raw != -1 && !call(connect, probe.raw, &address) && errno == ECONNREFUSED
-    }
-
-    private static func socketAddress(_ path: String) throws(Errno) -> sockaddr_un {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { buffer in
-            guard path.utf8.count < buffer.count else { return false }
-            buffer.copyBytes(from: path.utf8)
-            return true
-        }
-        guard fits else { throw .ENAMETOOLONG }
-        return address
-    }
-
-    private static func call(
-        _ function: (CInt, UnsafePointer<sockaddr>, socklen_t) -> CInt,
-        _ socket: CInt,
-        _ address: inout sockaddr_un
-    ) -> Bool {
-        withUnsafeBytes(of: &address) { bytes in
-            guard let base = bytes.baseAddress else { return false }
-            return function(socket, base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
-        }
+        return probe.raw != -1 && address.withUnsafePointer { connect(probe.raw, $0, $1) } != 0
+            && errno == ECONNREFUSED
     }
 }

@@ -50,24 +50,14 @@ extension Listener {
         var yes: CInt = 1
         let size = socklen_t(MemoryLayout<CInt>.size)
         _ = setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &yes, size)
-        // Or "::" would take the port of 0.0.0.0, too, and that one would not be bound.
+        // Otherwise "::" would take the port of 0.0.0.0, too, which could not be bound then.
         if isOneOfSeveral, address.family == AF_INET6 {
             _ = setsockopt(raw, CInt(IPPROTO_IPV6), IPV6_V6ONLY, &yes, size)
         }
-        let isBound = address.with(port: port) { Glibc.bind(raw, $0, $1) == 0 }
+        let isBound = address.with(port: port).withUnsafePointer { Glibc.bind(raw, $0, $1) == 0 }
         guard isBound, Glibc.listen(raw, backlog) == 0 else { throw .last }
-        return try Listener(descriptor, .tcp(host: address.text, port: boundPort(of: raw) ?? port))
-    }
-
-    private static func boundPort(of socket: CInt) -> UInt16? {
-        var storage = sockaddr_storage()
-        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutableBytes(of: &storage) { bytes -> UInt16? in
-            guard let base = bytes.baseAddress,
-                getsockname(socket, base.assumingMemoryBound(to: sockaddr.self), &size) == 0
-            else { return nil }
-            return UInt16(bigEndian: bytes.load(fromByteOffset: SocketAddress.portOffset, as: UInt16.self))
-        }
+        guard let host = address.hostText else { throw .EAFNOSUPPORT }
+        return try Listener(descriptor, .tcp(host: host, port: SocketAddress(of: raw)?.port ?? port))
     }
 
     /// The corresponding C function is `getaddrinfo`.
@@ -82,41 +72,11 @@ extension Listener {
         var next = list
         while let info = next?.pointee {
             next = info.ai_next
+            guard [AF_INET, AF_INET6].contains(info.ai_family), let found = info.ai_addr else { continue }
+            let address = SocketAddress(found, size: info.ai_addrlen)
             // A hosts file may have one twice.
-            if let address = SocketAddress(info), !addresses.contains(address) { addresses.append(address) }
+            if address.hostText != nil, !addresses.contains(address) { addresses.append(address) }
         }
         return addresses
-    }
-}
-
-/// An address of a host, of IPv4 or IPv6.
-private struct SocketAddress: Equatable {
-    let family: CInt
-    private let bytes: [UInt8]
-    /// As digits.
-    let text: String
-
-    /// sin_port and sin6_port are at the same place, in network order.
-    static let portOffset = 2
-
-    init?(_ info: addrinfo) {
-        guard [AF_INET, AF_INET6].contains(info.ai_family), let address = info.ai_addr else { return nil }
-        family = info.ai_family
-        bytes = Array(UnsafeRawBufferPointer(start: address, count: Int(info.ai_addrlen)))
-        var name = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        guard getnameinfo(address, info.ai_addrlen, &name, socklen_t(name.count), nil, 0, NI_NUMERICHOST) == 0 else {
-            return nil
-        }
-        text = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    func with<Result>(port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-        var storage = sockaddr_storage()
-        return withUnsafeMutableBytes(of: &storage) { storage in
-            storage.copyBytes(from: bytes)
-            storage.storeBytes(of: port.bigEndian, toByteOffset: Self.portOffset, as: UInt16.self)
-            guard let base = storage.baseAddress else { preconditionFailure("a sockaddr_storage has bytes") }
-            return body(base.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-        }
     }
 }

@@ -1,8 +1,10 @@
+internal import ServedTree
+
 /// Room for a request and its reply, of one thread of a connection.
 struct MessageBuffers: ~Copyable {
     private(set) var request = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private(set) var reply = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-    /// What pays for them; nil for a connection's first thread, which is never without.
+    /// What pays for them; nil for a connection's first thread, which always has them.
     private let account: Budget.Account?
 
     init(paidBy account: Budget.Account?) {
@@ -19,7 +21,7 @@ struct MessageBuffers: ~Copyable {
     static func cost(_ size: Int) -> Int { 2 * size }
 
     /// Makes room for messages of a size; one more than before is paid for.
-    /// - Parameter size: in bytes; when the session's msize changes, it is another one.
+    /// - Parameter size: in bytes; it changes with the session's msize.
     /// - Returns: false if the client has its share of memory.
     mutating func fit(_ size: Int) -> Bool {
         guard size != request.count else { return true }

@@ -15,7 +15,7 @@ final class RequestsInFlight: Sendable {
 
     fileprivate struct Request {
         var serial: UInt64
-        /// Whether nobody misses it if it is not answered.
+        /// Whether it need not be answered once it is flushed.
         var isInquiry: Bool
         /// The Tflush requests that wait for it.
         var flushes: [Tag] = []
@@ -23,7 +23,7 @@ final class RequestsInFlight: Sendable {
 
     fileprivate struct State {
         var requests: [Tag: Request] = [:]
-        /// Of the request that was read last.
+        /// The number of the request that was read last.
         var serial: UInt64 = 0
 
         /// Forgets a request and the flushes that waited for it, and those that waited for them.
@@ -39,7 +39,7 @@ final class RequestsInFlight: Sendable {
         }
     }
 
-    /// What a request must show to be answered.
+    /// What a request needs to be answered.
     struct Ticket {
         fileprivate var tag: Tag
         /// Another request may have the tag by then.
@@ -98,8 +98,8 @@ final class RequestsInFlight: Sendable {
 }
 
 extension RequestsInFlight.State {
-    /// An inquiry is not answered any more: whoever asked has given up, and may have waited for a file system that
-    /// doesn't answer. What changes something is, as the client must learn what has become of it.
+    /// A flushed inquiry is not answered any more: its client has given up, perhaps because a file system doesn't answer. A
+    /// request that changes something is answered, because the client must learn its outcome.
     /// - Returns: whether the flush has to wait for the other request's reply.
     fileprivate mutating func flush(_ frame: RawSpan, by tag: Tag) -> Bool {
         guard let flush = try? Tflush(decoding: frame.extracting(droppingFirst: FrameHeader.size)),
@@ -115,7 +115,7 @@ extension RequestsInFlight.State {
 }
 
 extension MessageType {
-    /// Whether a request changes nothing, neither fids nor files: it makes no difference whether it was executed.
+    /// Whether a request changes neither fids nor files: it makes no difference whether it was executed.
     fileprivate var isInquiry: Bool {
         switch self {
         case .tread, .treaddir, .treadlink, .tgetattr, .tstatfs, .tgetlock, .tfsync: true

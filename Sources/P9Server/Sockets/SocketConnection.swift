@@ -1,15 +1,16 @@
 internal import LinuxFiles
 internal import P9Wire
+internal import ServedTree
 internal import Synchronization
 
 /// Serves one stream with a few threads that take turns at reading.
 ///
-/// The thread that has read a lone request executes it itself and goes on reading: no hand-over is paid for. If more
-/// bytes are waiting, or the request is of a kind that takes long, it first lets another thread read; if it takes long
-/// all the same, `StallWatch` does so in its place.
+/// The thread that has read a lone request executes it itself and goes on reading, without a hand-over. If more bytes are
+/// waiting, or the request is of a kind that takes long, it first lets another thread read. If another request takes long,
+/// `StallWatch` does that for it.
 final class SocketConnection: Sendable {
-    private let input: SharedDescriptor
-    private let output: SharedDescriptor
+    private let input: StreamDescriptor
+    private let output: StreamDescriptor
     private let stream: FrameStream
     private let server: ServerConnection
     private let configuration: ServerConfiguration
@@ -17,7 +18,7 @@ final class SocketConnection: Sendable {
     private let watch: StallWatch
     /// Counts the requests that the reader executes itself, twice each: odd while it does.
     private let readersRequest = Atomic<UInt64>(0)
-    /// For an input that is no socket.
+    /// For an input that is not a socket.
     private let wakeUp: WakeUp?
     private let isStopping = Atomic<Bool>(false)
     private let turns = Monitor(Turns())
@@ -40,7 +41,7 @@ final class SocketConnection: Sendable {
     private static let maximumWorkers = 16
     /// How long a thread beyond the first one waits for something to do, in seconds.
     private static let workersPatience = 10.0
-    /// Before a session has said how large messages may be, in bytes.
+    /// The limit of messages before a session has one, in bytes.
     private static let firstMessageSize = ServerConfiguration.minimumMessageSize
     /// A board that lost its power holds its locks until this has passed after it is up again.
     private static let keepAliveSeconds: CInt = 30
@@ -54,8 +55,8 @@ final class SocketConnection: Sendable {
     ///   - log: gets a line when the client breaks the protocol.
     /// - Throws: `EMFILE` and the like.
     init(
-        input: SharedDescriptor,
-        output: SharedDescriptor,
+        input: StreamDescriptor,
+        output: StreamDescriptor,
         _ configuration: ServerConfiguration,
         _ watch: StallWatch,
         log: @escaping @Sendable (String) -> Void
@@ -139,7 +140,7 @@ final class SocketConnection: Sendable {
         if isFirst { return turns.wait(takeIt) }
         if let turn = turns.wait(seconds: Self.workersPatience, takeIt) { return turn }
         return turns.update { turns in
-            // It may have become free in the last moment, and whoever gave it on counts on this thread.
+            // The turn may have become free at the last moment, and the thread that gave it on counts on this one.
             if let turn = takeIt(&turns) { return turn }
             turns.waiting -= 1
             turns.workers -= 1
@@ -171,7 +172,7 @@ final class SocketConnection: Sendable {
             turns.workers += 1
             return (false, true)
         }
-        // Nobody but readers to be waits while there is a turn to give.
+        // While there is a turn to give only threads that want to read wait.
         if isAwaited { turns.wakeOne() }
         guard needsWorker else { return }
         do throws(Errno) {
@@ -278,7 +279,7 @@ final class SocketConnection: Sendable {
         do throws(Errno) {
             try inFlight.answer(ticket, with: UnsafeRawBufferPointer(rebasing: reply[..<size]))
         } catch {
-            // The thread that reads must hear of it, be it this one.
+            // The thread that reads, perhaps this one, must learn of it.
             isStopping.store(true, ordering: .releasing)
             System.shutDown(input.raw, receivingOnly: false)
             wakeUp?.wake()

@@ -44,8 +44,8 @@ public final class SocketServer: Sendable {
                 try accept(from: listener)
                 return [listener.address]
             }
-            let source = SharedDescriptor(OwnedDescriptor(owning: input))
-            let sink = input == output ? source : SharedDescriptor(OwnedDescriptor(owning: output))
+            let source = StreamDescriptor(OwnedDescriptor(owning: input))
+            let sink = input == output ? source : StreamDescriptor(OwnedDescriptor(owning: output))
             try serve(SocketConnection(input: source, output: sink, configuration, watch, log: log))
             return [address]
         }
@@ -67,7 +67,7 @@ public final class SocketServer: Sendable {
         guard listener.waitForClient(), waitForPlace() else { return false }
         do throws(Errno) {
             guard let socket = try listener.accept() else { return false }
-            let host = System.peer(of: socket.raw)
+            let host = SocketAddress(peerOf: socket.raw)?.host
             guard makePlace(for: host) else {
                 log("a connection was refused: its host has as many as one host may have")
                 return true
@@ -108,7 +108,7 @@ public final class SocketServer: Sendable {
                 log("closing a connection that nobody uses: its client has attached to nothing, and another one waits")
                 silent.abandon()
             }
-            // A silent one's time may run out meanwhile.
+            // A silent connection's time may run out meanwhile.
             let mayGoOn = state.wait(seconds: 0.25) { state -> Bool? in
                 if state.isStopping { return false }
                 return state.connections.isFull ? nil : true
@@ -119,7 +119,7 @@ public final class SocketServer: Sendable {
 
     private func serve(_ connection: SocketConnection, from host: HostAddress? = nil) throws(Errno) {
         let isTaken = state.update { state in
-            // After stop has looked for connections to end, nobody would end this one.
+            // `stop` has already looked for connections to end: nobody would end this one.
             if !state.isStopping { state.connections.insert(connection, from: host, at: System.monotonicMilliseconds) }
             return !state.isStopping
         }
@@ -141,14 +141,15 @@ public final class SocketServer: Sendable {
     }
 
     /// Takes no more connections and requests, and waits until those in flight are answered.
-    /// - Parameter seconds: how long at most; a client that doesn't read its replies can't hold the server up.
+    /// - Parameter seconds: how long at most; then clients that don't read their replies are cut off.
     public func stop(waitingAtMost seconds: Double) {
-        let connections = state.update { state in
+        let (listeners, connections) = state.update { state in
             state.isStopping = true
-            for listener in state.listeners { listener.close() }
-            state.listeners = []
-            return state.connections.connections
+            return (state.listeners, state.connections.connections)
         }
+        // Without the lock, as the names of Unix sockets are removed; and before anybody is told that all is idle.
+        for listener in listeners { listener.close() }
+        state.update { $0.listeners = [] }
         for connection in connections { connection.stop() }
         guard state.wait(seconds: seconds, { $0.connections.isEmpty ? () : nil }) == nil else { return }
         for connection in connections { connection.abandon() }

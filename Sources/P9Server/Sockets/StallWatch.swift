@@ -1,11 +1,11 @@
 internal import LinuxFiles
 internal import Synchronization
 
-/// Finds the requests that hold up their connection: the file system beneath an export may be slow, or not answer.
+/// Finds requests that delay their connection: the file system beneath an export may be slow, or not answer.
 ///
-/// A connection's reader executes a lone request itself, as most are done before another thread would have woken. That
-/// this one isn't is seen here, by a thread for all connections of a server, which then has the connection let another
-/// thread read. It looks a hundred times a second while there are requests, and sleeps when there were none for a while.
+/// A connection's reader executes a lone request itself, as most are done before another thread would have woken. One thread
+/// for all connections of a server finds the others, and has their connections let another thread read. It looks a hundred
+/// times a second while there are requests, and sleeps when there were none for a while.
 final class StallWatch: Sendable {
     private let state = Monitor(State())
     private let isAsleep = Atomic<Bool>(false)
@@ -74,13 +74,13 @@ final class StallWatch: Sendable {
     /// Until a request comes, or the last connection goes.
     private func sleep() {
         isAsleep.store(true, ordering: .sequentiallyConsistent)
-        // Who has begun a request before that has told nobody; who begins one later does.
+        // A request that began before this store has not woken this thread; one that begins later does.
         if !look() { state.wait { $0.isWoken || $0.connections.isEmpty ? () : nil } }
         isAsleep.store(false, ordering: .sequentiallyConsistent)
         state.updateQuietly { $0.isWoken = false }
     }
 
-    /// Frees the connections whose request was there at the last look already.
+    /// Frees the connections whose request was already there at the last look.
     /// - Returns: whether there were requests since then.
     private func look() -> Bool {
         var isBusy = false

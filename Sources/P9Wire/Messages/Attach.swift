@@ -2,15 +2,18 @@
 ///
 /// `fid[4] afid[4] uname[s] aname[s] n_uname[4]`
 public struct Tattach: Message, ~Escapable {
+    /// The new fid, for the root of the export.
     public var fid: Fid
     /// `Fid.none` without authentication.
     public var afid: Fid
+    /// The name of the user.
     public var uname: RawSpan
     /// The export; empty or "/" is the default one.
     public var aname: RawSpan
     /// A uid, or ~0 where `uname` counts.
     public var numericUname: UInt32
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy uname, copy aname)
     public init(fid: Fid, afid: Fid, uname: RawSpan, aname: RawSpan, numericUname: UInt32) {
         self.fid = fid
@@ -20,6 +23,8 @@ public struct Tattach: Message, ~Escapable {
         self.numericUname = numericUname
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -31,6 +36,7 @@ public struct Tattach: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard uname.byteCount <= UInt16.max else { throw .limitExceeded }

@@ -2,15 +2,19 @@
 ///
 /// `fid[4] request_mask[8]`
 public struct Tgetattr: Message, Hashable, Sendable {
+    /// The file.
     public var fid: Fid
     /// What is wanted.
     public var mask: GetattrMask
 
+    /// Takes the fields in their order on the wire.
     public init(fid: Fid, mask: GetattrMask) {
         self.fid = fid
         self.mask = mask
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         fid = try reader.fid()
@@ -18,6 +22,7 @@ public struct Tgetattr: Message, Hashable, Sendable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.tgetattr, tag, bodySize: 12)
@@ -34,11 +39,15 @@ public struct Tgetattr: Message, Hashable, Sendable {
 public struct Rgetattr: Message, Hashable, Sendable {
     /// What of this is true.
     public var valid: GetattrMask
+    /// The qid of the file.
     public var qid: Qid
     /// With the S_IFMT bits.
     public var mode: UInt32
+    /// The owner.
     public var uid: UInt32
+    /// The group.
     public var gid: UInt32
+    /// How many names the file has.
     public var linkCount: UInt64
     /// The node's own number, in the kernel's `new_encode_dev` form.
     public var device: UInt64
@@ -46,15 +55,22 @@ public struct Rgetattr: Message, Hashable, Sendable {
     public var size: UInt64
     /// In bytes.
     public var blockSize: UInt64
-    /// Of 512 bytes.
+    /// In blocks of 512 bytes.
     public var blocks: UInt64
+    /// When the file was last read.
     public var accessTime: WireTime
+    /// When the content was last changed.
     public var modificationTime: WireTime
+    /// When content or attributes were last changed.
     public var changeTime: WireTime
+    /// When the file was made.
     public var birthTime: WireTime
+    /// The generation of the inode number.
     public var generation: UInt64
+    /// The version of the content.
     public var dataVersion: UInt64
 
+    /// Takes the fields in their order on the wire.
     public init(
         valid: GetattrMask,
         qid: Qid,
@@ -91,6 +107,8 @@ public struct Rgetattr: Message, Hashable, Sendable {
         self.dataVersion = dataVersion
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         valid = GetattrMask(rawValue: try reader.u64())
@@ -112,6 +130,7 @@ public struct Rgetattr: Message, Hashable, Sendable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rgetattr, tag, bodySize: 153)

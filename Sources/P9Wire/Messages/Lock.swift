@@ -2,7 +2,9 @@
 ///
 /// `fid[4] type[1] flags[4] start[8] length[8] proc_id[4] client_id[s]`
 public struct Tlock: Message, ~Escapable {
+    /// The open file.
     public var fid: Fid
+    /// The kind of lock, or `unlock`.
     public var type: LockType
     /// P9_LOCK_FLAGS_BLOCK 1: the client will ask again.
     public var flags: UInt32
@@ -10,9 +12,12 @@ public struct Tlock: Message, ~Escapable {
     public var start: UInt64
     /// In bytes; 0 reaches to the end of the file, however long it grows.
     public var length: UInt64
+    /// The process that wants it, on the client.
     public var processID: UInt32
+    /// The name of the client.
     public var clientID: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy clientID)
     public init(
         fid: Fid,
@@ -32,6 +37,8 @@ public struct Tlock: Message, ~Escapable {
         self.clientID = clientID
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -45,6 +52,7 @@ public struct Tlock: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard clientID.byteCount <= UInt16.max else { throw .limitExceeded }
@@ -63,18 +71,23 @@ public struct Tlock: Message, ~Escapable {
 ///
 /// `status[1]`
 public struct Rlock: Message, Hashable, Sendable {
+    /// How it went.
     public var status: LockStatus
 
+    /// Takes the fields in their order on the wire.
     public init(status: LockStatus) {
         self.status = status
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         status = LockStatus(rawValue: try reader.u8())
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rlock, tag, bodySize: 1)

@@ -2,18 +2,22 @@
 ///
 /// `fid[4] offset[8] count[4]`
 public struct Tread: Message, Hashable, Sendable {
+    /// The open file, or a fid of an attribute.
     public var fid: Fid
     /// In bytes.
     public var offset: UInt64
     /// In bytes.
     public var count: UInt32
 
+    /// Takes the fields in their order on the wire.
     public init(fid: Fid, offset: UInt64, count: UInt32) {
         self.fid = fid
         self.offset = offset
         self.count = count
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         fid = try reader.fid()
@@ -22,6 +26,7 @@ public struct Tread: Message, Hashable, Sendable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.tread, tag, bodySize: 16)
@@ -38,13 +43,17 @@ public struct Rread: Message, ~Escapable {
     /// Bytes before the data: the header and the count.
     public static let overhead = FrameHeader.size + 4
 
+    /// The data.
     public var data: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy data)
     public init(data: RawSpan) {
         self.data = data
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -53,6 +62,7 @@ public struct Rread: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rread, tag, bodySize: 4 + data.byteCount)

@@ -2,18 +2,22 @@
 ///
 /// `fid[4] offset[8] count[4]`
 public struct Treaddir: Message, Hashable, Sendable {
+    /// The open directory.
     public var fid: Fid
     /// 0, or the cookie of the entry to go on after.
     public var offset: UInt64
     /// The most bytes of entries wanted.
     public var count: UInt32
 
+    /// Takes the fields in their order on the wire.
     public init(fid: Fid, offset: UInt64, count: UInt32) {
         self.fid = fid
         self.offset = offset
         self.count = count
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         fid = try reader.fid()
@@ -22,6 +26,7 @@ public struct Treaddir: Message, Hashable, Sendable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.treaddir, tag, bodySize: 16)
@@ -33,13 +38,16 @@ public struct Treaddir: Message, Hashable, Sendable {
 
 /// One entry of an Rreaddir: `qid[13] offset[8] type[1] name[s]`.
 public struct DirectoryEntry: ~Escapable {
+    /// The qid of the entry; its file may not be looked at.
     public var qid: Qid
     /// The cookie to go on after this entry.
     public var cookie: UInt64
     /// As `d_type` in `readdir(3)`: DT_DIR 4, DT_REG 8, ...
     public var type: UInt8
+    /// The name of the entry.
     public var name: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy name)
     public init(qid: Qid, cookie: UInt64, type: UInt8, name: RawSpan) {
         self.qid = qid
@@ -76,6 +84,8 @@ public struct Rreaddir: Message, ~Escapable {
         self.data = data
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -84,6 +94,7 @@ public struct Rreaddir: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rreaddir, tag, bodySize: 4 + data.byteCount)

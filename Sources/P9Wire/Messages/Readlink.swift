@@ -2,13 +2,17 @@
 ///
 /// `target[s]`
 public struct Rreadlink: Message, ~Escapable {
+    /// Where the link leads; any bytes.
     public var target: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy target)
     public init(target: RawSpan) {
         self.target = target
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -16,6 +20,7 @@ public struct Rreadlink: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard target.byteCount <= UInt16.max else { throw .limitExceeded }

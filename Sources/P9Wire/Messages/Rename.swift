@@ -2,10 +2,14 @@
 ///
 /// `fid[4] dfid[4] name[s]`
 public struct Trename: Message, ~Escapable {
+    /// The file.
     public var fid: Fid
+    /// Where it goes.
     public var directory: Fid
+    /// Its new name.
     public var name: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy name)
     public init(fid: Fid, directory: Fid, name: RawSpan) {
         self.fid = fid
@@ -13,6 +17,8 @@ public struct Trename: Message, ~Escapable {
         self.name = name
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -22,6 +28,7 @@ public struct Trename: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard name.byteCount <= UInt16.max else { throw .limitExceeded }

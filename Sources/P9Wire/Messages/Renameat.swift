@@ -2,11 +2,16 @@
 ///
 /// `olddirfid[4] oldname[s] newdirfid[4] newname[s]`
 public struct Trenameat: Message, ~Escapable {
+    /// Where the name is.
     public var oldDirectory: Fid
+    /// The name to move.
     public var oldName: RawSpan
+    /// Where it goes.
     public var newDirectory: Fid
+    /// The new name.
     public var newName: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy oldName, copy newName)
     public init(oldDirectory: Fid, oldName: RawSpan, newDirectory: Fid, newName: RawSpan) {
         self.oldDirectory = oldDirectory
@@ -15,6 +20,8 @@ public struct Trenameat: Message, ~Escapable {
         self.newName = newName
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -25,6 +32,7 @@ public struct Trenameat: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard oldName.byteCount <= UInt16.max else { throw .limitExceeded }

@@ -2,17 +2,24 @@
 ///
 /// `fid[4] valid[4] mode[4] uid[4] gid[4] size[8] atime_sec[8] atime_nsec[8] mtime_sec[8] mtime_nsec[8]`
 public struct Tsetattr: Message, Hashable, Sendable {
+    /// The file.
     public var fid: Fid
     /// What is to be changed.
     public var valid: SetattrMask
+    /// The new permission bits.
     public var mode: UInt32
+    /// The new owner.
     public var uid: UInt32
+    /// The new group.
     public var gid: UInt32
     /// In bytes.
     public var size: UInt64
+    /// The new access time, with `accessTimeSet`.
     public var accessTime: WireTime
+    /// The new modification time, with `modificationTimeSet`.
     public var modificationTime: WireTime
 
+    /// Takes the fields in their order on the wire.
     public init(
         fid: Fid,
         valid: SetattrMask,
@@ -33,6 +40,8 @@ public struct Tsetattr: Message, Hashable, Sendable {
         self.modificationTime = modificationTime
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         fid = try reader.fid()
@@ -46,6 +55,7 @@ public struct Tsetattr: Message, Hashable, Sendable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.tsetattr, tag, bodySize: 60)

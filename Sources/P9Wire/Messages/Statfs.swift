@@ -8,16 +8,20 @@ public struct Rstatfs: Message, Hashable, Sendable {
     public var blockSize: UInt32
     /// In units of `blockSize`, like the two below.
     public var blocks: UInt64
+    /// Free blocks, also those for root only.
     public var blocksFree: UInt64
     /// For users other than root.
     public var blocksAvailable: UInt64
     /// Inodes.
     public var files: UInt64
+    /// Free inodes.
     public var filesFree: UInt64
+    /// What tells the file system from others.
     public var fsid: UInt64
     /// The longest name in bytes.
     public var nameLength: UInt32
 
+    /// Takes the fields in their order on the wire.
     public init(
         type: UInt32,
         blockSize: UInt32,
@@ -40,6 +44,8 @@ public struct Rstatfs: Message, Hashable, Sendable {
         self.nameLength = nameLength
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         type = try reader.u32()
@@ -54,6 +60,7 @@ public struct Rstatfs: Message, Hashable, Sendable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rstatfs, tag, bodySize: 60)

@@ -2,11 +2,14 @@
 ///
 /// `dirfd[4] name[s] flags[4]`
 public struct Tunlinkat: Message, ~Escapable {
+    /// Where the name is.
     public var directory: Fid
+    /// The name to remove.
     public var name: RawSpan
     /// AT_REMOVEDIR 0x200 for a directory.
     public var flags: UInt32
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy name)
     public init(directory: Fid, name: RawSpan, flags: UInt32) {
         self.directory = directory
@@ -14,6 +17,8 @@ public struct Tunlinkat: Message, ~Escapable {
         self.flags = flags
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -23,6 +28,7 @@ public struct Tunlinkat: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard name.byteCount <= UInt16.max else { throw .limitExceeded }

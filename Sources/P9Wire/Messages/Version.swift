@@ -7,12 +7,15 @@ public struct Tversion: Message, ~Escapable {
     /// "9P2000.L".
     public var version: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy version)
     public init(msize: UInt32, version: RawSpan) {
         self.msize = msize
         self.version = version
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -21,6 +24,7 @@ public struct Tversion: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard version.byteCount <= UInt16.max else { throw .limitExceeded }
@@ -36,14 +40,18 @@ public struct Tversion: Message, ~Escapable {
 public struct Rversion: Message, ~Escapable {
     /// The largest message in bytes, at most what was asked.
     public var msize: UInt32
+    /// The protocol, or "unknown".
     public var version: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy version)
     public init(msize: UInt32, version: RawSpan) {
         self.msize = msize
         self.version = version
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -52,6 +60,7 @@ public struct Rversion: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard version.byteCount <= UInt16.max else { throw .limitExceeded }

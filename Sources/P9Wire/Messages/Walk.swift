@@ -5,10 +5,14 @@ public struct Twalk: Message, ~Escapable {
     /// The most names in one message, P9_MAXWELEM.
     public static let maxNames = 16
 
+    /// Where the walk begins.
     public var fid: Fid
+    /// The fid for what it finds; may be `fid` itself.
     public var newfid: Fid
+    /// The names to walk by.
     public var names: WalkNames
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy names)
     public init(fid: Fid, newfid: Fid, names: WalkNames) {
         self.fid = fid
@@ -16,6 +20,8 @@ public struct Twalk: Message, ~Escapable {
         self.names = names
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -26,6 +32,7 @@ public struct Twalk: Message, ~Escapable {
         names = try WalkNames(count: count, encoded: body.extracting(droppingFirst: 10))
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.twalk, tag, bodySize: 10 + names.encoded.byteCount)
@@ -38,6 +45,7 @@ public struct Twalk: Message, ~Escapable {
 
 /// The names of a Twalk, as they stand on the wire; checked when made, read one after another.
 public struct WalkNames: ~Escapable {
+    /// How many names there are.
     public let count: Int
     /// `count` strings.
     let encoded: RawSpan
@@ -59,6 +67,7 @@ public struct WalkNames: ~Escapable {
         Cursor(reader: WireReader(encoded))
     }
 
+    /// Reads names one after another.
     public struct Cursor: ~Escapable {
         private var reader: WireReader
 
@@ -80,21 +89,27 @@ public struct WalkNames: ~Escapable {
 ///
 /// `nwqid[2] nwqid*(qid[13])`
 public struct Rwalk: Message, Sendable {
+    /// How many qids there are.
     public private(set) var count = 0
     private var storage = InlineArray<16, Qid>(repeating: Qid(kind: .file, version: 0, path: 0))
 
+    /// Without qids; see `append`.
     public init() {}
 
+    /// Adds the qid of the next name.
     public mutating func append(_ qid: Qid) {
         storage[count] = qid
         count += 1
     }
 
+    /// The qid of a name, counted from 0.
     public subscript(index: Int) -> Qid {
         precondition(index < count)
         return storage[index]
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         let announced = Int(try reader.u16())
@@ -103,6 +118,7 @@ public struct Rwalk: Message, Sendable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rwalk, tag, bodySize: 2 + Qid.size * count)

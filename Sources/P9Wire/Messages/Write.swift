@@ -5,11 +5,14 @@ public struct Twrite: Message, ~Escapable {
     /// Bytes before the data: the header, fid, offset and count.
     public static let overhead = FrameHeader.size + 16
 
+    /// The open file, or a fid that takes an attribute.
     public var fid: Fid
     /// In bytes.
     public var offset: UInt64
+    /// The data.
     public var data: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy data)
     public init(fid: Fid, offset: UInt64, data: RawSpan) {
         self.fid = fid
@@ -17,6 +20,8 @@ public struct Twrite: Message, ~Escapable {
         self.data = data
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -27,6 +32,7 @@ public struct Twrite: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.twrite, tag, bodySize: 16 + data.byteCount)
@@ -44,16 +50,20 @@ public struct Rwrite: Message, Hashable, Sendable {
     /// In bytes.
     public var count: UInt32
 
+    /// Takes the fields in their order on the wire.
     public init(count: UInt32) {
         self.count = count
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         count = try reader.u32()
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rwrite, tag, bodySize: 4)

@@ -2,13 +2,16 @@
 ///
 /// `fid[4] name[s] attr_size[8] flags[4]`
 public struct Txattrcreate: Message, ~Escapable {
+    /// The file; afterwards the fid takes the value.
     public var fid: Fid
+    /// The name of the attribute.
     public var name: RawSpan
     /// Of the value, in bytes. 0 with XATTR_REPLACE removes the attribute.
     public var size: UInt64
     /// As in `setxattr(2)`: XATTR_CREATE 1, XATTR_REPLACE 2.
     public var flags: UInt32
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy name)
     public init(fid: Fid, name: RawSpan, size: UInt64, flags: UInt32) {
         self.fid = fid
@@ -17,6 +20,8 @@ public struct Txattrcreate: Message, ~Escapable {
         self.flags = flags
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -27,6 +32,7 @@ public struct Txattrcreate: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard name.byteCount <= UInt16.max else { throw .limitExceeded }

@@ -2,10 +2,14 @@
 ///
 /// `fid[4] newfid[4] name[s]`
 public struct Txattrwalk: Message, ~Escapable {
+    /// The file.
     public var fid: Fid
+    /// The fid for the value or the list.
     public var newfid: Fid
+    /// The name of the attribute, or nothing.
     public var name: RawSpan
 
+    /// Takes the fields in their order on the wire.
     @_lifetime(copy name)
     public init(fid: Fid, newfid: Fid, name: RawSpan) {
         self.fid = fid
@@ -13,6 +17,8 @@ public struct Txattrwalk: Message, ~Escapable {
         self.name = name
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     @_lifetime(copy body)
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
@@ -22,6 +28,7 @@ public struct Txattrwalk: Message, ~Escapable {
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         guard name.byteCount <= UInt16.max else { throw .limitExceeded }
@@ -39,16 +46,20 @@ public struct Rxattrwalk: Message, Hashable, Sendable {
     /// In bytes.
     public var size: UInt64
 
+    /// Takes the fields in their order on the wire.
     public init(size: UInt64) {
         self.size = size
     }
 
+    /// Reads the body, which follows the header.
+    /// - Throws: `WireError` unless the body is exactly such a message.
     public init(decoding body: RawSpan) throws(WireError) {
         var reader = WireReader(body)
         size = try reader.u64()
         try reader.finish()
     }
 
+    /// As `Message.encode(tag:into:)`.
     @_lifetime(frame: copy frame)
     public func encode(tag: Tag, into frame: inout OutputRawSpan) throws(WireError) {
         try frame.begin(.rxattrwalk, tag, bodySize: 8)

@@ -30,6 +30,7 @@ public struct CheckFinding: Hashable, Sendable {
         }
     }
 
+    /// What is wrong.
     public var kind: Kind
     /// Relative to the root, printable; nil for what is about the database.
     public var path: String?

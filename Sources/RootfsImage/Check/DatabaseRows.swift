@@ -3,12 +3,12 @@ internal import LinuxFiles
 
 /// The files that the database has rows for, to be ticked off as they are met.
 struct DatabaseRows {
-    /// Of files that were not met.
+    /// The handles of files that the walk did not meet.
     private(set) var unmet: Set<FileHandle> = []
     private(set) var labelCount = 0
     private(set) var attributeCount = 0
 
-    /// None, as if there were no database.
+    /// No rows, as without a database.
     init() {}
 
     init(of tree: FakeRootTree) throws(Errno) {

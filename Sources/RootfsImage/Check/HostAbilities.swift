@@ -14,6 +14,7 @@ public struct HostAbilities: Hashable, Sendable {
     /// In bytes.
     public var bytesAvailable: UInt64 = 0
 
+    /// A file system that can do nothing.
     public init() {}
 
     init(of tree: FakeRootTree) throws(Errno) {

@@ -1,4 +1,5 @@
 internal import FakeRoot
+public import ImageEntries
 internal import LinuxFiles
 
 /// Looks at every file of a tree for labels that are lost, wrong or in the wrong place, at the metadata database, and at
@@ -6,12 +7,14 @@ internal import LinuxFiles
 ///
 /// The tree may be in use meanwhile: what comes and goes is passed over.
 public struct TreeCheck {
+    /// What to look at, and whether to mend it.
     public struct Options: Sendable {
         /// Whether to mend what is found.
         public var repairs = false
         /// Whether to hash every file's content. Without, one of the import's size and time counts as unchanged.
         public var hashesAll = false
 
+        /// Looks only.
         public init() {}
     }
 
@@ -19,6 +22,7 @@ public struct TreeCheck {
     private let options: Options
     private let cancellation: Cancellation
 
+    /// A check of a directory; see `run`.
     public init(directory: String, options: Options = Options(), cancellation: Cancellation = Cancellation()) {
         self.directory = directory
         self.options = options

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Mends what a survey has found, in a second walk: so a file is mended where it is met, however deep that is.

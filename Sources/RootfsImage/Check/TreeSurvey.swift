@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// One walk over a tree, looking.
@@ -42,7 +43,7 @@ final class TreeSurvey {
             guard let problem = tree.databaseProblem, problem.code == .corrupt else {
                 throw ImageError("can't read the metadata database", error)
             }
-            // Of no file is it known then that it has rows, so none counts as stale.
+            // Then no file is known to have rows, so no row counts as stale.
             rows = DatabaseRows()
             findings.append(Found(finding: CheckFinding(.databaseDamaged, nil, TreeCheck.line(problem.message))))
         }
@@ -156,7 +157,7 @@ final class TreeSurvey {
             without.append("p9serve chmod \(letters)-s \(place)")
         }
         if let capability = entry.capability {
-            // Those of a later kernel than ours can't be said in words.
+            // Capabilities of a later kernel than ours have no names here.
             let words = FileCapabilities(capability).map { ShellWord($0.text.utf8).text } ?? "CAPABILITIES"
             with.append("p9serve setcap \(words) \(place)")
             without.append("p9serve setcap -r \(place)")

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Writes rsync's or QEMU's extended attributes. Both keep symbolic links, device nodes, FIFOs and sockets as regular

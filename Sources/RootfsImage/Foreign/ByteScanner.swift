@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Reads numbers and words from text of another tool's, byte by byte.
@@ -67,7 +68,7 @@ func openRegularFile(_ held: CInt) throws(Errno) -> OwnedDescriptor {
 }
 
 /// A whole file of metadata.
-/// - Throws: `badArchive` beyond `limit` bytes, and for what is no regular file.
+/// - Throws: `badArchive` beyond `limit` bytes, and unless it is a regular file.
 func readMetadataFile(_ path: String, limit: UInt64 = 256 << 20) throws(ImageError) -> [UInt8] {
     let held = try ImageError.attempt("can't open \(path)") { () throws(Errno) in try System.open(path, .path) }
     return try readMetadata(heldBy: held.raw, path, limit: limit)
@@ -89,7 +90,7 @@ func readMetadata(heldBy held: CInt, _ name: String, limit: UInt64) throws(Image
 }
 
 /// The size of a regular file, in bytes.
-/// - Throws: `badArchive` beyond `limit` bytes, and for what is no regular file.
+/// - Throws: `badArchive` beyond `limit` bytes, and unless it is a regular file.
 func regularSize(of descriptor: CInt, _ name: String, limit: UInt64) throws(ImageError) -> UInt64 {
     let status = try ImageError.attempt("can't read \(name)") { () throws(Errno) in try System.status(of: descriptor) }
     guard status.format == .regular else { throw ImageError(.badArchive, "\(name) is not a regular file") }

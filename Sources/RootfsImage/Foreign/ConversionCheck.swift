@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Verifies that the new metadata of a conversion are there and say the same as the old ones, file by file: owner, mode,
@@ -138,7 +139,7 @@ struct ConversionCheck {
     private final class PairReader: MetadataReader {
         private let oldReader: any MetadataReader
         private let newReader: any MetadataReader
-        /// Of the file read last, against what the file is; nil if it is no file for the new metadata.
+        /// The new metadata of the file read last, checked against the file; nil if they are not for this file.
         private(set) var new: FileMetadata?
         private(set) var isOldKnown = false
         private(set) var isNewKnown = false

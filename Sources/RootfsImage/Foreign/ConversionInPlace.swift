@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// The passes of a `TreeConversion` through one tree.
@@ -82,16 +83,12 @@ struct ConversionInPlace {
         try ConversionMarker(phase: phase, from: marker.from, to: marker.to).write(to: root)
     }
 
-    /// Makes the directory of a new metadata file, in which there must be none.
+    /// Makes the directory of a new metadata file, which must not exist yet.
     private func prepare(_ file: String, isContinued: Bool, _ oldFile: String?) throws(ImageError) {
         let directory = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
         if conversion.options.newMetadata == nil, marker.to == .pseudo {
-            let name = Array(directory.utf8CString)
             do throws(Errno) {
-                try name.withUnsafeBufferPointer { (name) throws(Errno) in
-                    guard let name = name.baseAddress else { throw .EINVAL }
-                    try System.makeDirectory(at: System.atCurrentDirectory, name, mode: 0o755)
-                }
+                try System.makeDirectory(at: System.atCurrentDirectory, directory, mode: 0o755)
             } catch .EEXIST {
                 // perhaps with logs of pseudo's
             } catch {
@@ -220,7 +217,7 @@ struct ConversionInPlace {
         }
     }
 
-    /// Of a conversion that was killed before the rename; the walk may come to it only later.
+    /// Removes what a conversion left that was killed before the rename; the walk may come to it only later.
     private func removeLeftover(
         _ temporary: borrowing FileName,
         in directory: CInt,
@@ -285,12 +282,8 @@ struct ConversionInPlace {
         }
         guard let path else { return }
         for suffix in FakeRootTree.databaseCompanions + [""] {
-            let name = Array((path + suffix).utf8CString)
             do throws(Errno) {
-                try name.withUnsafeBufferPointer { (name) throws(Errno) in
-                    guard let name = name.baseAddress else { throw .EINVAL }
-                    try System.unlink(at: System.atCurrentDirectory, name, isDirectory: false)
-                }
+                try System.unlink(at: System.atCurrentDirectory, path + suffix, isDirectory: false)
             } catch .ENOENT {
                 continue
             } catch {
@@ -301,7 +294,7 @@ struct ConversionInPlace {
 }
 
 extension System {
-    /// As `open(beneath:_:_:)`, for bytes that may be no UTF-8.
+    /// As `open(beneath:_:_:)`, for bytes that may not be UTF-8.
     static func open(beneath directory: CInt, bytes path: [UInt8], _ flags: OpenMode) throws(Errno) -> OwnedDescriptor {
         try (path + [0]).span.withUnsafeBytes { (path) throws(Errno) in
             guard let base = path.baseAddress else { throw .EINVAL }

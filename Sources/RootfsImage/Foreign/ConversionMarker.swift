@@ -1,3 +1,4 @@
+internal import ImageEntries
 internal import LinuxFiles
 
 /// How far a conversion in place has come, in an attribute of the tree's root: whoever finds it finds a tree between two
@@ -82,7 +83,7 @@ struct ConversionMarker: Hashable {
         )
     }
 
-    /// The error for files of which the old and the new metadata say something else.
+    /// The error for files on which the old and the new metadata contradict each other.
     /// - Parameter reason: a sentence without a full stop.
     func contradiction(_ path: String, _ reason: String) -> ImageError {
         ImageError(

@@ -1,11 +1,14 @@
 /// What a conversion did, or would do.
 public struct ConversionSummary: Hashable, Sendable {
+    /// The metadata that were read.
     public var from: MetadataKind
+    /// The metadata that were written.
     public var to: MetadataKind
     /// Names in the tree, the root included.
     public var files = 0
     /// Host files that were replaced: symbolic links that became regular files or the other way round, device nodes.
     public var replaced = 0
+    /// What the new metadata can't hold.
     public var losses = ConversionLosses()
     /// What was odd but not wrong; printable.
     public var notices: [String] = []
@@ -13,6 +16,7 @@ public struct ConversionSummary: Hashable, Sendable {
     public var metadataFile: String?
     /// Whether this finished a conversion that was interrupted.
     public var isContinued = false
+    /// How long it took.
     public var seconds = 0.0
 
     static let maxNotices = 10
@@ -38,8 +42,10 @@ public struct ConversionLosses: Hashable, Sendable {
     /// Files with a blank in their path, which a device table can't name.
     public var names = 0
 
+    /// Nothing is lost.
     public init() {}
 
+    /// Whether nothing is lost.
     public var isEmpty: Bool { self == ConversionLosses() }
 
     static func += (left: inout ConversionLosses, right: ConversionLosses) {

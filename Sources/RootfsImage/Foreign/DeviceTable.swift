@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A device table: lines of `NAME TYPE MODE UID GID MAJOR MINOR START INC COUNT`, as Buildroot's makedevs, genext2fs and

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Buildroot's `target/` with a device table: all is root's with the host's modes, but what the table's lines say, each

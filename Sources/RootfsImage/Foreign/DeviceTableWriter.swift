@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Writes a device table for what the host's files don't say: owners, modes, nodes, capabilities. Nodes are removed from
@@ -78,16 +79,12 @@ final class DeviceTableWriter: MetadataWriter {
     func finishDescribing() throws(ImageError) {
         let temporaryPath = path + ".converting"
         try ImageError.attempt("can't write \(path)") { () throws(Errno) in
-            let name = Array(temporaryPath.utf8CString)
-            let file = try name.span.withUnsafeBufferPointer { (name) throws(Errno) in
-                guard let name = name.baseAddress else { throw .EINVAL }
-                return try System.open(
-                    at: System.atCurrentDirectory,
-                    name,
-                    [.writeOnly, .create, .truncate],
-                    mode: 0o644
-                )
-            }
+            let file = try System.open(
+                at: System.atCurrentDirectory,
+                temporaryPath,
+                [.writeOnly, .create, .truncate],
+                mode: 0o644
+            )
             let text = text
             guard try System.write(file.raw, text.span.bytes, at: 0) == text.count else { throw .ENOSPC }
             try System.synchronize(file.raw, dataOnly: false)

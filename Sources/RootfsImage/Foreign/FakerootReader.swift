@@ -1,11 +1,12 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// What `fakeroot -s FILE` saves: a line `dev=HEX,ino=N,mode=OCTAL,uid=N,gid=N,nlink=N,rdev=N` for each inode. A file
 /// without a line is root's.
 ///
-/// There are no paths in it, and inode numbers are used again. So a file that was born after the last save gets nothing;
-/// and a line that calls a file something else than it is means that the tree is another one, which is refused.
+/// It has no paths, and inode numbers are used again. So a file that was made after the last save gets nothing. A line with
+/// another type than its file means that this is another tree, which is refused.
 final class FakerootReader: MetadataReader {
     private struct Identity: Hashable {
         var device: UInt64

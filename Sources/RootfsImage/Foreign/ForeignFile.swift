@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// A file that a `ForeignWalk` has come to.
@@ -12,7 +13,7 @@ final class ForeignFile {
     /// The directory that holds it, O_RDONLY, until the walk goes on; -1 where the host has none.
     let directory: CInt
     let metadata: FileMetadata
-    /// Of a symbolic link, not empty.
+    /// Where a symbolic link leads; not empty.
     let target: [UInt8]
     /// The first name of the same file, which came before.
     let firstName: [UInt8]?

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Goes through a directory of the host: a directory before what is in it, names in the order of their bytes. Nothing is
@@ -176,7 +177,7 @@ final class ForeignWalk {
     private func firstName(of status: FileStatus, _ path: [UInt8]) -> [UInt8]? {
         guard status.format != .directory else { return nil }
         let identity = Identity(device: status.device, inode: status.inode)
-        // Who goes through may replace the first name by another file: then this may be the last one of its file.
+        // A conversion may replace the first name by another file; then this may be its file's last name.
         guard let first = firstNames[identity] else {
             if status.linkCount > 1 { firstNames[identity] = (path, status.linkCount - 1) }
             return nil
@@ -215,7 +216,7 @@ final class ForeignWalk {
         _ metadata: FileMetadata
     ) throws(ImageError) -> (metadata: FileMetadata, target: [UInt8], notice: String?) {
         var result = metadata
-        // What tools keep metadata in is none of a file's attributes, whoever says so.
+        // Attributes in which tools keep metadata are not the file's own, even if another tool's metadata have them.
         result.attributes.removeAll { HostAttributes.isToolName($0.name) }
         let host = file.kind
         func contradiction() -> (FileMetadata, [UInt8], String?) {

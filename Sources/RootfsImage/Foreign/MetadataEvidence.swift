@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// What tells which tool has kept metadata for a directory.
@@ -18,7 +19,7 @@ struct MetadataEvidence {
             file = metadata
             return
         }
-        // The import's own list says more than whatever lies in the tree or beside it.
+        // The import's own list counts more than all that lies in the tree or beside it.
         let tree = try Self.tree(path)
         if tree?.hasManifest == true {
             kind = .overrideStat
@@ -46,7 +47,7 @@ struct MetadataEvidence {
         }
     }
 
-    /// The directory as a tree of ours; nil if it can't be opened, which is told by who reads it all.
+    /// The directory as a tree of ours; nil if it can't be opened, which the later reading of all files reports.
     /// - Throws: `system` for a tree whose database is lost or damaged: as a plain directory it would be all root's.
     private static func tree(_ path: String) throws(ImageError) -> FakeRootTree? {
         do throws(ImageError) {
@@ -79,7 +80,7 @@ struct MetadataEvidence {
         )
     }
 
-    /// Beside a directory that lies in a tree of ours, a board may have put anything.
+    /// A board may have put anything beside a directory in a tree of ours.
     private static func refuseNeighbour(
         of path: String,
         _ found: [(kind: MetadataKind, evidence: String)]
@@ -179,7 +180,7 @@ private final class AttributeCollector: MetadataReader {
     }
 
     private func note(_ kind: MetadataKind, _ file: HostFile) {
-        // Another user's file tells nothing of the directory's.
+        // Another user's file proves nothing about the directory.
         if trust.covers(file), !found.contains(where: { $0.kind == kind }) { found.append((kind, file.description)) }
     }
 }

@@ -3,7 +3,7 @@ internal import FakeRoot
 /// The ways in which tools keep owners, modes and device nodes beside an ordinary user's files; those of `SourceKind` that
 /// are directories, under the same raw values.
 public enum MetadataKind: String, CaseIterable, Hashable, Sendable {
-    /// Nothing but what the host says; the caller's own files are root's.
+    /// Only what the host says; the caller's own files are root's.
     case plain = "dir"
     /// `user.containers.override_stat`: ours, containers/storage, fuse-overlayfs, libkrun.
     case overrideStat = "override-stat"

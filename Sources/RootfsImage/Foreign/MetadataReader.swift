@@ -1,3 +1,5 @@
+internal import ImageEntries
+
 /// Knows what one tool's metadata say of the files in a directory.
 protocol MetadataReader: AnyObject {
     /// - Returns: nil for a file that holds metadata, and is not in the tree.

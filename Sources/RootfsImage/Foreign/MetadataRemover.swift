@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Removes the metadata of one tool from a tree; of those in a file of its own, that file goes out of the way.

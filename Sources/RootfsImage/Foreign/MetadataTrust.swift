@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Whose files' metadata are believed, as `FakeRootTree` believes labels: those of the process's user and of the owner of the
@@ -62,11 +63,11 @@ final class CautiousReader: MetadataReader {
         return metadata
     }
 
-    /// Of another user's file the host's facts count, without privileges.
+    /// The metadata of another user's file: the host's facts, without privileges.
     private func metadata(ofStrangers file: HostFile) throws(ImageError) -> FileMetadata? {
         guard try reader.knows(file) else {
             var metadata = try reader.metadata(of: file)
-            // Its user has set these bits for himself, and not for whom a tool's rule makes the owner.
+            // The user has set these bits for an own file; they must not count for the owner that a tool's rule gives it.
             if let owner = metadata?.owner, owner != FileMetadata(of: file).owner { _ = metadata?.takePrivileges() }
             return metadata
         }

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// Writes one tool's metadata for a tree, in two passes: first it describes all files beside the metadata that are
@@ -39,7 +40,7 @@ protocol MetadataWriter: AnyObject {
 enum Replacement {
     case keep
     case replace
-    /// The tool makes it by itself.
+    /// The tool makes the file anew.
     case remove
 }
 

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// `user.containers.override_stat`, as `FakeRootTree` reads it; and fuse-overlayfs' own older name of the same.

@@ -1,8 +1,9 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
-/// No metadata: the caller's own files become root's, other people's keep their numbers; and so do all where the caller
-/// is root, who could have made them as they shall be.
+/// No metadata: the caller's own files become root's, others' files keep their numbers. If the caller is root all files keep
+/// theirs: root could give each its owner.
 final class PlainReader: MetadataReader {
     private let user = System.effectiveUser
 

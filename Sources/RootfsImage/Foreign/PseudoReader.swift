@@ -1,14 +1,16 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
+internal import SQLite
 
 /// The database of Yocto's pseudo, `files.db`: a row for each name that was made or changed under pseudo.
 ///
 /// Rows are found by path: inode numbers are used again, and change when a tree is copied. A file without a row is the
 /// host's, as pseudo itself shows it.
 final class PseudoReader: MetadataReader {
-    private let database: SQLiteFile
-    private let rows: SQLiteQuery
-    private let attributes: SQLiteQuery
+    private let database: ForeignDatabase
+    private let rows: ForeignStatement
+    private let attributes: ForeignStatement
     /// What the paths in the database begin with.
     private let prefix: [UInt8]
     private let rowCount: Int64
@@ -17,7 +19,7 @@ final class PseudoReader: MetadataReader {
 
     init(_ path: String, root: CInt) throws(ImageError) {
         try Self.refuseRunningServer(path)
-        database = try SQLiteFile(path)
+        database = try ForeignDatabase(reading: path)
         let own = try ImageError.attempt("can't find the directory's path") { () throws(Errno) in
             try System.currentPath(of: root)
         }
@@ -25,37 +27,40 @@ final class PseudoReader: MetadataReader {
             try System.status(of: root)
         }
         prefix = try Self.prefix(database, path, own: own, inode: status.inode)
-        rows = try database.query(
+        rows = try database.prepare(
             "SELECT uid, gid, mode, rdev, dev, ino FROM files WHERE path = ?1 AND deleting = 0 ORDER BY ino <> ?2, id DESC"
         )
-        attributes = try database.query("SELECT name, value FROM xattrs WHERE dev = ?1 AND ino = ?2 ORDER BY name")
+        attributes = try database.prepare("SELECT name, value FROM xattrs WHERE dev = ?1 AND ino = ?2 ORDER BY name")
         rowCount = try Self.count(database, prefix)
     }
 
     /// How many names the database knows in a directory, itself included.
-    static func count(_ database: SQLiteFile, _ prefix: [UInt8]) throws(ImageError) -> Int64 {
+    static func count(_ database: ForeignDatabase, _ prefix: [UInt8]) throws(ImageError) -> Int64 {
         // "0" is the character that follows "/".
-        let query = try database.query(
+        let query = try database.prepare(
             "SELECT count(DISTINCT path) FROM files WHERE deleting = 0 AND (path = ?1 OR path >= ?2 AND path < ?3)"
         )
-        query.bind(1, text: prefix).bind(2, text: prefix + Array("/".utf8)).bind(3, text: prefix + Array("0".utf8))
-        return try query.step() ? query.integer(0) : 0
+        query.bind(1, text: prefix)
+        query.bind(2, text: prefix + Array("/".utf8))
+        query.bind(3, text: prefix + Array("0".utf8))
+        return try query.step() ? query.number(0) : 0
     }
 
     /// Where the tree was when pseudo saw it: where it is now; else the directory with the root's inode number; else the
     /// one that all rows lie in.
     private static func prefix(
-        _ database: SQLiteFile,
+        _ database: ForeignDatabase,
         _ path: String,
         own: [UInt8],
         inode: UInt64
     ) throws(ImageError) -> [UInt8] {
         if try count(database, own) > 0 { return own }
-        let moved = try database.query(
+        let moved = try database.prepare(
             "SELECT path FROM files WHERE ino = ?1 AND deleting = 0 AND mode & 61440 = 16384"
         )
-        if try moved.bind(1, inode).step() { return moved.bytes(0) }
-        let ends = try database.query("SELECT min(path), max(path) FROM files WHERE deleting = 0 AND path LIKE '/%'")
+        moved.bind(1, Int64(truncatingIfNeeded: inode))
+        if try moved.step() { return moved.bytes(0) }
+        let ends = try database.prepare("SELECT min(path), max(path) FROM files WHERE deleting = 0 AND path LIKE '/%'")
         guard try ends.step(), !ends.bytes(0).isEmpty else {
             throw ImageError(
                 .badArchive,
@@ -98,8 +103,7 @@ final class PseudoReader: MetadataReader {
     }
 
     func metadata(of file: HostFile) throws(ImageError) -> FileMetadata? {
-        let path = file.path.isEmpty ? prefix : prefix + [UInt8(ascii: "/")] + file.path
-        guard try rows.reset().bind(1, text: path).bind(2, file.status.inode).step() else {
+        guard try findRow(of: file) else {
             unlabelled += 1
             var metadata = FileMetadata(of: file)
             metadata.attributes = try HostAttributes(of: file).own
@@ -107,13 +111,13 @@ final class PseudoReader: MetadataReader {
         }
         found += 1
         let owner = Owner(
-            uid: UInt32(truncatingIfNeeded: rows.integer(0)),
-            gid: UInt32(truncatingIfNeeded: rows.integer(1))
+            uid: UInt32(truncatingIfNeeded: rows.number(0)),
+            gid: UInt32(truncatingIfNeeded: rows.number(1))
         )
         let metadata = FileMetadata(
             owner: owner,
-            mode: UInt32(truncatingIfNeeded: rows.integer(2)),
-            rawDevice: UInt64(truncatingIfNeeded: rows.integer(3))
+            mode: UInt32(truncatingIfNeeded: rows.number(2)),
+            rawDevice: UInt64(truncatingIfNeeded: rows.number(3))
         )
         guard var metadata else {
             throw ImageError(
@@ -121,7 +125,9 @@ final class PseudoReader: MetadataReader {
                 "the pseudo database gives \(file.description) a mode that Linux doesn't have"
             )
         }
-        _ = attributes.reset().bind(1, rows.integer(4)).bind(2, rows.integer(5))
+        attributes.reset()
+        attributes.bind(1, rows.number(4))
+        attributes.bind(2, rows.number(5))
         while try attributes.step() {
             metadata.attributes.append(
                 ImageEntry.Attribute(name: attributes.bytes(0), value: attributes.bytes(1))
@@ -131,8 +137,16 @@ final class PseudoReader: MetadataReader {
     }
 
     func knows(_ file: HostFile) throws(ImageError) -> Bool {
-        let path = file.path.isEmpty ? prefix : prefix + [UInt8(ascii: "/")] + file.path
-        return try rows.reset().bind(1, text: path).bind(2, file.status.inode).step()
+        try findRow(of: file)
+    }
+
+    /// Has `rows` stand at a file's row.
+    /// - Returns: whether there is one.
+    private func findRow(of file: HostFile) throws(ImageError) -> Bool {
+        rows.reset()
+        rows.bind(1, text: file.path.isEmpty ? prefix : prefix + [UInt8(ascii: "/")] + file.path)
+        rows.bind(2, Int64(truncatingIfNeeded: file.status.inode))
+        return try rows.step()
     }
 
     func finish() throws(ImageError) -> [String] {

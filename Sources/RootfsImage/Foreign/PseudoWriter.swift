@@ -1,5 +1,7 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
+internal import SQLite
 
 /// Writes a database as pseudo 1.9 makes it, schema version 8. Symbolic links stay what they are; device nodes, FIFOs and
 /// sockets may be empty regular files.
@@ -11,9 +13,9 @@ final class PseudoWriter: MetadataWriter {
     private let root: CInt
     /// The directory's absolute path, as pseudo will see it.
     private let prefix: [UInt8]
-    private var database: SQLiteFile?
-    private var insertFile: SQLiteQuery?
-    private var insertAttribute: SQLiteQuery?
+    private var database: ForeignDatabase?
+    private var insertFile: ForeignStatement?
+    private var insertAttribute: ForeignStatement?
 
     private static let schema = """
         CREATE TABLE files ( id INTEGER PRIMARY KEY, path VARCHAR, dev INTEGER, ino INTEGER, uid INTEGER, gid INTEGER, \
@@ -45,26 +47,22 @@ final class PseudoWriter: MetadataWriter {
     /// All is written anew: what an interrupted pass has written stands in the temporary file only.
     func hasDescribed(_ file: ForeignFile) throws(ImageError) -> Bool { false }
 
-    private func begin() throws(ImageError) -> (file: SQLiteQuery, attribute: SQLiteQuery) {
+    private func begin() throws(ImageError) -> (file: ForeignStatement, attribute: ForeignStatement) {
         if let insertFile, let insertAttribute { return (insertFile, insertAttribute) }
         Self.remove(temporaryPath)
-        let database = try SQLiteFile(writing: temporaryPath)
+        let database = try ForeignDatabase(writing: temporaryPath)
         try database.execute(Self.schema)
         try database.execute("BEGIN")
-        let file = try database.query(
+        let file = try database.prepare(
             "INSERT INTO files (path, dev, ino, uid, gid, mode, rdev, deleting) VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
         )
-        let attribute = try database.query("INSERT INTO xattrs (dev, ino, name, value) VALUES (?, ?, ?, ?)")
+        let attribute = try database.prepare("INSERT INTO xattrs (dev, ino, name, value) VALUES (?, ?, ?, ?)")
         (self.database, insertFile, insertAttribute) = (database, file, attribute)
         return (file, attribute)
     }
 
     private static func remove(_ path: String) {
-        let name = Array(path.utf8CString)
-        name.withUnsafeBufferPointer { name in
-            guard let name = name.baseAddress else { return }
-            try? System.unlink(at: System.atCurrentDirectory, name, isDirectory: false)
-        }
+        try? System.unlink(at: System.atCurrentDirectory, path, isDirectory: false)
     }
 
     func describe(_ file: ForeignFile) throws(ImageError) -> Int {
@@ -72,13 +70,21 @@ final class PseudoWriter: MetadataWriter {
         let insert = try begin()
         let metadata = file.metadata
         let path = file.path.isEmpty ? prefix : prefix + [UInt8(ascii: "/")] + file.path
-        try insert.file.reset().bind(1, text: path).bind(2, status.device).bind(3, status.inode)
-            .bind(4, metadata.owner.uid).bind(5, metadata.owner.gid)
-            .bind(6, metadata.kind.format.rawValue | metadata.permissions).bind(7, metadata.kind.encodedDevice).step()
+        insert.file.bind(1, text: path)
+        insert.file.bind(2, Int64(truncatingIfNeeded: status.device))
+        insert.file.bind(3, Int64(truncatingIfNeeded: status.inode))
+        insert.file.bind(4, metadata.owner.uid)
+        insert.file.bind(5, metadata.owner.gid)
+        insert.file.bind(6, Int64(metadata.kind.format.rawValue | metadata.permissions))
+        insert.file.bind(7, Int64(truncatingIfNeeded: metadata.kind.encodedDevice))
+        try insert.file.run()
         guard file.isFirst else { return 0 }
         for attribute in metadata.attributes {
-            try insert.attribute.reset().bind(1, status.device).bind(2, status.inode)
-                .bind(3, text: attribute.name).bind(4, text: attribute.value).step()
+            insert.attribute.bind(1, Int64(truncatingIfNeeded: status.device))
+            insert.attribute.bind(2, Int64(truncatingIfNeeded: status.inode))
+            insert.attribute.bind(3, text: attribute.name)
+            insert.attribute.bind(4, text: attribute.value)
+            try insert.attribute.run()
         }
         return 0
     }
@@ -100,20 +106,26 @@ final class PseudoWriter: MetadataWriter {
 
     /// What was replaced has another inode number than the one described.
     func finishReplacing() throws(ImageError) {
-        let database = try SQLiteFile(writing: path)
+        let database = try ForeignDatabase(writing: path)
         try database.execute("BEGIN")
-        let rows = try database.query("SELECT id, path, dev, ino FROM files WHERE deleting = 0 ORDER BY id")
-        let file = try database.query("UPDATE files SET dev = ?, ino = ? WHERE id = ?")
-        let attributes = try database.query("UPDATE xattrs SET dev = ?, ino = ? WHERE dev = ? AND ino = ?")
+        let rows = try database.prepare("SELECT id, path, dev, ino FROM files WHERE deleting = 0 ORDER BY id")
+        let file = try database.prepare("UPDATE files SET dev = ?, ino = ? WHERE id = ?")
+        let attributes = try database.prepare("UPDATE xattrs SET dev = ?, ino = ? WHERE dev = ? AND ino = ?")
         while try rows.step() {
             guard let status = Self.status(Array(rows.bytes(1).dropFirst(prefix.count + 1)), beneath: root) else {
                 continue
             }
             let (device, inode) = (Int64(bitPattern: status.device), Int64(bitPattern: status.inode))
-            guard device != rows.integer(2) || inode != rows.integer(3) else { continue }
-            try file.reset().bind(1, device).bind(2, inode).bind(3, rows.integer(0)).step()
-            try attributes.reset().bind(1, device).bind(2, inode).bind(3, rows.integer(2)).bind(4, rows.integer(3))
-                .step()
+            guard device != rows.number(2) || inode != rows.number(3) else { continue }
+            file.bind(1, device)
+            file.bind(2, inode)
+            file.bind(3, rows.number(0))
+            try file.run()
+            attributes.bind(1, device)
+            attributes.bind(2, inode)
+            attributes.bind(3, rows.number(2))
+            attributes.bind(4, rows.number(3))
+            try attributes.run()
         }
         try database.execute("COMMIT")
     }
@@ -133,14 +145,8 @@ final class PseudoWriter: MetadataWriter {
 
 /// Moves a finished file to its place, over what is there.
 func moveFile(_ path: String, to newPath: String) throws(ImageError) {
-    let (old, new) = (Array(path.utf8CString), Array(newPath.utf8CString))
     try ImageError.attempt("can't write \(newPath)") { () throws(Errno) in
-        try old.withUnsafeBufferPointer { (old) throws(Errno) in
-            try new.withUnsafeBufferPointer { (new) throws(Errno) in
-                guard let old = old.baseAddress, let new = new.baseAddress else { throw .EINVAL }
-                try System.rename(at: System.atCurrentDirectory, old, to: System.atCurrentDirectory, new)
-            }
-        }
+        try System.rename(at: System.atCurrentDirectory, path, to: System.atCurrentDirectory, newPath)
     }
 }
 

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 
 /// umoci and PRoot: owners only, as a protobuf message with the fields 1, uid, and 2, gid; `UInt32.max` says nothing.
 final class RootlessContainersReader: MetadataReader {

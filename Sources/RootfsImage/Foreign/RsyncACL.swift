@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 
 /// POSIX ACLs as `rsync --fake-super` keeps them: four u32 LE for owner, group, mask and others, 0x80 where the mode or
 /// nothing says it; then pairs of u32 LE, an id and its permissions, bit 31 telling a user from a group.
@@ -8,7 +9,7 @@ enum RsyncACL {
 
     /// rsync's form as Linux' own.
     /// - Parameter permissions: the file's mode; nil for a default ACL, which stands alone.
-    /// - Returns: nil for what is none.
+    /// - Returns: nil for a malformed value.
     static func decode(_ value: [UInt8], permissions: UInt32?) -> [UInt8]? {
         guard value.count >= 16, (value.count - 16) % 8 == 0 else { return nil }
         func said(at offset: Int, shift: UInt32) -> UInt16? {
@@ -41,7 +42,7 @@ enum RsyncACL {
     }
 
     /// Linux' own form as rsync's.
-    /// - Returns: nil for what is none.
+    /// - Returns: nil for a malformed value.
     static func encode(_ value: [UInt8], isDefault: Bool) -> [UInt8]? {
         guard let list = AccessControlList(attribute: value) else { return nil }
         func permissions(_ tag: AccessControlList.Tag) -> UInt32 {

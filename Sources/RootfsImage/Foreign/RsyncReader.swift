@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// `rsync --fake-super`: the attribute `user.rsync.%stat` says "OCTALMODE MAJOR,MINOR UID:GID", with the S_IFMT bits;

@@ -1,4 +1,5 @@
 internal import FakeRoot
+public import ImageEntries
 internal import LinuxFiles
 
 /// Turns one tool's way of keeping owners, modes and device nodes into another's: in place, or in a copy.
@@ -10,9 +11,11 @@ internal import LinuxFiles
 ///
 /// Nobody should change the tree meanwhile.
 public struct TreeConversion {
+    /// What to convert to, and how.
     public struct Options: Sendable {
         /// Nil to find out.
         public var from: MetadataKind?
+        /// The kind of the new metadata.
         public var to: MetadataKind
         /// The metadata file to read, for the kinds that have one; nil to look for it beside the directory.
         public var metadata: String?
@@ -25,6 +28,7 @@ public struct TreeConversion {
         /// What the target can't hold is an error before anything is changed.
         public var isStrict = false
 
+        /// In place, from what is detected.
         public init(to: MetadataKind) {
             self.to = to
         }
@@ -41,6 +45,7 @@ public struct TreeConversion {
     let cancellation: Cancellation
     let observer: Observer
 
+    /// A conversion of a directory; see `run`.
     public init(
         _ directory: String,
         _ options: Options,
@@ -238,15 +243,15 @@ public struct TreeConversion {
         let source = try ForeignDirectorySource(directory, from, metadata: metadata)
         let file = newMetadataFile(output)
         let hadFile = file.map(Self.exists) ?? false
-        let staging = try StagingDirectory.make(for: output)
+        let staging = try Staging.tree(for: output)
         do throws(ImageError) {
-            var summary = try fill(staging.directory, source, from)
+            var summary = try fill(staging.descriptor, source, from)
             if options.to != .overrideStat {
                 let marker = ConversionMarker(phase: .describe, from: .overrideStat, to: options.to)
-                let pass = ConversionInPlace(self, staging.directory, marker, path: output)
+                let pass = ConversionInPlace(self, staging.descriptor, marker, path: output)
                 let converted = try pass.run(
                     metadata: nil,
-                    prefix: Self.finalPath(staging.directory, output),
+                    prefix: Self.finalPath(staging.descriptor, output),
                     isContinued: false
                 )
                 summary.losses += converted.losses
@@ -254,14 +259,13 @@ public struct TreeConversion {
                 summary.metadataFile = converted.metadataFile
             }
             try ImageError.attempt("can't write \(ShellWord(output)) to the disk") { () throws(Errno) in
-                try System.synchronizeFileSystem(staging.directory)
+                try System.synchronizeFileSystem(staging.descriptor)
             }
-            try staging.commit(isSynchronized: true)
+            try staging.publishTree(isSynchronized: true)
             // Our own database, if there is one, gets its name from the directory.
             if options.to == .overrideStat { _ = try? FakeRootTree(directory: output) }
             return summary
         } catch {
-            staging.discard()
             if let file, !hadFile { removeMetadata(file) }
             throw error
         }
@@ -272,11 +276,7 @@ public struct TreeConversion {
     /// Removes what a copy that came to nothing has left beside it, and the directory made for it if that is empty.
     private func removeMetadata(_ file: String) {
         func remove(_ path: String, isDirectory: Bool) {
-            let path = Array(path.utf8CString)
-            path.withUnsafeBufferPointer { path in
-                guard let path = path.baseAddress else { return }
-                try? System.unlink(at: System.atCurrentDirectory, path, isDirectory: isDirectory)
-            }
+            try? System.unlink(at: System.atCurrentDirectory, path, isDirectory: isDirectory)
         }
         for suffix in ["", "-journal", "-wal", "-shm", ".converting"] { remove(file + suffix, isDirectory: false) }
         guard options.to == .pseudo, options.newMetadata == nil, let slash = file.lastIndex(of: "/") else { return }

@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// QEMU's `security_model=mapped-file`: the numbers of DIR/NAME stand in DIR/.virtfs_metadata/NAME as lines

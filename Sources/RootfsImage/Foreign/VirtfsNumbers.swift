@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// What QEMU keeps of a file; nil leaves it to the host's.

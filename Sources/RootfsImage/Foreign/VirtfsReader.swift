@@ -1,4 +1,5 @@
 internal import FakeRoot
+internal import ImageEntries
 internal import LinuxFiles
 
 /// QEMU's `security_model=mapped-xattr`: `user.virtfs.uid`, `.gid` and `.mode` are u32 LE, the mode with its S_IFMT bits,

@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import CommandSupport
-import FakeRoot
+public import TreeTools
 
 struct ChmodCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,12 +48,8 @@ struct ChmodCommand: ParsableCommand {
     }
 
     func run() throws {
-        let mode = try mode
-        try edit.apply(to: Array(arguments.dropFirst())) { file in
-            let status = try file.status()
-            if status.kind == .symlink { return nil }  // on Linux the mode of a symbolic link is always 0777
-            let isDirectory = status.kind == .directory
-            return OwnerAndMode(permissions: mode.apply(to: status.permissions, isDirectory: isDirectory))
-        }
+        try edit.editor.changeMode(of: Array(arguments.dropFirst()), to: mode)
     }
 }
+
+extension ModeChange: ExpressibleByArgument {}

@@ -1,6 +1,6 @@
 import ArgumentParser
 import CommandSupport
-import FakeRoot
+import TreeTools
 
 struct ChownCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,14 +28,6 @@ struct ChownCommand: ParsableCommand {
     @OptionGroup var edit: TreeEdit
 
     func run() throws {
-        let ownership = Ownership(owner)
-        // The kernel of a board takes capabilities away for a chown of its own before it asks the server, and the bits too.
-        try edit.apply(to: paths, removesCapabilities: true) { file in
-            let (uid, gid) = try ownership.numbers(file.names)
-            let status = try file.status()
-            let drops = status.kind == .file && status.permissions & 0o6000 != 0
-            let privileges: UInt32 = status.permissions & 0o010 != 0 ? 0o6000 : 0o4000
-            return OwnerAndMode(uid: uid, gid: gid, permissions: drops ? status.permissions & ~privileges : nil)
-        }
+        try edit.editor.changeOwner(of: paths, to: Ownership(owner))
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import FakeRoot
-import LinuxFiles
+import TreeTools
 
 struct MknodCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,19 +55,7 @@ struct MknodCommand: ParsableCommand {
     }
 
     func run() throws {
-        let new = try TreePaths(tree).openParent(of: path)
-        let (uid, gid) = try Ownership(owner).numbers(new.directory.names)
-        do throws(Errno) {
-            try new.directory.tree.createSpecial(
-                FileName(new.name),
-                in: new.directory.descriptor.raw,
-                owner: Owner(uid: uid ?? 0, gid: gid ?? 0),
-                permissions: mode.apply(to: 0, isDirectory: false),
-                kind: kind
-            )
-        } catch {
-            throw CommandFailure(path: path, "can't make", error)
-        }
+        try TreeEditor(tree.paths).makeNode(at: path, kind, owner: Ownership(owner), mode: mode)
     }
 
     private var kind: NodeKind {

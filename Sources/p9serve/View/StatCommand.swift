@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import TreeTools
 
 struct StatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,7 +29,7 @@ struct StatCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let finder = TreePaths(tree)
+        let finder = tree.paths
         let failures = PathFailures()
         var views: [BoardView] = []
         for path in paths {

@@ -1,4 +1,5 @@
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import TestSupport
 import Testing
@@ -105,7 +106,7 @@ import Testing
 
     /// genext2fs reads the same table as we do.
     @Test(.enabled(if: isInstalled("genext2fs") && isInstalled("debugfs"))) func genext2fsMakesTheSameOfIt() throws {
-        // It knows no names, no -1, r, F and |xattr, and takes COUNT for the number to stop before: the same from 0 only.
+        // It lacks names, -1, r, F and |xattr, and takes COUNT for the number to stop before, which is the same only from 0.
         let table = """
             /dev d 755 0 0 - - - - -
             /dev/null c 666 0 0 1 3 0 0 -

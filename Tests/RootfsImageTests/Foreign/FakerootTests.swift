@@ -1,3 +1,4 @@
+import ImageEntries
 import LinuxFiles
 import TestSupport
 import Testing

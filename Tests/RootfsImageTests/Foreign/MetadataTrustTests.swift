@@ -1,4 +1,5 @@
 import FakeRoot
+import ImageEntries
 import LinuxFiles
 import TestSupport
 import Testing
@@ -64,7 +65,7 @@ import Testing
         #expect(list.notices.contains("2 files have \(Self.notice): tmp/sda"), "\(list.notices)")
     }
 
-    /// In a directory like /tmp everybody can make the file that tells of another's.
+    /// In a directory like /tmp everybody can make the metadata file for another user's file.
     @Test func strangersMetadataOfOurFile() throws {
         let fixture = try ForeignFixture()
         try fixture.shell(Self.script(.virtfsFile, "1001:1001") + "\nchown 0:0 root/tmp/sh root/tmp/sda")

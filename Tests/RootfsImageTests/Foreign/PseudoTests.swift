@@ -1,3 +1,4 @@
+import ImageEntries
 import LinuxFiles
 import TestSupport
 import Testing
@@ -79,12 +80,12 @@ import Testing
         #expect(try fixture.entries()["bin/lnk"] == "777 5:6 -> su")
         try fixture.shell("mv pseudo root.pseudo_state")
         #expect(try MetadataEvidence(fixture.host.file("root/")).kind == .pseudo)
-        // A database that is about other directories is none of this one.
+        // A database about other directories does not count for this one.
         try fixture.shell("mv root.pseudo_state pseudo; mkdir other")
         #expect(try MetadataEvidence(fixture.host.file("other")).kind == .plain)
     }
 
-    /// What a running server knows is not in the file yet.
+    /// Metadata that a running server knows are not in the file yet.
     @Test func runningServerIsRefused() throws {
         let fixture = try ForeignFixture()
         try fixture.pseudo(Self.script)

@@ -50,7 +50,7 @@ without() {
     done
 }
 
-# Refuses what is more than the controller has, and names what to drop.
+# Refuses more endpoints than the controller has, and names what to drop.
 check_budget() {
     limit=$(endpoint_limit "$udc")
     [ -n "$limit" ] || return 0
@@ -67,7 +67,7 @@ check_budget() {
     done
     printf '    %-28s %s IN + %s OUT\n' sum "$all_in" "$all_out" >&2
 
-    # One that is enough alone; else from the end of the list, where the least needed stand.
+    # One function that is enough alone; else from the end of the list, where the least needed ones stand.
     enough='' position=0
     for word in $functions; do
         position=$((position + 1))

@@ -105,9 +105,9 @@ check_running_page_size() {
     fi
 }
 
-# open_tree(OPEN_TREE_CLONE) of a mount that is attached nowhere: EINVAL before Linux 6.15, whatever the page size. Talos
-# 1.12 makes such mounts. Only the call itself tells, since vendors' kernels carry patches, and no busybox applet makes it.
-# The numbers are those of every architecture but alpha and mips. The first call clones / into such a mount, the second
+# open_tree(OPEN_TREE_CLONE) of a mount that is attached nowhere: EINVAL before Linux 6.15, with any page size. Talos 1.12
+# makes such mounts. Only the call itself tells, since vendors' kernels carry patches, and no busybox applet makes it. The
+# numbers are those of every architecture except alpha and mips. The first call clones / into such a mount, the second
 # clones that one.
 probe_open_tree() {
     [ "$(id -u)" = 0 ] || { echo "needs root" && return; }
@@ -145,7 +145,7 @@ check_open_tree() {
     esac
 }
 
-# With --kernel-config the kernel in question is another one: then what the running one does says nothing.
+# With --kernel-config another kernel is in question: then the running kernel proves nothing.
 do_check() {
     check_source=$check_config
     [ -n "$check_source" ] || check_source=$(running_configuration)

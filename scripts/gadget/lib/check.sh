@@ -1,4 +1,4 @@
-# What a kernel and a board need for all this, and what each missing piece means: the one table of it.
+# The one table of what a kernel and a board need for all this, and of what each missing piece means.
 # `usb9pfs-gadget check` reads it on the board, scripts/boot/check-kernel on the host, before there is a board.
 # shellcheck shell=sh disable=SC2154,SC2034 # the settings are set in one file and read in others
 #
@@ -10,8 +10,8 @@
 #   check_modules    yes: the initramfs carries the kernel's modules and loads them
 #   json             yes: one JSON object at check_end instead of lines
 
-# Options: purpose|option|level|what it is for|what to do. A level says what a missing option is: `fail` or `warn`;
-# `built-in` is fail, and for a module too, whatever the initramfs carries.
+# Options: purpose|option|level|what it is for|what to do. A level says what a missing option is: `fail` or `warn`. With
+# `built-in` a module is `fail` as well, even if the initramfs carries it.
 check_options() {
     cat <<'END'
 any|CONFIGFS_FS|fail|the gadget is made in configfs|
@@ -87,7 +87,7 @@ check_begin() {
     check_lines=$check_newline$check_lines$check_newline
 }
 
-# Adds a function, written as for `usb9pfs-gadget up`: what follows a colon is of no matter here.
+# Adds a function, written as for `usb9pfs-gadget up`: what follows a colon is ignored here.
 check_add_function() {
     case ${1%%:*} in
         usb9pfs | ecm | ncm | rndis | eem | acm | mass_storage | hid) check_functions="$check_functions ${1%%:*}" ;;
@@ -176,7 +176,7 @@ check_kernel_options() {
         esac
         case $option in
             # With NET_9P=m and USB_GADGET=y Kconfig keeps NET_9P_USBG=y, and the build descends into net/9p for modules
-            # only: the driver is neither in the kernel nor a module, whatever the configuration says.
+            # only: the driver is neither in the kernel nor a module, though the configuration has it.
             NET_9P_USBG)
                 if check_is NET_9P m && check_is NET_9P_USBG y; then
                     check_result fail "NET_9P_USBG=y" "$what; it is set, but with CONFIG_NET_9P=m it is left out of the build" \
@@ -268,8 +268,8 @@ check_decompressors() {
     esac
 }
 
-# check_page_size KIB. Since fs/9p/vfs_super.c makes readahead buflen / page size, rounded down: with the driver's own
-# buflen of 16384 and pages of 16 KiB that is none at all.
+# check_page_size KIB. fs/9p/vfs_super.c makes readahead buflen / page size, rounded down: with the driver's own buflen of
+# 16384 and pages of 16 KiB there is no readahead.
 check_page_size() {
     case $1 in
         4) check_result ok "page size" "4 KiB" ;;

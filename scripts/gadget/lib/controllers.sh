@@ -36,16 +36,16 @@ choose_controller() {
     [ -z "$holder" ] || die 5 "controller '$udc' is in use by gadget '$holder'; take that down first"
 }
 
-# Nothing for a gadget whose controller has gone, as with its driver; its file UDC goes on naming it.
+# Nothing for a gadget whose controller has gone, with its driver for example; the gadget's file UDC still names it.
 bound_controller() {
     on=$(read_line "$gadget/UDC")
     [ -z "$on" ] || [ ! -e "$udc_class/$on" ] || printf '%s\n' "$on"
 }
 
-# Sets aside a "configured" that is a left-over, see the top of gadget.sh; called before binding. Between the host's reset
-# and its configuration lie some 50 ms, and missing them would be mistaking a configured gadget for an idle one, so a
-# process of its own watches from before the binding on, without starting others and without a pause. A host that is
-# there resets within seconds; after ten it is most likely a cable that is out, and the processor is given back.
+# Sets aside a "configured" that is a left-over, see the top of gadget.sh; called before binding. Some 50 ms lie between the
+# host's reset and its configuration. To miss them would be to take a configured gadget for an idle one. So a process of its
+# own watches from before the binding on, starts no others and makes no pause. A host that is there resets within seconds;
+# after ten seconds the cable is most likely out, and the process lets the processor go.
 watch_for_reset() {
     [ "$(host_state "$udc")" = configured ] || return 0
     mkdir -p "$run_dir"
@@ -70,8 +70,8 @@ reset_is_watched() {
     [ -z "$watcher" ] || kill -0 "$watcher" 2>/dev/null
 }
 
-# What the kernel says, or "not attached" as long as that is a left-over. The note is looked at first: the other way round
-# a left-over would be believed when the reset comes in between.
+# What the kernel says, or "not attached" as long as that is a left-over. The note is read first: in the other order a
+# left-over would be believed when the reset comes in between.
 host_state() {
     state_now='' left_over=no
     [ ! -e "$run_dir/$tag.stale" ] || left_over=yes
@@ -134,7 +134,7 @@ check_bound() {
     [ "$bound_now" = "$udc" ] || die 1 "'$tag' was taken down in the meantime"
 }
 
-# A host that gives the device an address configures it within a second. One reason why it can't is on this side: dwc2
+# A host that gives the device an address configures it within a second. If it can't, the reason may be on this side: dwc2
 # hands out its FIFOs only then, and answers ENOMEM.
 explain_addressed() {
     if dmesg 2>/dev/null | grep -q "No suitable fifo found"; then

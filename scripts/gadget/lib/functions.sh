@@ -3,9 +3,9 @@
 #
 # A list of functions is a list of words: usb9pfs, ecm, ncm, rndis, eem, acm, mass_storage:FILE[,ro], hid:FILE[,LENGTH].
 
-# In the order of their interfaces, whatever the order asked for: Windows takes RNDIS only as the first function; a host
-# program finds usb9pfs by its interface's class, so its place does not matter. hid comes last because its one endpoint
-# fits anywhere, and a controller with fixed endpoints (dummy_hcd) may run out of bulk ones.
+# The functions in the order of their interfaces. The order asked for does not count: Windows takes RNDIS only as the first
+# function; a host program finds usb9pfs by its interface's class, so its place does not matter. hid comes last because its
+# one endpoint fits anywhere, and a controller with fixed endpoints (dummy_hcd) may run out of bulk ones.
 function_kinds="rndis ncm ecm eem usb9pfs acm mass_storage hid"
 network_kinds="rndis ncm ecm eem"
 
@@ -179,7 +179,7 @@ describe_network() {
 
 # What belongs to the device as a whole: sets bcd_device, associated and windows.
 settle_device() {
-    # Windows keeps by vendor, product and bcdDevice what it once learnt of a device: another network function, another
+    # Windows remembers what it once learnt of a device by vendor, product and bcdDevice, so each network function has its own
     # number. Without a network it stays the kernel's version.
     release=0 bcd_device=''
     ! has_function ecm || release=$((release + 1))
@@ -215,7 +215,7 @@ present_functions() {
             [ -d "$part" ] || continue
             word=$kind
             if [ "$kind" = mass_storage ]; then
-                # Of a gadget of another's making it may be any name, and this is to be one word.
+                # In a gadget that somebody else made it may be any name, and this must be one word.
                 word=$kind:$(read_line "$part/lun.0/file" | LC_ALL=C tr -c 'A-Za-z0-9._/:,+@=\n-' _)
                 [ "$(read_line "$part/lun.0/ro")" != 1 ] || word=$word,ro
             fi

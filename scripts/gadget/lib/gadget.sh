@@ -29,31 +29,32 @@
 # - That state is never reset when a gadget goes: "configured" may be a left-over of the gadget before. Only a bus
 #   reset by the host changes it. So when it reads "configured" while binding, another state must be seen first; the
 #   file TAG.stale in /run/usb9pfs-gadget remembers that it has not been, and names the process that looks out for it.
-# - Between that moment and the first answered 9P message the request carries a pointer that is no 9P request. A
-#   disconnect then panics, and writing "" to the gadget's UDC file is one. Once a mount has succeeded the pointer is
-#   cleared and taking the gadget down is safe, as it is when no host has configured it. Nothing in sysfs tells
-#   which of the two it is, so this script notes every mount it makes or sees in /run/usb9pfs-gadget, and `down`
-#   refuses when the gadget is configured and no mount was noted. A host that configures the gadget again, after the
-#   cable was out for instance, brings back such a pointer: once a mount is gone a process watches for that, and takes
-#   the note away (watch_cable).
+# - Between that moment and the first answered 9P message the request has a pointer that does not lead to a 9P request. A
+#   disconnect then panics, and writing "" to the gadget's UDC file is a disconnect. Once a mount has succeeded the pointer
+#   is cleared and taking the gadget down is safe. It is safe also while no host has configured it. sysfs does not tell
+#   which of these holds, so this script notes every mount it makes or sees in /run/usb9pfs-gadget, and `down` refuses when
+#   the gadget is configured and no mount was noted. A host that configures the gadget again, for instance after the cable
+#   was out, brings back such a pointer: once a mount is gone a process watches for that, and takes the note away
+#   (watch_cable).
 # - Taking it down while mounted frees what the mount uses: refused, always.
 # - An unanswered mount must not be killed: its message stays queued on the endpoint after its memory was freed.
 #   So no timeout applies to the mount itself; `--timeout` is for the wait for the host. It is a process of its own,
 #   named in the file TAG.mounting, that outlives this one.
-# - A mount that was unanswered when the cable was pulled, or the host reset the board, never ends: its message is lost,
-#   nobody is told, and it can't be ended, since close would go by a pointer that is old. Only a reboot helps. A process
-#   looks out for that (watch_mount), writes the file TAG.lost, ends `up` with code 13, and takes the board off the bus as
-#   soon as that is safe, for the next pull would panic.
+# - A mount that was unanswered when the cable was pulled, or when the host reset the board, never ends: its message is lost
+#   and nobody is told. It can't be ended either, since close would follow an old pointer. Only a reboot helps. A process
+#   watches for that (watch_mount), writes the file TAG.lost, ends `up` with code 13, and takes the board off the bus as soon
+#   as that is safe, because the next pull would panic.
 # - buflen takes any number; the buffer is allocated (physically contiguous, atomically) when the host configures
 #   the gadget, and a failure then is a fault the driver does not survive. So the size is chosen beforehand, by what
 #   /proc/buddyinfo says is free.
 # - Each mount, a failed one too, adds one more "may send" permit to the function and unmounting takes none away, so
 #   from the second mount on two messages may be sent at once, which the driver can't do: EIO and EINVAL on the board,
 #   or a hang, as soon as two programs use the mount. So `up --mount` after another mount makes the gadget anew; the
-#   host sees it go and come back. First it mounts and unmounts once as it is, since one program alone is no danger:
-#   after that the pointer is known to be cleared, whatever was done with the cable in between.
-# - A pulled cable is a disconnect as well. A gadget whose usb9pfs nobody mounts panics then, and no program can help it. So
-#   --defer-usb9pfs leaves usb9pfs out of the gadget until a mount is asked for, and takes it out again after the unmount.
+#   host sees it go and come back. Before that it mounts and unmounts the old gadget once, which is safe for one program
+#   alone: after that the pointer is known to be cleared, even if the cable was out in between.
+# - A pulled cable is a disconnect as well. If nobody has mounted the gadget's usb9pfs the kernel then panics, and no program
+#   can prevent it. So --defer-usb9pfs leaves usb9pfs out of the gadget until a mount is asked for, and takes it out again
+#   after the unmount.
 
 : "${progname:=usb9pfs-gadget}"
 configfs=/sys/kernel/config
@@ -149,7 +150,7 @@ build_gadget() {
 
 failures_to_start() { dmesg 2>/dev/null | sed -n '/failed to start .*: -[0-9]*$/p'; }
 
-# Binding is where the kernel hands out endpoints and registers network interfaces.
+# At binding the kernel hands out endpoints and registers network interfaces.
 bind_controller() {
     failed_before=$(failures_to_start)
     watch_for_reset
@@ -230,7 +231,7 @@ without_usb9pfs() {
     printf '%s\n' "$others"
 }
 
-# For a gadget that is up: what was asked for must be what there is. Nothing asked for is content with anything.
+# For a gadget that is up: the functions asked for must be those that it has. If none were asked for, any will do.
 check_same() {
     [ -z "$udc" ] || [ "$udc" = "$bound" ] || die 5 "'$tag' is up already, but on controller '$bound'; take it down first"
     udc=$bound

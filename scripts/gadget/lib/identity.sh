@@ -1,8 +1,8 @@
 # Who this board is: its serial number and MAC addresses.
 # shellcheck shell=sh disable=SC2154,SC2034 # the settings are set in one file and read in others
 
-# The machine's own serial number, so that boards can be told apart without set-up; nothing if it has none. What the
-# hardware says goes before machine-id: boards that run from one directory have one machine-id.
+# The machine's own serial number, so that boards can be told apart without set-up; nothing if there is none. The hardware's
+# number comes before machine-id: boards that run from one directory have one machine-id.
 machine_serial() {
     for file in /proc/device-tree/serial-number /sys/devices/soc0/serial_number /sys/class/dmi/id/product_serial; do
         value=$(read_line "$file" | tr -cd 'A-Za-z0-9._-')

@@ -1,11 +1,11 @@
 # One program at a time at the gadgets: two `up`, `up` and `down`, a unit and a person.
 # shellcheck shell=sh disable=SC2154,SC2034 # the settings are set in one file and read in others
 #
-# By symbolic links, which are made and given their content in one step; flock is not in every busybox. The lock is
-# $run_dir/lock, and names its owner: process id, start time and boot, which are never those of another process. The lock of
-# a dead owner (kill -9, a reboot where /run stays) is taken over by the link lock.after.OWNER, so that of several who find
-# it one succeeds; it stands in the place of the first, and may itself be taken over. The last of the row is who has
-# the lock, and he alone removes `lock`; then the others mean nothing.
+# It uses symbolic links, which are made and given their content in one step; not every busybox has flock. The lock is
+# $run_dir/lock, and names its owner by process id, start time and boot, which no other process ever shares. The link
+# lock.after.OWNER takes over the lock of a dead owner (kill -9, a reboot where /run stays), so that one of several who find
+# it succeeds. That link takes the place of the first one, and may itself be taken over. The owner of the last link has the
+# lock, and only that owner removes `lock`; the others then mean nothing.
 
 # Sets $own_id. By the shell itself, of which $$ may be only the parent.
 identify_process() {
@@ -39,7 +39,7 @@ try_lock() {
         lock_link=$run_dir/lock.after.$lock_owner
     done
     lock_row="$lock_row $lock_link"
-    # Had it been given back in the meantime, what was just made would be the successor of nobody.
+    # If it was given back in the meantime, the link just made takes over from nobody.
     [ -z "$first_owner" ] || [ "$(readlink "$run_dir/lock")" = "$first_owner" ] || {
         rm -f "$lock_link"
         lock_owner=
@@ -47,8 +47,8 @@ try_lock() {
     }
 }
 
-# Waits for the lock; whoever has it is done within seconds, since nobody keeps it while waiting for a host. What may be
-# half made when this process ends, by an error or a signal, is taken away (see build_gadget).
+# Waits for the lock. Its owner is done within seconds, since nobody keeps it while waiting for a host. If this process ends
+# by an error or a signal, what is half made is taken away (see build_gadget).
 take_lock() {
     identify_process || die 1 "/proc is not mounted"
     mkdir -p "$run_dir" || die 1 "can't make $run_dir, where the notes are kept that keep the kernel from panicking"

@@ -14,7 +14,7 @@ scheme_function() {
             network_number=$((network_number + 1))
             ;;
         mass_storage:*)
-            # The name is `file` to the libraries and `filename` in the documents; what is unknown is passed over.
+            # The libraries call it `file` and the documents `filename`; unknown names are passed over.
             file=$(scheme_string "$(file_of "$1")")
             printf '        attrs = {\n            stall = 1\n            luns = ( { file = %s, filename = %s } )\n        }\n' "$file" "$file"
             ;;
@@ -26,7 +26,7 @@ scheme_function() {
     printf '    }\n'
 }
 
-# What the file can't do, at its top, where whoever loads it will look.
+# What the file can't do, at its top, where its user will look.
 scheme_limits() {
     echo "# A gadget scheme of libusbgx, made by '$progname scheme'. Load it with: gt load FILE $tag"
     echo "# What a scheme can't say, and '$progname up' does beyond it:"

@@ -69,7 +69,7 @@ check_mac() {
 
 interface_is_bad() { bad_arguments "--interface '$interface' must be a name of at most 15 characters with %d in it, such as usb%d"; }
 
-# Ends with exit code 2 when one is not possible; call it before anything but gadget_defaults.
+# Ends with exit code 2 when a setting is not possible; call it right after gadget_defaults and the settings.
 check_settings() {
     : "${tag:=usb9pfs}"
     case $tag in
@@ -87,11 +87,11 @@ check_settings() {
     case $buflen in
         "") ;;
         *[!0-9]* | 0* | ????????*) bad_arguments "the buflen '$buflen' must be a number from 4096 to 1048576" ;;
-        # Less than 4096 and the kernel refuses to mount; more than 1 MiB gains nothing and asks for luck with memory.
+        # With less than 4096 the kernel refuses to mount; more than 1 MiB gains nothing, and memory for it is seldom free.
         *) { [ "$buflen" -ge 4096 ] && [ "$buflen" -le 1048576 ]; } || bad_arguments "the buflen $buflen is not in 4096 to 1048576" ;;
     esac
     case $timeout in
-        # 08 is octal and no number to the shell's arithmetic, and more than nine digits may be too many.
+        # The shell's arithmetic takes 08 for a malformed octal number, and more than nine digits may be too many for it.
         *[!0-9]* | 0?* | ??????????*) bad_arguments "the timeout '$timeout' must be whole seconds, without a leading 0" ;;
     esac
     case $aname in

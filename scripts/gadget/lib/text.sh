@@ -1,7 +1,7 @@
-# Texts of whatever bytes: UTF-8, JSON.
+# Texts of any bytes: UTF-8, JSON.
 # shellcheck shell=sh
 
-# Prints the code points of a text in UTF-8, in decimal, one a line; -1 for a byte that is none.
+# Prints the code points of a text in UTF-8, in decimal, one a line; -1 for a byte that is not UTF-8.
 code_points() {
     printf '%s' "$1" | od -A n -v -t u1 | awk '
         function bad() { print -1; missing = 0 }
@@ -42,7 +42,7 @@ shell_word() {
     esac
 }
 
-# A string whatever its bytes are: a name of another's making may be no UTF-8.
+# A string of any bytes: a name that somebody else has made need not be UTF-8.
 json_string() {
     case $1 in
         *[!A-Za-z0-9\ ._:/-]*) ;;

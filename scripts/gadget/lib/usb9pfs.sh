@@ -31,8 +31,8 @@ mounts_of_tag() {
                 gsub(/\\040/, " ", $2); gsub(/\\011/, "\t", $2); gsub(/\\134/, "\\", $2); print $2 }'
 }
 
-# Remembers that the gadget has carried a mount, see the top of gadget.sh. As everywhere here by `true`: where a redirection
-# of `:`, a special builtin, fails, POSIX shells end.
+# Remembers that the gadget has carried a mount, see the top of gadget.sh. Files are made by `true >FILE` here: POSIX shells end
+# when a redirection of `:`, a special builtin, fails.
 note_mount() {
     [ "$(id -u)" = 0 ] || return 0
     mkdir -p "$run_dir" && true >"$run_dir/$tag.mounted"
@@ -49,8 +49,7 @@ lost_mount=$(printf '%s' "$lost_mount" | tr -d '\n')
 
 check_lost() { [ ! -e "$run_dir/$tag.lost" ] || die 13 "$lost_mount"; }
 
-# Before anything is made: afterwards, each moment between the host's configuration and the mount is one in which a pulled
-# cable is a panic.
+# Before anything is made: afterwards a pulled cable means a panic, from the host's configuration until the mount.
 check_mount_point() {
     grep -qw 9p /proc/filesystems || load 9p
     grep -qw 9p /proc/filesystems || lacks 9P_FS "there is no 9p file system"
@@ -59,12 +58,12 @@ check_mount_point() {
     mount_point=$(readlink -f "$mount_point")
 }
 
-# Whether this kernel can make a usb9pfs is found out with a gadget for that alone, before one that works is taken apart for
-# it. No tag has a ~.
+# Tries with a gadget of its own whether this kernel can make a usb9pfs, before a working gadget is taken apart for it. No tag
+# has a ~.
 try_usb9pfs() {
     its_gadget=$gadget gadget=$configfs/usb_gadget/~ code=0
     [ -n "$buflen" ] || buflen=$(default_buflen)
-    # In a subshell, for what ends it.
+    # In a subshell, because the commands may end the shell.
     (
         { remove_gadget && mkdir "$gadget"; } || die 1 "can't make $gadget"
         make_function usb9pfs "usb9pfs.~"
@@ -130,8 +129,8 @@ do_mount() {
     say "mounted on $mount_point"
 }
 
-# One mount, in a process of its own that no signal meant for this one reaches: it must not be ended unanswered. That
-# process also keeps the notes, so that they are right when this one has gone. Called with the lock, and gives it back.
+# One mount, in a process of its own that signals for this one don't reach: a mount must not be ended unanswered. That process
+# also keeps the notes, so that they are right when this one has gone. Called with the lock, and gives it back.
 mount_9p() {
     msize=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
     all_options="trans=usbg,version=9p2000.L,uname=root,access=client,cache=mmap,msize=$msize"
@@ -145,7 +144,7 @@ mount_9p() {
     say "mounting '$tag' on $mount_point (this waits until a program on the host serves it: p9fwd serve ROOTFS)"
     (
         trap '' INT TERM HUP QUIT
-        # A note that can't be made is a mount that nobody would know of.
+        # Without a note nobody would know of the mount.
         if ! identify_process || ! echo "$own_id" >"$run_dir/$tag.mounting"; then
             rm -f "$run_dir/$tag.mounting"
             exit 2
@@ -186,8 +185,9 @@ mount_9p() {
 # How often the driver has said that a message was lost with the connection.
 count_disconnects() { dmesg 2>/dev/null | grep -F "configfs-gadget.$tag " | grep -c 'usb9pfs complete --> -'; }
 
-# watch_mount ID: looks out for what a mount that waits does not survive (see gadget.sh), and tells process ID. The controller's
-# state is quick to tell, but some (dummy_hcd) stay "configured" while the cable is out; then the kernel's log has it.
+# watch_mount ID: watches for the events that a waiting mount does not survive (see gadget.sh), and tells process ID. The
+# controller's state tells quickly, but some controllers (dummy_hcd) stay "configured" while the cable is out; then the kernel's
+# log has it.
 watch_mount() {
     (
         trap '' HUP INT TERM
@@ -225,10 +225,10 @@ is_mounted_here() {
 } 2>/dev/null
 
 # A host that configures the gadget again after the last unmount brings back the pointer that panics, see the top of
-# gadget.sh; the next mount's first message clears it. All there is to see is the state in between: some 50 ms at a
-# reset, and as long as a cable is out. So a process looks at it from the second after the unmount on, until the next mount or
-# `down`; the file TAG.watching says that it does. In an initramfs it ends where that does: there is no /proc/mounts and no
-# note any more.
+# gadget.sh; the next mount's first message clears it. Only the state in between shows it: for some 50 ms at a reset, and
+# as long as a cable is out. So a process watches the state from the second after the unmount on, until the next mount or
+# `down`; the file TAG.watching says that it does. In an initramfs the process ends with that: /proc/mounts and the note are
+# gone.
 watch_cable() {
     (
         trap '' HUP INT

@@ -19,8 +19,8 @@ list_devices() {
     REPLY=${REPLY% }
 }
 
-# read_serial PATH: sets REPLY to a device's serial number, which the board chooses: without what a terminal or a file's
-# line could take for more than text.
+# read_serial PATH: sets REPLY to a device's serial number. The board chooses it, so only printable characters are kept: a
+# terminal must not obey it, and it must fit into one line of a file.
 read_serial() {
     read_line "$usb_devices/$1/serial"
     REPLY=${REPLY//[^[:print:]]/}
@@ -128,8 +128,8 @@ interface_is_there() {
 }
 interface_has_gone() { if interface_is_there; then return 1; fi; }
 
-# Held until the end; concurrent calls take turns. The directory goes with the last board, so it may be another by
-# the time the lock is had.
+# The lock is held until the end; concurrent calls take turns. The directory goes with the last board, so there may be a new one
+# when the lock is taken.
 lock() {
     local attempt error=
     for attempt in {1..100}; do
@@ -141,8 +141,8 @@ lock() {
     die 1 "can't make $state_root, tried $attempt times${error:+: $error}"
 }
 
-# With the lock held. What has no record is of an `up` or `down` that was killed before it was written or after it was
-# removed: nothing else is left of those.
+# With the lock held. A directory without a record was left by an `up` that was killed before it wrote the record, or by a `down`
+# after it removed it: nothing else is left of those.
 remove_empty_state() {
     local directory
     for directory in "$state_root"/boards/*; do

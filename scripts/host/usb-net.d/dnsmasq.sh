@@ -33,13 +33,13 @@ start_dnsmasq() {
         if [ "$dns" = yes ]; then arguments+=(--dhcp-option="6,$host_address"); else arguments+=(--dhcp-option=6); fi
     fi
     if [ "$dns" = yes ]; then arguments+=(--no-hosts --domain-needed); else arguments+=(--port=0); fi
-    # Not with our lock, which it would hold as long as it runs. No file of its own grows over a mebibyte, whatever the board
-    # sends: its 1000 leases need a tenth of that, and the log, when full, goes on in the system's.
+    # dnsmasq must not inherit our lock, which it would hold as long as it runs. The board can't make its files grow over a
+    # mebibyte: its 1000 leases need a tenth of that, and a full log goes on in the system's.
     (trap '' XFSZ && ulimit -f 1024 && exec dnsmasq "${arguments[@]}" 9<&-) ||
         die 1 "dnsmasq did not start on $interface, see above; does another DHCP server hold port 67 of every interface?"
 }
 
-# By command lines and not by its pid file, which it writes a moment after it has begun: an `up` that was killed in
+# Looks at command lines instead of its pid file, which dnsmasq writes a moment after it has begun: an `up` that was killed in
 # between leaves a dnsmasq without one. (Option and pattern are one word, so that grep does not find itself.)
 stop_dnsmasq() {
     local found file signal=TERM end=$((SECONDS + 5))

@@ -60,11 +60,11 @@ END
     echo "}"
 }
 
-# Declared first, so that it is no error if there is none.
+# The table is declared first, so that deleting it is not an error if it was missing.
 remove_table() { printf 'table inet %s\ndelete table inet %s\n' "$1" "$1" | nft -f -; }
 
-# Sets firewall to present, missing, or unknown to those who may not look; the tables that there are, to `ruleset`, without
-# the elements of sets.
+# Sets firewall to present, missing, or unknown (for users who may not look), and `ruleset` to the tables that there are,
+# without the elements of sets.
 look_at_firewall() {
     if ! ruleset=$(nft -t list ruleset 2>/dev/null); then
         firewall=unknown
@@ -95,8 +95,8 @@ boards_behind() {
     REPLY=$interfaces
 }
 
-# guarded IF: whether that table must have a rule for this uplink: unless something else has made this host a router. The
-# file uplinks/IF has the values that IF's forwarding and ip_forward had before.
+# guarded IF: whether that table must have a rule for this uplink. It need not if something else has made this host a router.
+# The file uplinks/IF has the values that IF's forwarding and ip_forward had before.
 guarded() {
     local before all
     read -r before all <"$state_root/uplinks/$1" || return 1
@@ -104,8 +104,8 @@ guarded() {
     [ "$before" = 0 ] && [ "$REPLY" = "$all" ]
 }
 
-# guard EXCEPT: writes the table that keeps the uplinks we opened from forwarding to anything but boards. For IPv4 only: a
-# host may be an IPv6 router all the time.
+# guard EXCEPT: writes the table that lets the uplinks we opened forward to boards only. For IPv4 only: a host may be an IPv6
+# router all the time.
 guard() {
     local file rules=''
     for file in "$state_root"/uplinks/*; do

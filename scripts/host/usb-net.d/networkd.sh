@@ -22,8 +22,8 @@ do_networkd() {
     fi
     need_program ip iproute2
     if [ -n "$wanted_path" ]; then
-        # udev's ID_PATH: the host controller, "usb-0:" and the ports, configuration and interface. Without the board
-        # the controller can't be told: bus numbers change from boot to boot.
+        # udev's ID_PATH: the host controller, "usb-0:" and the ports, configuration and interface. Without the board the
+        # controller is not known: bus numbers change from boot to boot.
         match=$(udevadm info -q property --property=ID_PATH --value "/sys/class/net/$interface" 2>/dev/null || true)
         [ -n "$match" ] || say "note: without the board the files match port ${wanted_path#*-} of every USB host controller"
         match="Path=${match:-*-usb-0:${wanted_path#*-}:*}"

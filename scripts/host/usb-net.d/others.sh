@@ -46,7 +46,7 @@ give_back_to_networkd() {
     networkctl reload || [ "$3" = no ] || say "systemd-networkd did not take $2 back, see above"
 }
 
-# Sets notes, a line each: what others do that this board's network may suffer from.
+# Sets notes, a line each: what others do that may disturb this board's network.
 look_at_others() {
     notes=
     look_at_foreign_chains
@@ -54,9 +54,9 @@ look_at_others() {
     look_at_raw_sockets
 }
 
-# Base chains of others that refuse what nothing in them accepts, by policy or by a last rule. What one chain accepts, the
-# next may still drop, and nothing we write can help that; so it is said, with the commands that let the board through
-# there: those of the program whose chain it is, if that can be told.
+# Others' base chains that refuse by default, by policy or by a last rule. What one chain accepts the next may still drop, and
+# no rule of ours can change that. So this names the chain and the commands that let the board through: those of the program
+# whose chain it is, if that is known.
 look_at_foreign_chains() {
     local line table='' chain='' hook='' how='' rule='' name=${recorded[interface]} firewalld='' known
     local -A last=() accepted=()
@@ -121,7 +121,8 @@ look_at_foreign_chains() {
     done
 }
 
-# iptables-legacy's tables are others than nftables'. Asking for one that is not there would make it, so the kernel is asked.
+# iptables-legacy has tables of its own, apart from nftables'. iptables-legacy makes a table that it is asked for, so the kernel is
+# asked which there are.
 look_at_legacy_chains() {
     local rules chain
     grep -qsx filter /proc/net/ip_tables_names || return 0

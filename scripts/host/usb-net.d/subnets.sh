@@ -1,5 +1,5 @@
-# Which subnet a board gets. As everywhere in usb-net.d: what a function "sets" it sets as a global variable, REPLY or
-# a named one, since a subshell for each value is what would take most of the time.
+# Which subnet a board gets. A function in usb-net.d that "sets" something sets a global variable, REPLY or a named one: a
+# subshell for each value would take most of the time.
 # shellcheck shell=bash disable=SC2154,SC2034 # set and read in usb-net
 
 is_address() { [[ $1 =~ ^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}$ ]]; }
@@ -7,7 +7,7 @@ is_address() { [[ $1 =~ ^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0
 # is_network TEXT MIN MAX: an address, a slash, and a prefix length from MIN to MAX
 is_network() { is_address "${1%/*}" && [[ $1 =~ /[1-9][0-9]?$ ]] && [ "${1#*/}" -ge "$2" ] && [ "${1#*/}" -le "$3" ]; }
 
-# is_unicast NETWORK: not of 0.0.0.0/8, nor of multicast's and what is above it
+# is_unicast NETWORK: outside of 0.0.0.0/8, and below multicast's addresses
 is_unicast() { [ $((10#${1%%.*})) -ge 1 ] && [ $((10#${1%%.*})) -le 223 ]; }
 
 # Each sets REPLY.
@@ -68,8 +68,8 @@ collision() {
     return 1
 }
 
-# What a board is known by, so that it gets the same subnet each time: its serial number if no other device has it.
-# Sets REPLY.
+# What a board is known by, so that it gets the same subnet each time: its serial number, or the path if another device has the
+# same number. Sets REPLY.
 board_key() {
     local file same=0
     for file in "$usb_devices"/*/serial; do
@@ -99,7 +99,7 @@ choose_subnet() {
         board_key
         hash=$(sha256sum <<<"$REPLY")
         offset=$((16#${hash:0:8} % count))
-        # From the board's own place on to the next that is free; over a larger network in one step.
+        # From the board's own place on to the next free one; over a larger network in one step.
         while first=$((start + offset * 8)) last=$((start + offset * 8 + 7)) && collision "$first" "$last"; do
             step=$(((used_last[taken] - first) / 8 + 1))
             [ "$step" -le $((count - offset)) ] || step=$((count - offset))

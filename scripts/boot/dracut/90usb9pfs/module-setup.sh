@@ -5,8 +5,8 @@
 # shellcheck source=../../image.sh
 . "${dracutsysrootdir-}/usr/lib/usb9pfs-boot/image.sh"
 
-# Where the kernel makes it impossible the image is built without, and the reason said: other kernels of the machine may
-# be there for other ways to boot. With --add usb9pfs dracut ends with an error instead.
+# If the kernel can't do it, the module says why and the image is built without it: other kernels of the machine may be there
+# for other ways to boot. With --add usb9pfs dracut ends with an error instead.
 check() {
     local configuration=${dracutsysrootdir-}/boot/config-$kernel lack lacks=0
     if [[ -r $configuration ]]; then
@@ -26,7 +26,7 @@ depends() {
 
 installkernel() {
     local directory
-    # Not for this machine only: which controller a board has is for its device tree to say.
+    # All of them, not only this machine's: the device tree tells which controller a board has.
     # shellcheck disable=SC2086 # several words
     hostonly='' instmods $image_modules
     for directory in $image_module_directories; do

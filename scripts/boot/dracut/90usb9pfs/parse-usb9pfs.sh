@@ -1,7 +1,7 @@
 #!/bin/sh
 # dracut's cmdline hook, sourced: says that this root= will be dealt with.
 
-# With what is in /etc/cmdline.d, and rd.timeout where it says nothing of its own.
+# Includes what is in /etc/cmdline.d, and rd.timeout if no timeout of ours is set.
 mkdir -p /run/usb9pfs
 usb9pfs_timeout=$(getarg rd.timeout)
 case $usb9pfs_timeout in

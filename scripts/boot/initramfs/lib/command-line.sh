@@ -1,7 +1,7 @@
 # What the kernel's command line says about the root, docs/initramfs.md.
 # shellcheck shell=sh disable=SC2034 # the settings are read elsewhere
 
-# read_command_line [FILE]: sets the variables below. $problem is what no retry can mend.
+# read_command_line [FILE]: sets the variables below. $problem is a mistake that no retry can mend.
 read_command_line() {
     root='' access=ro rootflags='' init='' quiet='' ip_setting=''
     udc='' serial='' buflen='' functions='' for_host='' overlay='' shell='' timeout='' retry=10
@@ -36,7 +36,7 @@ read_command_line() {
         esac
     done
     read_rootflags
-    # rsinit's form: root= names the controller, or is not there and the controller names the tag.
+    # rsinit's form: root= names the controller; without root= the controller names the tag.
     [ -n "$udc" ] || [ -z "$root" ] || [ ! -e "/sys/class/udc/$root" ] || udc=$root
     case $root in
         -* | . | .. | *[!A-Za-z0-9._-]*)
@@ -56,12 +56,12 @@ check_seconds() {
     case $value in
         "" | *[!0-9]* | ?????????*) wrong "$word is not a number of seconds" && return 1 ;;
     esac
-    # To the shell's arithmetic 08 is octal and no number.
+    # The shell's arithmetic takes 08 for a malformed octal number.
     while :; do case $value in 0?*) value=${value#0} ;; *) return 0 ;; esac; done
 }
 
-# access=0, as the kernel's documentation has it, lets no user but root in: dbus, and whatever else has a user of its own,
-# would fail with EPERM. Nobody's root is meant so.
+# access=0, as in the kernel's documentation, lets only root in: dbus, and every service with a user of its own, would fail with
+# EPERM. Nobody wants such a root.
 read_rootflags() {
     mount_options='' replaced=''
     set -f

@@ -1,7 +1,7 @@
-# What is said on the console, and what happens when nothing more can be done.
+# Messages on the console, and what happens when nothing more can be done.
 # shellcheck shell=sh disable=SC2154 # the settings are read in command-line.sh
 
-# Never hidden by `quiet`: what is waited for, what went wrong.
+# `quiet` never hides these: what the board waits for, what went wrong.
 say() { printf 'usb9pfs: %s\n' "$*"; }
 
 tell() { [ -n "$quiet" ] || say "$@"; }
@@ -21,9 +21,9 @@ rescue_shell() {
     setsid cttyhack sh 2>/dev/null || sh
 }
 
-# As the kernel does after a panic: panic=S reboots after S seconds, a negative one at once, none waits.
+# As the kernel does after a panic: panic=S reboots after S seconds, at once if negative; without panic= it waits.
 follow_panic() {
-    # Not by the shell's read, which takes byte by byte: /proc/sys gives the whole to the first, and nothing to the next.
+    # The shell's `read` takes byte by byte, and /proc/sys gives all to the first read and nothing to the next.
     delay=$(cat /proc/sys/kernel/panic)
     case $delay in
         -*) say "rebooting (panic=$delay)" ;;
@@ -34,7 +34,7 @@ follow_panic() {
             ;;
     esac
     reboot -f
-    echo b >/proc/sysrq-trigger # should the kernel know no reboot(2) for this machine
+    echo b >/proc/sysrq-trigger # if the kernel has no reboot(2) for this machine
 }
 
 # nothing_more MESSAGE: for process 1, never returns.

@@ -9,7 +9,7 @@ gadget_interface() {
     done
 }
 
-# configure_network TAG: never fails for long; the root does not need it.
+# configure_network TAG: gives up soon if it fails; the root does not need a network.
 configure_network() {
     [ -n "$ip_setting" ] || return 0
     # client:server:gateway:netmask:host:device:autoconf:dns0:dns1, or autoconf, or device:autoconf
@@ -51,7 +51,7 @@ configure_network() {
     tell "network: $(ip -o -4 addr show dev "$device" | awk '{ print $2, $4 }')"
 }
 
-# Over the root's own file, if that is a file; it is the host's, and may be read-only.
+# Mounted over the root's own file, if that is a file: the file is the host's, and may be read-only.
 keep_resolv_conf() {
     [ -s "$resolv_conf" ] && resolve /etc/resolv.conf && [ -f "$new_root$resolved" ] || return 0
     mount --bind "$resolv_conf" "$new_root$resolved" || say "can't put $resolv_conf over the root's /etc/resolv.conf"

@@ -1,4 +1,4 @@
-# One try at the root: gadget, mount, overlay, and whether what was mounted can be started.
+# One try at the root: the gadget, the mount, the overlay, and a check whether the root can be started.
 # shellcheck shell=sh disable=SC2154 # the settings are read in command-line.sh
 new_root=/root
 state_dir=/run/usb9pfs
@@ -9,7 +9,7 @@ controllers() {
     done
 }
 
-# What the try that is under way waits for, read from outside: a mount can be asked nothing.
+# What the current try waits for, found out from outside: a mount can't be asked.
 waits_for() {
     if [ -z "$(controllers)" ]; then
         echo "a USB device controller: there is none in /sys/class/udc. Its driver must be in the kernel, and in device mode"
@@ -78,7 +78,7 @@ mount_9p() {
         code=$?
         case $code in
             0) return 0 ;;
-            6) ;; # the host went away in between: waits for it again
+            6) ;; # the host went away in between: wait for it again
             7)
                 say "error: the root could not be mounted. 'No such file or directory' or 'Permission denied': what aname= in" \
                     "rootflags names is not what the host serves; 'Invalid argument': an option is wrong. rootflags=$rootflags"
@@ -90,7 +90,7 @@ mount_9p() {
     done
 }
 
-# resolve PATH: the name below $new_root that an absolute path has once that is the root, in $resolved; 1 if there is none.
+# resolve PATH: sets $resolved to the name below $new_root of what PATH will lead to in the new root; 1 if that is missing.
 resolve() {
     rest=$1 resolved='' links=0
     while [ -n "$rest" ]; do
@@ -113,10 +113,10 @@ resolve() {
     [ -e "$new_root$resolved" ]
 }
 
-# The bytes of an ELF header that say for which machine it is: class, data, machine.
+# The bytes of an ELF header that tell its machine: class, data, machine.
 elf_machine() { od -A n -t x1 -N 20 "$1" | tr -d ' \n' | sed 's/^\(........\)\(....\).*\(....\)$/\1 \2 \3/'; }
 
-# can_start PATH: says why the kernel could not start it, if so. The shell would take what the kernel refuses for a script.
+# can_start PATH: says why the kernel can't start it, if it can't. (The shell takes a program that the kernel refuses for a script.)
 can_start() {
     resolve "$1" || { echo "there is no $1" && return 1; }
     file=$new_root$resolved
@@ -129,7 +129,7 @@ can_start() {
     case $its in
         "$own") ;;
         "7f454c46 "*)
-            # Of another machine, which the kernel may yet know (armhf on arm64).
+            # For another machine; the kernel may be able to run it all the same (armhf on arm64).
             chroot "$new_root" /bin/sh -c : 2>/dev/null && return
             echo "$1 is for another processor than this one"
             return 1
@@ -198,7 +198,7 @@ try_root() {
         mount_9p "$new_root" "${mount_options:+$mount_options,}$access" && check_root
     fi && return
     code=$?
-    # At once: the host gets its session back, and what is mended there is seen by a mount that knows nothing yet.
+    # Unmount at once: the host gets its session back, and a new mount sees what was mended there.
     unmount_root
     [ $code = 3 ] || code=1
     return $code

@@ -1,15 +1,15 @@
-# Waiting for the root: one try after the other, and what it is that the board waits for.
+# Waiting for the root: one try after the other, with messages about what the board waits for.
 # shellcheck shell=sh disable=SC2154 # the settings are read in command-line.sh
 
-# What of the command line is not as it seems.
+# Warns of parts of the command line that don't mean what they seem to.
 tell_findings() {
     [ -z "$ignored" ] || say "not known, ignored:$ignored"
     [ -z "$replaced" ] || say "$replaced in rootflags would let no user but root read the root: access=client is used"
 }
 
-# One try in a child, since a mount can hang for as long as the host keeps silent, and must not be killed (see the
-# gadget's program). The child and its result outlive this process: who calls again waits for the same try. Says every 15 s
-# what it waits for. 0: the root is there; 1: it failed; 2: the time is over, it goes on; 3: only a reboot helps.
+# One try in a child, since a mount hangs as long as the host keeps silent, and must not be killed (see the gadget's program).
+# The child and its result outlive this process: the next call waits for the same try. Says every 15 s what it waits for.
+# 0: the root is there; 1: it failed; 2: the time is over, the try goes on; 3: only a reboot helps.
 watched_try() {
     if [ ! -e "$state_dir/trying" ]; then
         rm -f "$state_dir/result"
@@ -28,7 +28,7 @@ watched_try() {
             say "waiting for $(waits_for)${timeout:+ (for $((deadline - now)) s more)}"
             said=$now
         fi
-        # Who has waited for long can wait a second more; slow machines feel the polling.
+        # After a long wait a second more does not matter, and slow machines feel the polling.
         if [ $((now - since)) -lt 5 ]; then pause; else sleep 1; fi
     done
     rm "$state_dir/trying"

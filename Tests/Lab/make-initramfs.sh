@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Run in the lab by Tests/Lab/build-initramfs: makes the initramfs of a Debian root file system in that system itself.
+# lab: timeout=900
+# shellcheck source=lib.sh
+. "$LAB/lib.sh"
+# shellcheck source=../as-written.sh
+. "$LAB/../as-written.sh"
+mkdir /run/checkout
+like_a_checkout /run/checkout
+kind=$1
+
+image_mount /run/image || fail "image"
+root=/run/image
+version=$(uname -r)
+for directory in dev proc sys; do mount --rbind "/$directory" "$root/$directory" || fail "mount $directory"; done
+# Not on the image: writing there is what takes longest.
+for directory in tmp var/tmp run boot; do mount -t tmpfs tmpfs "$root/$directory" || fail "mount $directory"; done
+# Where Debian has them. This kernel has no modules, as a directory with empty lists says.
+mkdir -p "$root/lib/modules/$version"
+touch "$root/lib/modules/$version"/modules.{order,builtin,builtin.modinfo}
+zcat /proc/config.gz >"$root/boot/config-$version"
+# And what Debian's own kernels have, for which no image can be made.
+mkdir -p "$root/lib/modules/stock"
+touch "$root/lib/modules/stock"/modules.{order,builtin,builtin.modinfo}
+sed -e 's/^CONFIG_NET_9P=y/CONFIG_NET_9P=m/' -e '/^CONFIG_NET_9P_USBG=/d' "$root/boot/config-$version" >"$root/boot/config-stock"
+
+on_board() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@" </dev/null; }
+
+# As docs/initramfs-distributions.md says.
+check "install-hooks" as_written docs/initramfs-distributions.md "Installing" 1 "/mnt/board=$root"
+# shellcheck disable=SC2034 # as_written's
+written_by=(on_board)
+start=$SECONDS
+case $kind in
+    initramfs-tools)
+        check "update-initramfs" as_written docs/initramfs-distributions.md "Installing" 2.1 "VERSION=$version"
+        on_board lsinitramfs "/boot/initrd.img-$version" >/run/lab/list
+        # Only the hook: the other hooks say nothing about this.
+        on_board env version=stock DESTDIR=/tmp/stock BUSYBOXDIR=/bin /usr/share/initramfs-tools/hooks/usb9pfs >/run/lab/stock 2>&1
+        check_equal "a kernel with NET_9P=m: the image is made all the same" 0 $?
+        check "... and what is documented is said" grep -qF \
+            "$(page_text docs/initramfs-distributions.md "What it needs" 1 config-6.12.1=config-stock | paste -s -d ' ')" /run/lab/stock
+        ;;
+    dracut*)
+        printf '%s\n' 'hostonly=no' 'compress=gzip' >"$root/etc/dracut.conf.d/lab.conf"
+        [ "$kind" != dracut ] ||
+            echo 'omit_dracutmodules+=" systemd systemd-initrd dracut-systemd "' >>"$root/etc/dracut.conf.d/lab.conf"
+        check "dracut" as_written docs/initramfs-distributions.md "Installing" 2.2 "VERSION=$version"
+        # shellcheck disable=SC2016 # for the inner shell
+        on_board sh -c 'gzip -dc "$0" | cpio -it --quiet' "/boot/initrd.img-$version" >/run/lab/list
+        on_board dracut --no-hostonly --modules usb9pfs --kver stock /tmp/stock >/run/lab/stock 2>&1
+        check_equal "a kernel with NET_9P=m: dracut --modules usb9pfs is refused" 1 $?
+        ;;
+esac
+echo "# $kind took $((SECONDS - start)) s"
+check "the reason names the option" grep -q 'NET_9P=m: .*Set CONFIG_NET_9P=y' /run/lab/stock
+check "and the one that goes with it" grep -q 'NET_9P_USBG=n: .*Set CONFIG_NET_9P_USBG=y' /run/lab/stock
+check "nothing of this is in the image for it" test ! -e "$root/tmp/stock"
+check "usb9pfs-root is in the image" grep -q '^usr/lib/usb9pfs-boot/usb9pfs-root' /run/lab/list
+check "the gadget's functions are in the image" grep -q '^usr/lib/usb9pfs-gadget/gadget.sh' /run/lab/list
+cp "$root/boot/initrd.img-$version" "$LAB_DIR/out/initramfs" || fail "no image"
