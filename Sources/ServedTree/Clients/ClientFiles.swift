@@ -20,14 +20,14 @@ public final class ClientFiles: Sendable {
         var underWay = 0
     }
 
-    /// How a client uses a node; under the lock of `idle`.
+    /// How a client uses a node; under the lock of `idle`. Small, as there is one for each fid.
     struct NodeUse {
         /// Handles that stand for it.
-        var handles = 0
+        var handles: UInt32 = 0
         /// Openings: a node keeps its descriptor as long as there is one.
-        var openings = 0
+        var openings: UInt32 = 0
         /// Its place in `Idle.nodes`.
-        var index: Int?
+        var index: UInt32?
         /// Parking was tried, and no path leads to the file.
         var isPathless = false
     }
@@ -70,10 +70,10 @@ public final class ClientFiles: Sendable {
         let use = node.use
         let isIdle = use.handles > 0 && use.openings == 0 && !use.isPathless && node.isParkable && !node.isParked
         if isIdle, use.index == nil {
-            node.use.index = idle.nodes.count
+            node.use.index = UInt32(idle.nodes.count)
             idle.nodes.append(node)
         } else if !isIdle, let index = use.index {
-            remove(at: index, &idle)
+            remove(at: Int(index), &idle)
         }
     }
 
@@ -82,7 +82,7 @@ public final class ClientFiles: Sendable {
         idle.nodes.swapAt(index, idle.nodes.count - 1)
         let node = idle.nodes.removeLast()
         node.use.index = nil
-        if index < idle.nodes.count { idle.nodes[index].use.index = index }
+        if index < idle.nodes.count { idle.nodes[index].use.index = UInt32(index) }
         return node
     }
 

@@ -7,10 +7,9 @@ internal import Synchronization
 /// Holds it by a descriptor, so that it stays the same file through every rename and after its removal. Under pressure
 /// an idle node is parked: it gives the descriptor up and remembers its place instead.
 public final class Node: Sendable {
-    /// What clients tell the file by.
-    public let id: FileID
     /// What the host tells the file by.
     public let identity: FileIdentity
+    private let format: FileFormat
     let attachPoint: AttachPoint
     /// Whether the descriptor may be given up: it only stands for the file.
     let isParkable: Bool
@@ -31,17 +30,19 @@ public final class Node: Sendable {
         at attachPoint: AttachPoint
     ) {
         self.attachPoint = attachPoint
-        id = attachPoint.export.id(of: status)
+        format = status.format
         isParkable = !isOpenFile && !status.isSameFile(as: attachPoint.rootStatus)
         identity = status.identity
         holding = Mutex(.descriptor(descriptor))
     }
 
+    /// What clients tell the file by.
+    public var id: FileID { export.id(format, device: identity.device, inode: identity.inode) }
     /// The export that the file belongs to.
     public var export: Export { attachPoint.export }
     var tree: FakeRootTree { attachPoint.export.tree }
     var client: ClientFiles { attachPoint.client }
-    var isDirectory: Bool { id.format == .directory }
+    var isDirectory: Bool { format == .directory }
     /// Whether this is what the client attached to.
     var isAttachRoot: Bool { identity == attachPoint.rootStatus.identity }
 
