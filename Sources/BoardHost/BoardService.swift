@@ -50,6 +50,7 @@ public struct BoardService<Bus: BoardBus> {
         try driver.run { link in
             // The link goes before its closures do.
             link.notify = { [unowned link, report] notice in
+                if notice == .notMounted { watch.hasUnmounted() }
                 // Too long, because there is no session: an earlier process had it.
                 if notice == .requestRefused(.tooLong), link.msize == 0 {
                     watch.tellOfStaleMount()

@@ -15,7 +15,7 @@ extension CommandFailure {
             case .EEXIST:
                 CommandFailure(
                     .badInput,
-                    "can't listen on \(ShellWord(address.description)): there is something else of that name, which is no socket",
+                    "can't listen on \(ShellWord(address.description)): there is something else of that name, which is not a socket",
                     advice: "Choose another path, or remove what is there."
                 )
             case .EACCES, .EPERM:

@@ -49,7 +49,7 @@ extension ParsableCommand {
                 .joined()
             throw CommandFailure(
                 .badInput,
-                "the argument '\(text)' is no UTF-8",
+                "the argument '\(text)' is not UTF-8",
                 advice: "A file with a name of other bytes can be reached by its directory, as with p9serve ls DIR or\n"
                     + "p9serve chown -R; or rename it."
             )

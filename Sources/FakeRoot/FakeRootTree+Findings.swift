@@ -74,9 +74,13 @@ extension FakeRootTree {
         _ host: FileStatus,
         _ label: Label?,
         _ path: [UInt8]
-    ) -> [LabelFinding] {
-        guard hasManifest, let loss = try? labelLoss(of: descriptor, host, label, at: path) else { return [] }
-        return [loss.isOfPrivileges ? .lostWithPrivileges(loss.entry) : .lost(loss.entry)]
+    ) throws(Errno) -> [LabelFinding] {
+        do throws(Errno) {
+            guard hasManifest, let loss = try labelLoss(of: descriptor, host, label, at: path) else { return [] }
+            return [loss.isOfPrivileges ? .lostWithPrivileges(loss.entry) : .lost(loss.entry)]
+        } catch  where metadata.problem != nil {
+            return []
+        }
     }
 
     /// Mends what it can: gives lost labels back, removes malformed ones, lifts modes to the floor, completes interrupted

@@ -84,7 +84,11 @@ extension FakeRootTree {
             Self.says(entry, label), entry.fits(host)
         else { return label }
         // A program that everybody may write to is the import's only as long as its content is.
-        if entry.status.kind == .file, !hasContent(of: entry, descriptor, host, raisesMode: false) { return label }
+        if entry.status.kind == .file,
+            (try? hasContent(of: entry, descriptor, host, raisesMode: false)) != true
+        {
+            return label
+        }
         var label = label
         label.isConfirmed = true
         return label

@@ -18,16 +18,22 @@ extension FakeRootTree {
         if let row = unfinished(descriptor, host) { return complete(row, descriptor, host) }
         // The usual case: it has one.
         guard label == nil, host.linkCount > 0, let path = try? manifestPath(of: descriptor),
-            let loss = try? labelLoss(of: descriptor, host, nil, at: path), let database = metadata.database,
-            let file = try? handle(of: descriptor, host)
-        else {
-            // Unless the database could not be asked.
-            if metadata.problem == nil { cache.remember(.nothingLost, of: host) }
+            let database = metadata.database
+        else { return rememberNothingLost(host) }
+        let loss: LabelLoss
+        do throws(Errno) {
+            guard let found = try labelLoss(of: descriptor, host, nil, at: path) else {
+                return rememberNothingLost(host)
+            }
+            loss = found
+        } catch {
+            // The database could not be asked, or the content not be read: the next look asks again.
             return
         }
 
         // Only to what was looked at, not to what somebody has made of it meanwhile.
-        guard let now = try? System.status(of: descriptor), now.changeTime == host.changeTime, now.linkCount > 0,
+        guard let file = try? handle(of: descriptor, host), let now = try? System.status(of: descriptor),
+            now.changeTime == host.changeTime, now.linkCount > 0,
             (try? give(loss, descriptor)) != nil
         else { return }
         var found = loss.row
@@ -37,6 +43,11 @@ extension FakeRootTree {
             setUnfinished(found)
             if Self.isFinished(host) { complete(found, descriptor, host) }
         }
+    }
+
+    private func rememberNothingLost(_ host: FileStatus) {
+        // Unless the database could not be asked.
+        if metadata.problem == nil { cache.remember(.nothingLost, of: host) }
     }
 
     /// Whether nobody is writing the rest of a file any more.
@@ -69,8 +80,9 @@ extension FakeRootTree {
 
     /// Gives the privileges back once the content is whole, or tells the user that it is another one.
     private func complete(_ row: Manifest.Row, _ descriptor: CInt, _ host: FileStatus) {
-        let isSame = hasContent(of: row.entry, descriptor, host)
-        guard isSame || Self.isFinished(host), let file = row.file else { return }
+        guard let isSame = try? hasContent(of: row.entry, descriptor, host),
+            isSame || Self.isFinished(host), let file = row.file
+        else { return }
         unfinishedCopies.withLock { $0[file] = nil }
         if isSame { try? giveRest(row.entry, descriptor) } else { warnOnce(row.entry) }
     }

@@ -87,7 +87,7 @@ public struct FileCapabilities: Hashable, Sendable {
                 let flags = rest.prefix { !"+-=".contains($0) }
                 rest = rest.dropFirst(flags.count)
                 if let odd = flags.first(where: { !"eip".contains($0) }) {
-                    throw TextError(reason: "\(odd) is no flag: there are e, i and p")
+                    throw TextError(reason: "\(odd) is not a flag: there are e, i and p")
                 }
                 Self.apply(operation, flags.contains("p"), set, &permitted)
                 Self.apply(operation, flags.contains("i"), set, &inheritable)

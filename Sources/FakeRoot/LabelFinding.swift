@@ -4,7 +4,7 @@ public enum LabelFinding: Hashable, Sendable {
     case lost(ManifestEntry)
     /// As `lost`, and the content is another one: setuid, setgid and capabilities will not come back.
     case lostWithPrivileges(ManifestEntry)
-    /// The attribute holds something that is no label; its value, at most 128 bytes of it.
+    /// The attribute holds something that is not a label; its value, at most 128 bytes of it.
     case malformed([UInt8])
     /// The label is one of another kind of file, which this can't be: it was put on the wrong one.
     case misplaced(NodeKind)

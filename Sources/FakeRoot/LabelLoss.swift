@@ -66,7 +66,7 @@ extension ManifestEntry {
 extension FakeRootTree {
     /// What a file has lost; nil for nearly every one. Changes nothing.
     /// - Parameter path: where the file was found, relative to the root; empty for the root.
-    /// - Throws: also if the database can't be asked.
+    /// - Throws: also if the database can't be asked, and if a content that matters can't be read (`EIO`).
     public func labelLoss(of descriptor: CInt, at path: [UInt8]) throws(Errno) -> LabelLoss? {
         guard hasManifest else { return nil }
         let host = try System.status(of: descriptor)
@@ -82,18 +82,21 @@ extension FakeRootTree {
         _ label: Label?,
         at path: [UInt8]
     ) throws(Errno) -> LabelLoss? {
-        guard let row = try expectedRow(path), row.entry.fits(host) else { return nil }
+        // With a label only a program can have lost anything.
+        guard label == nil || host.format == .regular, let row = try expectedRow(path), row.entry.fits(host) else {
+            return nil
+        }
         let entry = row.entry
         let isImports = try row.file == handle(of: descriptor, host)
         guard let label else {
             guard entry.expectsLabel || !isImports && !hasCapability(descriptor, host) else { return nil }
-            let keepsPrivileges = !entry.isPrivileged || hasContent(of: entry, descriptor, host)
+            let keepsPrivileges = try !entry.isPrivileged || hasContent(of: entry, descriptor, host)
             return LabelLoss(row: row, isOfLabel: true, isOfPrivileges: !keepsPrivileges)
         }
         guard entry.isPrivileged, isImports else { return nil }
         let hasSetIDs = (label.mode ^ entry.status.mode) & ManifestEntry.setIDs == 0
         let hasAll = hasSetIDs && (entry.capability == nil || hasCapability(descriptor, host))
-        guard !hasAll, !hasContent(of: entry, descriptor, host) else { return nil }
+        guard try !hasAll && !hasContent(of: entry, descriptor, host) else { return nil }
         return LabelLoss(row: row, isOfLabel: false, isOfPrivileges: true)
     }
 
@@ -111,21 +114,26 @@ extension FakeRootTree {
     /// What the import expects at a path; nil also if the database can't be asked.
     func expectation(_ path: [UInt8]) -> ManifestEntry? { (try? expectedRow(path))?.entry }
 
-    /// Whether a file still has the import's content.
+    /// Whether a file still has the import's content; false also for one that the user may not read.
     /// - Parameter raisesMode: whether a mode that denies reading is raised, which takes the file's lock.
+    /// - Throws: what reading it gives, such as `EIO`.
     func hasContent(
         of entry: ManifestEntry,
         _ descriptor: CInt,
         _ host: FileStatus,
         raisesMode: Bool = true
-    ) -> Bool {
+    ) throws(Errno) -> Bool {
         guard let hash = entry.hash, entry.size == host.size else { return false }
         func open() throws(Errno) -> OwnedDescriptor {
             try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
                 try System.open(at: System.atCurrentDirectory, path, [.readOnly, .nonBlocking])
             }
         }
-        guard let opened = try? raisesMode ? raisingToFloor(descriptor, open) : open() else { return false }
-        return (try? SHA256.hash(contentOf: opened.raw)) == hash
+        do throws(Errno) {
+            let opened = try raisesMode ? raisingToFloor(descriptor, open) : open()
+            return try SHA256.hash(contentOf: opened.raw) == hash
+        } catch .EACCES, .EPERM {
+            return false
+        }
     }
 }

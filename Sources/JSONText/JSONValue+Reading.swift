@@ -1,5 +1,5 @@
 extension JSONValue {
-    /// What is no JSON text, or deeper than 64 levels, or has a name twice in one object.
+    /// What is not a JSON text, or deeper than 64 levels, or has a name twice in one object.
     public struct Malformed: Error {
         /// Where it was noticed, in bytes from the start.
         public let offset: Int

@@ -22,7 +22,7 @@ public enum SQLiteFiles {
     /// Why a file is not opened: nil for a regular file with one name that nobody but its trusted owner may write to.
     public static func objection(_ file: FileStatus) -> String? {
         let othersWrite: UInt32 = 0o022
-        guard file.format == .regular else { return "is no regular file" }
+        guard file.format == .regular else { return "is not a regular file" }
         guard file.linkCount <= 1 else { return "has several names" }
         guard owners.withLock({ $0.contains(file.uid) }) else { return "belongs to another user" }
         guard file.mode & othersWrite == 0 else { return "may be written by others" }

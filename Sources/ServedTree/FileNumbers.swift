@@ -3,7 +3,8 @@
 /// A file of the export's own file system has its inode number, if that fits into 48 bits, so that people can read it. All
 /// others (something is mounted in the tree; mergerfs, Lustre or overlayfs, whose inode numbers fill 64 bits) get a hash of
 /// device and inode number, with the highest bit set so that it differs from every inode number. This is a pure function: a
-/// file has the same number in every server, also after a restart.
+/// file has the same number in every server, also after a restart, as long as its file system has the same device number:
+/// those without a disk, such as overlayfs, may get another one when they are mounted anew.
 ///
 /// Of n hashed files any two are alike with a probability of n² / 2⁶⁴: of a million, once in 18 million exports. Two such
 /// files are one to programs that compare inode numbers (`tar`, `du` and `cp -a` of files with several names, `find`

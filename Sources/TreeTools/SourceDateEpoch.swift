@@ -14,7 +14,7 @@ public enum SourceDateEpoch {
         guard let seconds = Int64(text), seconds >= 0 else {
             throw CommandFailure(
                 .badInput,
-                "SOURCE_DATE_EPOCH is '\(text)', which is no number of seconds since 1970",
+                "SOURCE_DATE_EPOCH is '\(text)', which is not a number of seconds since 1970",
                 advice: "For example: SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
             )
         }

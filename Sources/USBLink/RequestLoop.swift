@@ -49,6 +49,7 @@ final class RequestLoop<Transport: BulkTransport> {
             if let end = mounts.awaitNext(until: stop) { return end }
             let end = serveMount(answering: respond, until: stop)
             guard end == .failed(.inputOutput) || end == .wedged(.replyNotTaken), !stop.isRequested else { return end }
+            if end == .wedged(.replyNotTaken) { dropReply() }
             // The endpoints are shut down. The next mount begins with a Tversion.
             exchange = Exchange(maxPacketSize: pair.maxPacketSize, msize: 0)
         }
@@ -197,7 +198,7 @@ extension RequestLoop {
         return replyHeader?.tag == next
     }
 
-    /// Leaves a reply unsent that the board doesn't want any more.
+    /// Counts a reply that the board doesn't want any more.
     private func dropReply() {
         forgetUnsentVersion()
         statistics.repliesTooLate += 1

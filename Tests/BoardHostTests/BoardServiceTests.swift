@@ -248,7 +248,7 @@ struct BoardServiceTests {
         #expect(run.events.isEmpty && bus.opened.isEmpty)
     }
 
-    @Test("a stop while it waits for permission: the lack of it is no failure")
+    @Test("a stop while it waits for permission: the lack of it is not a failure")
     func stopOpening() {
         let bus = FakeBus()
         bus.plug(Gadget.at("1-1"))

@@ -329,7 +329,7 @@ struct LoadingTests {
 
     // MARK: Stopping
 
-    @Test("a stop before a board is loaded is no success for who waits for one")
+    @Test("a stop before a board is loaded is not a success for who waits for one")
     func stopped() {
         for once in [false, true] {
             let waiting = FakeBus()

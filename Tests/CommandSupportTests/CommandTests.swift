@@ -54,11 +54,11 @@ struct CommandTests {
         }
     }
 
-    @Test("an argument that is no UTF-8 is refused: it would name another file")
+    @Test("an argument that is not UTF-8 is refused: it would name another file")
     func bytes() throws {
         let result = try Probe.run(in: #""$probe" say "$(printf 'a\377\001b')""#)
         #expect(result.status == 64)
-        #expect(result.output.hasPrefix("CommandProbe: the argument 'a\\xff\\x01b' is no UTF-8\n"))
+        #expect(result.output.hasPrefix("CommandProbe: the argument 'a\\xff\\x01b' is not UTF-8\n"))
     }
 
     @Test("what the argument parser finds wrong is told in our way, with its usage")
@@ -180,7 +180,7 @@ struct JSONOutputTests {
         #expect(lines.contains { Double($0).map { $0 >= 2000 } == true })
     }
 
-    @Test("who closes the events, or fills the disk, is no failure of the work")
+    @Test("who closes the events, or fills the disk, is not a failure of the work")
     func closedEvents() throws {
         #expect(try Probe.run(in: "\"$probe\" events >/dev/full").status == 7)
         #expect(try Probe.run(in: "{ \"$probe\" events; echo $? >&2; } | true").output.hasSuffix("7\n"))

@@ -106,13 +106,13 @@ edit chwon 0 tree/file 2>error || code=$?
 check_equal "a mistyped command" "64 p9serve: unknown command 'chwon'; did you mean chown?" "$code $(head -1 error)"
 code=0
 as_developer "$p9serve" stat $'tree/caf\xe9' 2>error || code=$?
-check_equal "an argument that is no UTF-8" "64 p9serve: the argument 'tree/caf\\xe9' is no UTF-8" "$code $(head -1 error)"
+check_equal "an argument that is not UTF-8" "64 p9serve: the argument 'tree/caf\\xe9' is not UTF-8" "$code $(head -1 error)"
 code=0
 edit chmod --tree tree 999 tree/file 2>error || code=$?
 check_equal "a wrong mode is told with chmod's usage" "64 1" "$code $(grep -c '^Usage: p9serve chmod ' error)"
 code=0
 edit chown --tree tree 4294967295 tree/file 2>error || code=$?
-check_equal "a number that is no owner" "64 p9serve: Linux has no user 4294967295: the largest number is 4294967294" "$code $(head -1 error)"
+check_equal "a number that is not an owner" "64 p9serve: Linux has no user 4294967295: the largest number is 4294967294" "$code $(head -1 error)"
 code=0
 edit chown --tree notree 0 tree/file 2>error || code=$?
 check_equal "a tree that is not there" "3 p9serve: can't open the directory notree: No such file or directory" "$code $(head -1 error)"
@@ -121,7 +121,7 @@ as_developer touch $'tree/names/line\nbreak' $'tree/names/\e[31mred' $'tree/name
 check_equal "ls: names reach no terminal as they are" "\\x1b[31mred caf\\xe9 line\\x0abreak sub été" \
     "$(edit ls --tree tree tree/names | sed 's/.*[0-9][0-9]:[0-9][0-9] //' | paste -s -d ' ')"
 check_equal "stat: nor there" 'tree/names/line\x0abreak' "$(edit stat --tree tree $'tree/names/line\nbreak' | head -1)"
-check_equal "ls --json: a name that is no UTF-8" 1 "$(edit ls --json --tree tree tree/names | grep -c '"tree/names/caf\\\\xe9"')"
+check_equal "ls --json: a name that is not UTF-8" 1 "$(edit ls --json --tree tree tree/names | grep -c '"tree/names/caf\\\\xe9"')"
 check_equal "mknod -m" 0600 "$(edit mknod --tree tree -m 600 tree/names/sub/null c 1 3 && member tree/names/sub/null mode)"
 check_equal "mknod --help shows the mode" 1 "$(edit mknod --help | grep -c 'default: 644')"
 check_equal "chown --help shows -h once" 1 "$(edit chown --help | grep -c -- '-h,')"
@@ -253,7 +253,7 @@ check_equal "export of a part of a tree" "64 p9serve: imported/etc is a part of 
     "$code $(head -1 error)"
 edit check imported >/dev/null
 edit export -q imported out3.tar
-check_equal "an imported tree is no foreign directory" 1 "$(tar --numeric-owner -tvf out3.tar | grep passwd | grep -c 7/8)"
+check_equal "an imported tree is not a foreign directory" 1 "$(tar --numeric-owner -tvf out3.tar | grep passwd | grep -c 7/8)"
 code=0
 edit import out3.tar imported 2>error || code=$?
 check_equal "the hint names the database" "64     rm -r imported .imported.usb9pfs.db" "$code $(tail -1 error)"

@@ -54,7 +54,7 @@ for shell in dash "busybox ash" bash; do
     check_equal "$shell: status --json is JSON" False "$($shell "$gadget" status --json --tag nothing | python3 -c 'import json, sys; print(json.load(sys.stdin)["up"])')"
 
     run 2 "a serial number with a line in it" "control characters" scheme --serial $'one\ntwo'
-    run 2 "a serial number that is no UTF-8" "not UTF-8" scheme --serial $'\xff\xfe'
+    run 2 "a serial number that is not UTF-8" "not UTF-8" scheme --serial $'\xff\xfe'
     run 2 "half a character at the end" "not UTF-8" scheme --product $'a\xe2\x82'
     run 0 "a maker in UTF-8" "Müller" scheme --manufacturer "Müller"
     run 0 "quotes" 'a\"b\\c' scheme --serial 'a"b\c'
@@ -63,7 +63,7 @@ for shell in dash "busybox ash" bash; do
     run 2 "a file of settings that is a directory" "can't be read" scheme --config "$work"
 
     printf 'udc = ../../../etc\n' >udc-path
-    run 2 "a controller that is a path" "no name of a USB device controller" scheme --config udc-path
+    run 2 "a controller that is a path" "not a name of a USB device controller" scheme --config udc-path
     printf '\xef\xbb\xbfserial = x\n' >byte-order-mark
     run 2 "a byte order mark" "line 1" scheme --config byte-order-mark
     printf 'function = acm\r\n# comment\r\n\r\nserial = crlf\r\n' >crlf

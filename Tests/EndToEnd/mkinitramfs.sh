@@ -63,10 +63,10 @@ refused 2 "unknown option" "unknown option '--frobnicate'" --frobnicate x
 refused 2 "unknown architecture" "amd64, arm64 or armhf" --arch mips made/x
 refused 2 "unknown compression" "gzip, xz, zstd or none" --compress rar made/x
 refused 2 "a module that is not there" "there is no 'nothing.ko'" --module nothing.ko made/x
-refused 2 "a module that is no ELF file" "'empty.ko' is no kernel module for" --module empty.ko made/x
+refused 2 "a module that is not an ELF file" "'empty.ko' is not a kernel module for" --module empty.ko made/x
 refused 2 "a module by its name alone" "they end in .ko" --module README made/x
 case $(dpkg --print-architecture) in armhf) other=arm64 ;; *) other=armhf ;; esac
-refused 2 "a module for another processor" "'first.ko' is no kernel module for $other: it is for" --arch $other --module first.ko made/x
+refused 2 "a module for another processor" "'first.ko' is not a kernel module for $other: it is for" --arch $other --module first.ko made/x
 refused 2 "a directory for its name" "'made' is a directory" made
 refused 2 "a directory that is not there" "there is no directory 'nowhere'" nowhere/x
 refused 2 "an unknown function" "no function 'telephone'" --function telephone made/x
@@ -75,7 +75,7 @@ printf 'function = ncm\ncolour = red\n' >"wrong settings"
 refused 2 "a wrong configuration" "'wrong settings', line 2: unknown name 'colour'" --config "wrong settings" made/x
 refused 3 "a dynamic busybox" "not static" --busybox /bin/true made/x
 refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox /bin/busybox made/x
-refused 3 "no program" "no ELF program" --busybox empty.ko made/x
+refused 3 "no program" "not an ELF program" --busybox empty.ko made/x
 check_equal "nothing is left of what was refused" "$(printf '%s\n' more none one 'with space' xz zstd)" "$(ls made)"
 
 # Another machine's busybox, from Debian. Nothing here runs it; all the rest is what boots in the lab.
@@ -128,7 +128,7 @@ for shell in dash "busybox ash" bash; do
     reads "what follows -- is not ours" "access=ro;init=/a;" "init=/a -- rw init=/b" access init
     reads "functions" "functions= ecm acm ncm;for_host=linux;" "usb9pfs.function=ecm,acm usb9pfs.function=ncm usb9pfs.for=linux" functions for_host
     reads "names like patterns are left alone" "root=*;" "root=* *" root
-    reads "a disk" "problem=the kernel's command line: root=/dev/sda1 is no tag of a USB gadget: those are of A-Z a-z 0-9 . _ and -. Leave root= out, or give the board a name;" \
+    reads "a disk" "problem=the kernel's command line: root=/dev/sda1 is not a tag of a USB gadget: those are of A-Z a-z 0-9 . _ and -. Leave root= out, or give the board a name;" \
         "root=/dev/sda1" problem
     reads "a tag of 31 characters" "problem=;" "root=1234567890123456789012345678901" problem
     reads "a tag of 32" "problem=the kernel's command line: root=12345678901234567890123456789012 is longer than 31 characters, the most a tag may have;" \

@@ -75,7 +75,7 @@ for kind in "${kinds[@]}"; do
     [ "$kind" != oci-archive ] || target=out.oci.tar
     holds "$kind: export" export_tree tree "$target" || continue
     without=()
-    # What the formats can't hold. In squashfs an ACL is no attribute that a kernel would take.
+    # What the formats can't hold. In squashfs an ACL is not an attribute that a kernel would take.
     case $kind in
         cpio) without=(--no-xattrs --short-times) ;;
         squashfs) without=(--no-acls --short-times) ;;

@@ -188,7 +188,7 @@ check "... is left alone" grep -q somebody occupied/file
 run 2 "a kernel for UEFI" --model rpi4 --kernel vmlinuz.efi "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
 said_like 'under UEFI only'
 run 2 "no kernel for arm64" --model rpi4 --kernel /bin/true "${firmware[@]}" --initramfs initramfs --dtbs "$sources/dtbs" boot
-said_like 'no arm64 Image'
+said_like 'not an arm64 Image'
 chmod 500 code
 run 1 "a directory that can't be made" --model rpi4 "${usual[@]}" --dtbs "$sources/dtbs" code/boot
 said_like "can't make 'code/boot': .*Permission denied"

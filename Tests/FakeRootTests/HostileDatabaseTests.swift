@@ -36,7 +36,7 @@ import Testing
     @Test func linkInItsPlaceIsNotFollowed() throws {
         try shell("mv .tree.usb9pfs.db elsewhere && ln -s elsewhere .tree.usb9pfs.db")
         let before = try outer.read("elsewhere")
-        try expectRefusal("is no regular file")
+        try expectRefusal("is not a regular file")
         #expect(try outer.read("elsewhere") == before)
     }
 
@@ -44,14 +44,14 @@ import Testing
     func linkInThePlaceOfItsCompanionIsNotFollowed(_ suffix: String) throws {
         try outer.write("victim", "precious")
         try shell("ln -s victim .tree.usb9pfs.db\(suffix)")
-        try expectRefusal("\(suffix) is no regular file")
+        try expectRefusal("\(suffix) is not a regular file")
         #expect(try outer.read("victim") == Array("precious".utf8))
     }
 
     @Test(arguments: ["", "-wal", "-shm", "-journal"])
     func fifoInItsPlaceDoesNotBlock(_ suffix: String) throws {
         try shell("rm -f .tree.usb9pfs.db\(suffix) && mkfifo .tree.usb9pfs.db\(suffix)")
-        try expectRefusal("is no regular file")
+        try expectRefusal("is not a regular file")
     }
 
     @Test(arguments: ["", "-wal"])

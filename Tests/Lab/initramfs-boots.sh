@@ -104,7 +104,7 @@ boot_wrong_root() {
 
 boot_wrong_tag() {
     board_power_on
-    board_says "the tag is refused, with the reason" 'root=/dev/mmcblk0p2 is no tag of a USB gadget'
+    board_says "the tag is refused, with the reason" 'root=/dev/mmcblk0p2 is not a tag of a USB gadget'
     board_says "and a shell given" "$1"
     check_equal "no gadget was made" "" "$(ls /sys/kernel/config/usb_gadget)"
 }

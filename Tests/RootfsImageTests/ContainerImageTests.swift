@@ -74,8 +74,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("('.wh.', F, b'')", "refused .wh.: it is no whiteout of a name"),
-        ("('.wh..', F, b'')", "refused .wh..: it is no whiteout"), ("('d/.wh...', F, b'')", "refused d/.wh...:"),
+        ("('.wh.', F, b'')", "refused .wh.: it is not a whiteout of a name"),
+        ("('.wh..', F, b'')", "refused .wh..: it is not a whiteout"), ("('d/.wh...', F, b'')", "refused d/.wh...:"),
         ("('.wh.a', D, b'')", "a whiteout must be a file, not a directory"),
         ("('.wh..wh..opq/x', F, b'')", "has the name of a whiteout"),
         ("('a', H, '.wh..wh.plnk/1.2')", "which is not in the archive before it"),
@@ -144,10 +144,10 @@ import Testing
         ("open('lay/blobs/sha256/' + l['digest'][7:], 'ab').write(b'x')", "bytes and not"),
         ("os.remove('lay/blobs/sha256/' + l['digest'][7:])", "there is no blobs/sha256/"),
         ("open('lay/blobs/sha256/' + m['digest'][7:], 'r+b').write(b' ')", "has the digest"),
-        ("open('lay/index.json', 'w').write('{')", "index.json is no JSON document"),
-        ("open('lay/index.json', 'w').write('[' * 100000)", "index.json is no JSON document"),
-        ("layout([dict(m, digest='sha256:../../../../etc/passwd')])", "is no SHA-256 digest"),
-        ("layout([dict(m, digest='md5:00')])", "is no SHA-256 digest"),
+        ("open('lay/index.json', 'w').write('{')", "index.json is not a JSON document"),
+        ("open('lay/index.json', 'w').write('[' * 100000)", "index.json is not a JSON document"),
+        ("layout([dict(m, digest='sha256:../../../../etc/passwd')])", "is not a SHA-256 digest"),
+        ("layout([dict(m, digest='md5:00')])", "is not a SHA-256 digest"),
         ("layout([])", "there is no image"),
         ("json.dump(dict(imageLayoutVersion='2.0'), open('lay/oci-layout', 'w'))", "another version"),
         (

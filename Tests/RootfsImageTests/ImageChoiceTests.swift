@@ -158,8 +158,8 @@ import Testing
         ("layout([image([l, l], ids=[diffs[l['digest']]])])", "names 2 layers, its configuration 1"),
         ("layout([image([l], ids=['sha256:' + 64 * 'a'])])", "the content of blobs/sha256/"),
         ("layout([image([l], ids=[l['digest']])])", "can't have the digest of the compressed file"),
-        ("layout([image([l], ids=['sha256:x'])])", "is no SHA-256 digest"),
-        ("layout([image([l], ids=[1])])", "one of its diff_ids is no text"),
+        ("layout([image([l], ids=['sha256:x'])])", "is not a SHA-256 digest"),
+        ("layout([image([l], ids=[1])])", "one of its diff_ids is not text"),
         ("layout([image([dict(l, digest='sha512:' + 128 * 'a')], ids=['sha256:' + 64 * 'a'])])", "can't be verified"),
         // Something that is not an image.
         ("layout([image([l], type='application/vnd.cncf.helm.config.v1+json')])", "vnd.cncf.helm.config.v1+json"),

@@ -34,7 +34,7 @@ kernel_lacks() {
         json=no
         check_defaults
         check_modules=yes
-        check_begin "$1" || { echo "fail  it is no kernel configuration" && exit; }
+        check_begin "$1" || { echo "fail  it is not a kernel configuration" && exit; }
         check_configuration
     ) | sed -n 's/^fail  //p'
 }

@@ -32,7 +32,7 @@ check_busybox() {
     want=$(debian_elf_machine "$2") || exit # die's message is out already
     need_packages binutils
     have=$(elf_machine "$1")
-    [ -n "$have" ] || die "$1 is no ELF program: name a busybox for $2"
+    [ -n "$have" ] || die "$1 is not an ELF program: name a busybox for $2"
     [ "$have" = "$want" ] || die "$1 is for '$have', not for $2 ('$want')"
     # A program interpreter is a dynamic linker, which the board's small file system lacks.
     # Not grep -q: it ends early, and with pipefail the broken pipe would be the result.

@@ -4,7 +4,7 @@ internal import ImageEntries
 package enum CompressedFormat: String, CaseIterable {
     case gzip, xz, zstd, bzip2, lzma, lz4, lzip, compress
 
-    /// What the first bytes say; nil if they are no compressed data that can be read.
+    /// What the first bytes say; nil if they are not compressed data that can be read.
     package init?(_ bytes: UnsafeRawBufferPointer) {
         guard let found = Self.allCases.first(where: { $0.begins(bytes) }) else { return nil }
         self = found

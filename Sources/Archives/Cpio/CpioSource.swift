@@ -52,7 +52,7 @@ package final class CpioSource: EntrySource {
         guard !CpioHeader.isWhole(header) else { return }
         throw .damaged(
             input.name,
-            "what should be a header of a cpio archive is none, or has what is no number (byte \(reader.headerStart) of the cpio stream)",
+            "what should be a header of a cpio archive is not one, or has what is not a number (byte \(reader.headerStart) of the cpio stream)",
             at: input.bytesRead
         )
     }

@@ -14,7 +14,7 @@ enum Digest {
             for other in ["sha512:", "sha384:", "blake3:"] where digest.hasPrefix(other) {
                 throw .badImage(image, "\(printable(digest.utf8)) is of a kind that can't be verified, SHA-256 is")
             }
-            throw .badImage(image, "\(printable(digest.utf8)) is no SHA-256 digest")
+            throw .badImage(image, "\(printable(digest.utf8)) is not a SHA-256 digest")
         }
         return String(digits)
     }

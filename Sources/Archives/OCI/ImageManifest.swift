@@ -58,7 +58,7 @@ struct ImageManifest {
             throw .badImage(image, "its configuration has no \"rootfs\" with the digests of the layers (diff_ids)")
         }
         return try list.map { (element) throws(ImageError) in
-            guard let digest = element.string else { throw .badImage(image, "one of its diff_ids is no text") }
+            guard let digest = element.string else { throw .badImage(image, "one of its diff_ids is not text") }
             return try Digest.digits(of: digest, image)
         }
     }

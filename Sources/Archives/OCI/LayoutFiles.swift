@@ -78,7 +78,7 @@ extension LayoutFiles {
         do throws(JSONValue.Malformed) {
             return try JSONValue(parsing: bytes)
         } catch {
-            throw .badImage(name, "\(shown) is no JSON document (byte \(error.offset))")
+            throw .badImage(name, "\(shown) is not a JSON document (byte \(error.offset))")
         }
     }
 }

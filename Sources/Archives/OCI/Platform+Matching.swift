@@ -23,7 +23,7 @@ extension Platform {
         if let platform = Platform(parsing: text) { return platform }
         throw ImageError(
             .badArchive,
-            "\(printable(text.utf8)) is no platform",
+            "\(printable(text.utf8)) is not a platform",
             hint: "Write OS/ARCHITECTURE, such as --platform linux/arm64."
         )
     }

@@ -57,7 +57,7 @@ package final class TarLayout: LayoutFiles {
         }
         archive_read_set_callback_data(archive, Unmanaged.passUnretained(reader).toOpaque())
         guard archive_read_open1(archive) == ARCHIVE_OK else {
-            throw ImageError(.badArchive, "\(name) is no tar archive")
+            throw ImageError(.badArchive, "\(name) is not a tar archive")
         }
     }
 

@@ -152,9 +152,14 @@ final class ArchiveReader {
 
     /// What libarchive has got and not used up, as far as it is in the block given last; and where in the stream that is.
     var unused: (start: UInt64, bytes: UnsafeRawBufferPointer, isWhole: Bool) {
+        let consumed = consumed
+        // More where padding was used up.
         let count = bytesSupplied - min(consumed, bytesSupplied)
         let bytes = UnsafeRawBufferPointer(rebasing: lastBlock.suffix(Int(clamping: count)))
-        return (bytesSupplied - UInt64(bytes.count), bytes, UInt64(bytes.count) == count)
+        return (
+            bytesSupplied - UInt64(bytes.count), bytes,
+            isWhole: consumed <= bytesSupplied && UInt64(bytes.count) == count
+        )
     }
 
     /// What libarchive has used up of the decompressed stream, in bytes.
@@ -210,7 +215,7 @@ final class ArchiveReader {
         // libarchive has no message for an incomplete header.
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "Truncated"
         if entryName.isEmpty, bytesSupplied < 1 << 20, text.contains("Unrecognized") {
-            throw ImageError(.badArchive, "\(input.name) is no \(format.rawValue) archive, compressed or not")
+            throw ImageError(.badArchive, "\(input.name) is not a \(format.rawValue) archive, compressed or not")
         }
         let place = entryName.isEmpty ? "at its beginning" : isInEntry ? "in \(entryName)" : "behind \(entryName)"
         if let headerBytes, headerBytes.count > Self.maxHeaderSize {
@@ -224,7 +229,7 @@ final class ArchiveReader {
             )
         }
         let isHeader = text.hasPrefix("Damaged tar archive") || text.hasPrefix("Unrecognized archive format")
-        let what = isHeader ? "what follows is no header, or its checksum is wrong" : printable(text)
+        let what = isHeader ? "what follows is not a header, or its checksum is wrong" : printable(text)
         throw .damaged(
             input.name,
             "\(what) (byte \(headerStart) of the \(format.rawValue) stream, \(place))",

@@ -46,7 +46,7 @@ package final class SquashfsSource: EntrySource {
     /// What to say of an attribute of the current entry whose name may be another one.
     private var unclearName: String?
 
-    /// XATTR_NAME_MAX, in bytes: what is longer is no name.
+    /// XATTR_NAME_MAX, in bytes: what is longer is not a name.
     private static let maxNameLength = 255
 
     /// The program writes "NAME=VALUE" and a "=" in a name as it is: nobody sees where the name ends.

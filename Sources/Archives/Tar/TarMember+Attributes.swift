@@ -50,13 +50,13 @@ extension TarMember {
     }
 
     /// The attributes, each with its name as the record has it.
-    /// - Throws: what is no base64.
+    /// - Throws: what is not base64.
     private func libarchiveAttributes() throws(Ambiguity) -> [(name: [UInt8], attribute: ImageEntry.Attribute)] {
         var attributes: [(name: [UInt8], attribute: ImageEntry.Attribute)] = []
         for record in records {
             guard let name = Self.name(record.key, after: "LIBARCHIVE.xattr.") else { continue }
             guard let value = Self.base64(record.value) else {
-                throw Ambiguity(reason: "its LIBARCHIVE.xattr record is no base64")
+                throw Ambiguity(reason: "its LIBARCHIVE.xattr record is not base64")
             }
             attributes.append((name, ImageEntry.Attribute(name: Self.urlDecoded(name), value: value)))
         }

@@ -114,7 +114,7 @@ extension TarMember {
     /// - Returns: nil for blanks.
     private func time(_ globals: [Record]) throws(Ambiguity) -> FileTime? {
         if let value = value("mtime") ?? Self.last("mtime", in: globals), !value.isEmpty {
-            guard let time = Self.time(value) else { throw Ambiguity(reason: "its mtime record is no time") }
+            guard let time = Self.time(value) else { throw Ambiguity(reason: "its mtime record is not a time") }
             return time
         }
         return try number(.time, "time").map { FileTime(seconds: $0, nanoseconds: 0) }

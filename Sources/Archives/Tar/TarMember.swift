@@ -135,7 +135,7 @@ struct TarMember {
         _ name: String
     ) throws(Ambiguity) -> Int64? {
         let bytes = bytes(block, field)
-        let wrong = Ambiguity(reason: "the \(name) in its header is no number")
+        let wrong = Ambiguity(reason: "the \(name) in its header is not a number")
         if let first = bytes.first, first == 0x80 || first == 0xff { return try binary(bytes, wrong) }
         // Some programs begin with a NUL, some with blanks.
         var digits = bytes.dropFirst(bytes.first == 0 ? 1 : 0).drop { $0 == UInt8(ascii: " ") }

@@ -12,7 +12,7 @@ package final class TarSink: EntrySink {
     private let keepsHoles: Bool
     private let attributeForm: PaxRecords.AttributeForm
     package private(set) var losses = ExportLosses()
-    /// Sockets with several names: the others are no hard links to anything.
+    /// Sockets with several names: the others are not hard links to anything.
     private var skipped: Set<[UInt8]> = []
 
     /// - Parameter output: gets the archive; finished with this.

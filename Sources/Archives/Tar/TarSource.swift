@@ -98,7 +98,7 @@ package final class TarSource: EntrySource {
         var ignoredStart: UInt64?
         while true {
             if ignoredStart == nil, let start = rest.firstIndex(where: { $0 != 0 }) {
-                // A header begins with its block; what is no header, with its first byte.
+                // A header begins with its block; what is not a header, with its first byte.
                 ignoredStart = position + UInt64(start)
                 head = Array(rest[start...].prefix(4096))
             }

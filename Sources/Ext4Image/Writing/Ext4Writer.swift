@@ -183,7 +183,7 @@ final class Ext4Writer {
             var value = attribute.value
             if attribute.name == Ext4AttributeFormat.accessACL || attribute.name == Ext4AttributeFormat.defaultACL {
                 guard let list = Ext4AttributeFormat.ext4ACL(fromLinux: value) else {
-                    throw ImageError(.system, "\(printable(attribute.name)) is no access control list")
+                    throw ImageError(.system, "\(printable(attribute.name)) is not an access control list")
                 }
                 value = list
             }

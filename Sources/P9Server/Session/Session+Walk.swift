@@ -29,7 +29,7 @@ extension Session {
                 try walk.step(to: name)
             } catch {
                 // If the first name fails the request fails; a later failure ends a partial walk, which binds no fid. Linux takes
-                // a partial walk for "there is no such file", so it is no answer for a name that could not be looked at.
+                // a partial walk for "there is no such file", so it is not an answer for a name that could not be looked at.
                 guard qids.count > 0, !Self.isOfTheServer(error) else { throw error }
                 return try reply.send(qids)
             }

@@ -57,8 +57,14 @@ public final class SocketServer: Sendable {
             return !state.isStopping
         }
         guard isTaken else { throw .ESHUTDOWN }
-        try startThread { [self] in
-            while takeConnection(from: listener) {}
+        do throws(Errno) {
+            try startThread { [self] in
+                while takeConnection(from: listener) {}
+            }
+        } catch {
+            state.update { state in state.listeners.removeAll { $0 === listener } }
+            listener.close()
+            throw error
         }
     }
 

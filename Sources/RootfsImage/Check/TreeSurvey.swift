@@ -127,7 +127,7 @@ final class TreeSurvey {
         case .lostWithPrivileges(let entry):
             let detail = "\(wanted(entry)), but its content is another one now. \(decisions(on: entry, place().text))"
             return CheckFinding(.privilegesLost, path, detail)
-        case .malformed(let value): return CheckFinding(.labelMalformed, path, "'\(printable(value))' is no label")
+        case .malformed(let value): return CheckFinding(.labelMalformed, path, "'\(printable(value))' is not a label")
         case .misplaced(let kind):
             return CheckFinding(.labelMisplaced, path, "the label is one of another kind of file: \(kind.format.word)")
         case .notBelieved(.strangersFile(let uid)):

@@ -200,7 +200,7 @@ public struct Exporter {
             if let platform = Platform(parsing: text) { return platform }
             throw ImageError(
                 .badDestination,
-                "'\(text)' is no platform",
+                "'\(text)' is not a platform",
                 hint: "Write OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/arm64 or linux/arm/v7."
             )
         }

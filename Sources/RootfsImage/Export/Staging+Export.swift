@@ -64,10 +64,10 @@ extension Staging {
         case (.file, _):
             throw alreadyThere(
                 path,
-                hint: "It is no file, so nothing replaces it: choose another name. - is standard output."
+                hint: "It is not a file, so nothing replaces it: choose another name. - is standard output."
             )
         case (.directory, _):
-            throw alreadyThere(path, hint: "It is no OCI layout, so nothing replaces it: choose another name.")
+            throw alreadyThere(path, hint: "It is not an OCI layout, so nothing replaces it: choose another name.")
         }
     }
 

@@ -122,7 +122,7 @@ struct DeviceTable {
                 lines.append(node)
             }
             return
-        default: throw failure(line.number, "'\(printable([letter]))' is no type")
+        default: throw failure(line.number, "'\(printable([letter]))' is not a type")
         }
         lines.append(line)
     }
@@ -132,7 +132,7 @@ struct DeviceTable {
         if word.elementsEqual("-1".utf8) { return nil }
         var scanner = ByteScanner(word)
         guard let mode = scanner.takeNumber(UInt32.self, radix: 8), scanner.isAtEnd, mode <= 0o7777 else {
-            throw failure(line, "'\(printable(word))' is no mode")
+            throw failure(line, "'\(printable(word))' is not a mode")
         }
         return mode
     }
@@ -148,7 +148,7 @@ struct DeviceTable {
         guard let number = number(text) else {
             throw failure(
                 line,
-                "'\(printable(word))' is no number, and no name in the directory's etc/passwd or etc/group"
+                "'\(printable(word))' is not a number, and no name in the directory's etc/passwd or etc/group"
             )
         }
         return number
@@ -159,7 +159,7 @@ struct DeviceTable {
         guard let word, !word.elementsEqual("-".utf8) else { return 0 }
         var scanner = ByteScanner(word)
         guard let number = scanner.takeNumber(UInt32.self), scanner.isAtEnd, number < 1 << 20 else {
-            throw failure(line, "'\(printable(word))' is no number below 1048576")
+            throw failure(line, "'\(printable(word))' is not a number below 1048576")
         }
         return number
     }

@@ -71,7 +71,7 @@ public struct Importer {
             summary.seconds = (ContinuousClock.now - start) / .seconds(1)
             return summary
         } catch {
-            // The tree goes after it, with `staging`.
+            // `staging` removes the tree only. A database outside of it has been written by now, also where publishing failed.
             if let database { TreeDatabase.remove(database) }
             throw error
         }
@@ -131,7 +131,7 @@ public struct Importer {
         summary.notices += source.closingNotices.prefix(ImportSummary.maxNotices)
         if opener.kind == .tar, let kind = Self.imageThatCameLate(staging.descriptor) {
             summary.notices.append(
-                "this is no root filesystem but the files of a container image, whose list came after others: "
+                "this is not a root filesystem but the files of a container image, whose list came after others: "
                     + "--from \(kind.rawValue) imports the image"
             )
         }

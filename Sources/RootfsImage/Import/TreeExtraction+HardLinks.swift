@@ -46,7 +46,7 @@ extension TreeExtraction {
     ) throws(Failure) -> [UInt8]? {
         guard entry.size > 0 else { return nil }
         guard case .file? = try? tree.status(of: file).kind else {
-            throw .refused("it has content, and is a hard link to what is no regular file")
+            throw .refused("it has content, and is a hard link to what is not a regular file")
         }
         let before = try system { () throws(Errno) in try System.status(of: file).modificationTime }
         let opened = try system { () throws(Errno) in

@@ -57,7 +57,7 @@ extension TreeExtraction {
         let name = Array(path.last.dropFirst(Self.whiteoutPrefix.count))
         let isOpaque = path.last.elementsEqual(Self.opaqueMarker)
         guard isOpaque || !name.allSatisfy({ $0 == UInt8(ascii: ".") }) else {
-            throw .refused("it is no whiteout of a name")
+            throw .refused("it is not a whiteout of a name")
         }
         summary.whiteouts += 1
         guard try parentExists(path) else { return }

@@ -39,7 +39,7 @@ public struct AccountNames: Sendable {
     /// The number of a group, by its name or in digits; nil for neither.
     public func groupNumber(_ text: String) -> UInt32? { groupNumbers[text] ?? Self.number(text) }
 
-    /// 2^32 - 1 means "keep" to Linux and is no owner.
+    /// 2^32 - 1 means "keep" to Linux and is not an owner.
     private static func number(_ text: String) -> UInt32? {
         guard let first = text.utf8.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first),
             let number = UInt32(text), number != UInt32.max

@@ -31,7 +31,6 @@ extension ExportProgress {
         }
     }
 
-    /// The keys are an interface: version 1.
     /// The members of an event "progress"; the keys are an interface: version 1.
     public var members: [(key: String, value: JSONValue)] {
         [

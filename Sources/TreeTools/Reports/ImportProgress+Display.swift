@@ -33,7 +33,6 @@ extension ImportProgress {
         )
     }
 
-    /// The keys are an interface: version 1.
     /// The members of an event "progress"; the keys are an interface: version 1.
     public var members: [(key: String, value: JSONValue)] {
         [

@@ -57,11 +57,11 @@ extension BootDirectory.Refusal {
         case .outside(let name):
             "\(printable(name)) leads out of \(ShellWord(directory)); if it is a symbolic link: "
                 + "cp -rL \(ShellWord(directory)) COPY, and serve that"
-        case .notAFile(let name): "\(printable(name)) is no regular file"
+        case .notAFile(let name): "\(printable(name)) is not a regular file"
         case .tooLarge(let name): "\(printable(name)) is larger than a board can take, 2 GiB"
         case .unreadable(let name, let error): "can't read \(ShellWord(directory + "/" + name)): \(error.text)"
         case .damagedArchive:
-            "\(ShellWord(directory + "/" + BootDirectory.archiveName)) is no tar archive, or it is damaged"
+            "\(ShellWord(directory + "/" + BootDirectory.archiveName)) is not a tar archive, or it is damaged"
         }
     }
 }

@@ -41,7 +41,7 @@ struct ChmodCommand: ParsableCommand {
     private var mode: ModeChange {
         get throws {
             guard let text = arguments.first, let mode = ModeChange(argument: text) else {
-                throw ValidationError("'\(arguments.first ?? "")' is no mode: write it as 4755, or as u+s,go-w.")
+                throw ValidationError("'\(arguments.first ?? "")' is not a mode: write it as 4755, or as u+s,go-w.")
             }
             return mode
         }

@@ -42,7 +42,7 @@ struct MknodCommand: ParsableCommand {
     func validate() throws {
         let isDevice = ["b", "c", "u"].contains(type)
         guard isDevice || ["p", "s"].contains(type) else {
-            throw ValidationError("'\(type)' is no type of node: there are b, c, u, p and s.")
+            throw ValidationError("'\(type)' is not a type of node: there are b, c, u, p and s.")
         }
         guard isDevice == (major != nil), isDevice == (minor != nil) else {
             throw ValidationError(

@@ -239,7 +239,7 @@ def plain():
     same("names with dots and slashes", {"a/b/c": "1", "a/x": "2", "a/y": "3", "k": "1"})
     long, bytes_ = "n" * 255, "\udcff\udcfe"
     layout(image([(long, F, "1"), ("x" * 100 + "/" + "y" * 200, F, "2"), ("t", S, "z" * 3000), (bytes_, F, "3")]))
-    same("long names, and bytes that are no text")
+    same("long names, and bytes that are not text")
     layout(image([("null", C, "")]))
     same("device", {"null": ""}, unlike="umoci as an ordinary user makes an empty file of a device, p9serve keeps it")
     above([("f/", D, ""), ("f/x", F, "2"), ("d", F, "2"), ("l/", D, ""), ("l/n", F, "2"), ("h", S, "f"), ("p", F, "2"), ("e", P, "")])
@@ -286,9 +286,9 @@ def whiteouts():
         unlike="umoci keeps the removed directory's mode, p9serve makes a new one, as with the whiteout before",
     )
     above([(".wh.", F, "")])
-    refused("whiteout without a name", "it is no whiteout of a name")
+    refused("whiteout without a name", "it is not a whiteout of a name")
     above([(".wh..", F, "")])
-    refused("whiteout of '.'", "it is no whiteout of a name")
+    refused("whiteout of '.'", "it is not a whiteout of a name")
     above([(".wh.d/", D, "")])
     refused("whiteout that is a directory", "must be a file", unlike="umoci looks at the name alone; what lies in it would be files")
 
@@ -324,7 +324,7 @@ def ends():
         layout(image(layer(raw)))
         refused("layer cut short " + name, "is damaged")
     layout(image(layer(b"no archive" * 200)))
-    refused("layer that is no archive", "no tar archive")
+    refused("layer that is not an archive", "not a tar archive")
 
 
 def packing():

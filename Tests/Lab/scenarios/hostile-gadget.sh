@@ -103,7 +103,7 @@ serve shapes
 for shape in no-bulk one-way no-packet more-claimed; do
     board "$shape" shape=$shape linger
     check "$shape: is there" wait_for 60 has_configuration
-    check_equal "$shape: is no gadget" "" "$(summary)"
+    check_equal "$shape: is not a gadget" "" "$(summary)"
     unplug
 done
 for shape in "huge-packet (0, 512)" "alternate (0, 512)" "two-pairs (0, 512)" "second (1, 512)"; do

@@ -215,7 +215,7 @@ case $1 in
         ;;
     wrong-tag)
         board_power_on
-        says 60 "root=/dev/mmcblk0p2 is no tag"
+        says 60 "root=/dev/mmcblk0p2 is not a tag"
         says 60 "rebooting in 20 s .panic=20"
         board_reboots "and it reboots, as panic= says" 180
         ;;

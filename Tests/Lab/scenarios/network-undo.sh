@@ -69,7 +69,7 @@ run 11 "status: the firewall was deleted" status
 said "table inet usb9pfs_1_1, has gone"
 run 0 "up once more" up --dhcp --nat
 run 0 "status: up again" status
-check "dnsmasq is no root's" bash -c "! pgrep -u root -x dnsmasq -a | grep usb9pfs"
+check "dnsmasq is not a root's" bash -c "! pgrep -u root -x dnsmasq -a | grep usb9pfs"
 run 0 "down" down
 as_before "parts of it gone"
 

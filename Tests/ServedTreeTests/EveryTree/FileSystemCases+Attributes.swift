@@ -166,7 +166,7 @@ extension FileSystemCase {
             check: { (files) throws in #expect(try files.attributeNames(of: "f") == ["trusted.b"]) }
         ),
         FileSystemCase(
-            "what keeps the labels is no attribute of the file",
+            "what keeps the labels is not an attribute of the file",
             { try $0.by(uid: 5).make("f", mode: 0o4755) },
             change: { (files) throws in
                 let label = "user.containers.override_stat"

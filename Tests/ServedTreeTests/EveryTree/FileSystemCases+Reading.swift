@@ -67,7 +67,7 @@ extension FileSystemCase {
             }
             #expect(count == 7)
         },
-        FileSystemCase("a file is no directory, and a directory no file") { (files) throws in
+        FileSystemCase("a file is not a directory, and a directory no file") { (files) throws in
             try files.make("f", "text")
             try files.makeDirectory("d")
         } check: { (files) throws in

@@ -122,7 +122,7 @@ def kind(data):
 def device_tree(data, out):
     """Devicetree specification 0.4, chapter 5: a header of big-endian words, then tokens."""
     if len(data) < 40 or data[:4] != b"\xd0\x0d\xfe\xed":
-        fail("it is no device tree blob")
+        fail("it is not a device tree blob")
     structure, strings = struct.unpack(">II", data[8:16])
     at, path = structure, out
     while True:

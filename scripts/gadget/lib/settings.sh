@@ -77,7 +77,7 @@ check_settings() {
     esac
     [ ${#tag} -le 31 ] || bad_arguments "the tag '$tag' is longer than 31 characters"
     case $udc in
-        . | .. | */*) bad_arguments "'$udc' is no name of a USB device controller: those are the entries of $udc_class" ;;
+        . | .. | */*) bad_arguments "'$udc' is not a name of a USB device controller: those are the entries of $udc_class" ;;
     esac
     case $id in
         "") ;;

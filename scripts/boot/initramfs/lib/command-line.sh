@@ -40,7 +40,7 @@ read_command_line() {
     [ -n "$udc" ] || [ -z "$root" ] || [ ! -e "/sys/class/udc/$root" ] || udc=$root
     case $root in
         -* | . | .. | *[!A-Za-z0-9._-]*)
-            wrong "root=$root is no tag of a USB gadget: those are of A-Z a-z 0-9 . _ and -. Leave root= out, or give" \
+            wrong "root=$root is not a tag of a USB gadget: those are of A-Z a-z 0-9 . _ and -. Leave root= out, or give" \
                 "the board a name"
             ;;
         ????????????????????????????????*) wrong "root=$root is longer than 31 characters, the most a tag may have" ;;

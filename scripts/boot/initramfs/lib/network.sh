@@ -42,7 +42,7 @@ configure_network() {
         udhcpc -i "$device" -n -q -t 5 -T 2 -s /lib/usb9pfs/udhcpc >"$resolv_conf.log" 2>&1 ||
             say "no DHCP server answered on '$device'; going on without an address (on the host: a DHCP server on its end of the cable)"
     else
-        ifconfig "$device" "$1" ${4:+netmask "$4"} up || say "ip=$ip_setting: '$1' is no address for '$device'"
+        ifconfig "$device" "$1" ${4:+netmask "$4"} up || say "ip=$ip_setting: '$1' is not an address for '$device'"
         [ -z "${3:-}" ] || route add default gw "$3" || say "ip=$ip_setting: '$3' can't be the gateway"
         for server in "${8:-}" "${9:-}"; do
             [ -z "$server" ] || printf 'nameserver %s\n' "$server"
