@@ -21,9 +21,9 @@ extension FakeRootTree {
                 if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
                 if BoardStatus.isWithheld(host, label) { findings.append(.notBelieved(.writableByEverybody(label))) }
                 if case .standing = label.mirror { findings.append(.unfinished) }
-                findings += loss(descriptor, host, label, path)
+                findings += try loss(descriptor, host, label, path)
             } else {
-                findings += loss(descriptor, host, nil, path)
+                findings += try loss(descriptor, host, nil, path)
             }
         } catch .EACCES {
             findings.append(.unreadable)

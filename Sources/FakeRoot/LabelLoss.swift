@@ -90,13 +90,14 @@ extension FakeRootTree {
         let isImports = try row.file == handle(of: descriptor, host)
         guard let label else {
             guard entry.expectsLabel || !isImports && !hasCapability(descriptor, host) else { return nil }
-            let keepsPrivileges = try !entry.isPrivileged || hasContent(of: entry, descriptor, host)
-            return LabelLoss(row: row, isOfLabel: true, isOfPrivileges: !keepsPrivileges)
+            let hasPrivileges = entry.isPrivileged ? try hasContent(of: entry, descriptor, host) : true
+            return LabelLoss(row: row, isOfLabel: true, isOfPrivileges: !hasPrivileges)
         }
         guard entry.isPrivileged, isImports else { return nil }
         let hasSetIDs = (label.mode ^ entry.status.mode) & ManifestEntry.setIDs == 0
         let hasAll = hasSetIDs && (entry.capability == nil || hasCapability(descriptor, host))
-        guard try !hasAll && !hasContent(of: entry, descriptor, host) else { return nil }
+        if hasAll { return nil }
+        if try hasContent(of: entry, descriptor, host) { return nil }
         return LabelLoss(row: row, isOfLabel: false, isOfPrivileges: true)
     }
 
