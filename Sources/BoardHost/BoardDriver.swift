@@ -75,7 +75,8 @@ final class BoardDriver<Bus: BoardBus> {
 
     /// Opens a Raspberry Pi in boot mode, and takes it through the stage that it is in.
     private func load(_ device: BootDevice, _ hasJustCome: Bool) {
-        guard hold(device.path), let bootDirectory else { return }
+        guard hold(device.path) else { return }
+        guard let bootDirectory else { preconditionFailure("nothing is loaded without a directory to load from") }
         let opened = open(device) { () throws(USBError) in
             try bus.open(device, hasJustCome: hasJustCome, until: stop)
         }

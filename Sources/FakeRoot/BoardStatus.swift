@@ -86,7 +86,7 @@ public struct BoardStatus: Sendable {
         isAnybodys(host) && label?.isConfirmed != true
     }
 
-    private static let setIDs: UInt32 = 0o6000
+    static let setIDs: UInt32 = 0o6000
     private static let othersWrite: UInt32 = 0o002
 
     /// Whether this says more than everybody who may write to a file should be able to say.

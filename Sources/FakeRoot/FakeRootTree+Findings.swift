@@ -21,9 +21,9 @@ extension FakeRootTree {
                 if let kind = Self.misplacedKind(label, host) { findings.append(.misplaced(kind)) }
                 if BoardStatus.isWithheld(host, label) { findings.append(.notBelieved(.writableByEverybody(label))) }
                 if case .standing = label.mirror { findings.append(.unfinished) }
-                findings += try loss(descriptor, host, label, path)
+                findings += loss(descriptor, host, label, path)
             } else {
-                findings += try loss(descriptor, host, nil, path)
+                findings += loss(descriptor, host, nil, path)
             }
         } catch .EACCES {
             findings.append(.unreadable)
@@ -74,13 +74,9 @@ extension FakeRootTree {
         _ host: FileStatus,
         _ label: Label?,
         _ path: [UInt8]
-    ) throws(Errno) -> [LabelFinding] {
-        do throws(Errno) {
-            guard hasManifest, let loss = try labelLoss(of: descriptor, host, label, at: path) else { return [] }
-            return [loss.isOfPrivileges ? .lostWithPrivileges(loss.entry) : .lost(loss.entry)]
-        } catch  where metadata.problem != nil {
-            return []
-        }
+    ) -> [LabelFinding] {
+        guard hasManifest, let loss = try? labelLoss(of: descriptor, host, label, at: path) else { return [] }
+        return [loss.isOfPrivileges ? .lostWithPrivileges(loss.entry) : .lost(loss.entry)]
     }
 
     /// Mends what it can: gives lost labels back, removes malformed ones, lifts modes to the floor, completes interrupted

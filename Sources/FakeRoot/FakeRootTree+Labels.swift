@@ -96,10 +96,9 @@ extension FakeRootTree {
 
     /// Whether an entry has a label's owner and kind, and all of its setuid and setgid bits.
     private static func says(_ entry: ManifestEntry, _ label: Label) -> Bool {
-        let setIDs: UInt32 = 0o6000
         let expected = entry.status
         return expected.uid == label.uid && expected.gid == label.gid && expected.kind == label.kind ?? .file
-            && label.mode & setIDs & ~expected.mode == 0
+            && label.mode & BoardStatus.setIDs & ~expected.mode == 0
     }
 
     /// The label that the database has for a file, unchecked.

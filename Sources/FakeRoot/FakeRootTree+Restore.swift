@@ -27,7 +27,7 @@ extension FakeRootTree {
             }
             loss = found
         } catch {
-            // The database could not be asked, or the content not be read: the next look asks again.
+            // The database could not be asked: the next look asks again.
             return
         }
 
@@ -97,7 +97,7 @@ extension FakeRootTree {
                 return
             }
             var status = found
-            status.permissions |= entry.status.mode & ManifestEntry.setIDs
+            status.permissions |= entry.status.mode & BoardStatus.setIDs
             try store(status, replacing: label, on: descriptor, keepsLabel: true)
             try giveCapability(entry.capability, descriptor)
         }

@@ -313,13 +313,6 @@ public final class FakeRootTree: Sendable {
         return place.directory
     }
 
-    /// Where a file can be found now, relative to a directory of the tree.
-    /// - Throws: as `locate`.
-    public func relativePath(of descriptor: CInt, beneath root: CInt) throws(Errno) -> [UInt8] {
-        _ = try locate(descriptor, beneath: root)
-        return try Self.pathHint(of: descriptor, beneath: root)
-    }
-
     static func pathHint(of descriptor: CInt, beneath root: CInt) throws(Errno) -> [UInt8] {
         let path = try System.currentPath(of: descriptor)
         var rootPath = try System.currentPath(of: root)

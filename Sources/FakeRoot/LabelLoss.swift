@@ -37,21 +37,19 @@ public struct LabelLoss: Sendable {
         if kind == .file, (host & execute != 0) != (entry.status.mode & execute != 0) {
             status.permissions = host & 0o777 | entry.status.mode & 0o7000
         }
-        if isOfPrivileges { status.permissions &= ~ManifestEntry.setIDs }
+        if isOfPrivileges { status.permissions &= ~BoardStatus.setIDs }
         return status
     }
 }
 
 extension ManifestEntry {
-    static let setIDs: UInt32 = 0o6000
-
     /// Whether a program gives its users more than they have.
-    var isPrivileged: Bool { status.kind == .file && (status.mode & Self.setIDs != 0 || capability != nil) }
+    var isPrivileged: Bool { status.kind == .file && (status.mode & BoardStatus.setIDs != 0 || capability != nil) }
 
     /// The same without what is only given to the import's own content.
     var withoutPrivileges: ManifestEntry {
         var entry = self
-        entry.status.mode &= ~Self.setIDs
+        entry.status.mode &= ~BoardStatus.setIDs
         entry.capability = nil
         return entry
     }
@@ -64,7 +62,7 @@ extension ManifestEntry {
 }
 
 extension FakeRootTree {
-    /// What a file has lost; nil for nearly every one. Changes nothing.
+    /// What a file has lost; nil for nearly every one. Changes nothing that the board sees.
     /// - Parameter path: where the file was found, relative to the root; empty for the root.
     /// - Throws: also if the database can't be asked, and if a content that matters can't be read (`EIO`).
     public func labelLoss(of descriptor: CInt, at path: [UInt8]) throws(Errno) -> LabelLoss? {
@@ -72,16 +70,27 @@ extension FakeRootTree {
         let host = try System.status(of: descriptor)
         guard trust.covers(descriptor, host) else { return nil }
         let label = try read(descriptor, isLocked: false).label
-        return try labelLoss(of: descriptor, host, label, at: path)
+        return try labelLoss(of: descriptor, host, label, at: path, failsUnread: true)
     }
 
     /// As above, for a file that is trusted.
+    /// - Parameter failsUnread: whether content that can't be read is an error. Else it counts as not the import's: an export
+    ///   must not lose privileges for a bad disk, a board must not lose the file.
     func labelLoss(
         of descriptor: CInt,
         _ host: FileStatus,
         _ label: Label?,
-        at path: [UInt8]
+        at path: [UInt8],
+        failsUnread: Bool = false
     ) throws(Errno) -> LabelLoss? {
+        func isUnchanged(_ entry: ManifestEntry) throws(Errno) -> Bool {
+            do throws(Errno) {
+                return try hasContent(of: entry, descriptor, host)
+            } catch where !failsUnread {
+                return false
+            }
+        }
+
         // With a label only a program can have lost anything.
         guard label == nil || host.format == .regular, let row = try expectedRow(path), row.entry.fits(host) else {
             return nil
@@ -90,14 +99,14 @@ extension FakeRootTree {
         let isImports = try row.file == handle(of: descriptor, host)
         guard let label else {
             guard entry.expectsLabel || !isImports && !hasCapability(descriptor, host) else { return nil }
-            let hasPrivileges = entry.isPrivileged ? try hasContent(of: entry, descriptor, host) : true
+            let hasPrivileges = entry.isPrivileged ? try isUnchanged(entry) : true
             return LabelLoss(row: row, isOfLabel: true, isOfPrivileges: !hasPrivileges)
         }
         guard entry.isPrivileged, isImports else { return nil }
-        let hasSetIDs = (label.mode ^ entry.status.mode) & ManifestEntry.setIDs == 0
+        let hasSetIDs = (label.mode ^ entry.status.mode) & BoardStatus.setIDs == 0
         let hasAll = hasSetIDs && (entry.capability == nil || hasCapability(descriptor, host))
         if hasAll { return nil }
-        if try hasContent(of: entry, descriptor, host) { return nil }
+        if try isUnchanged(entry) { return nil }
         return LabelLoss(row: row, isOfLabel: false, isOfPrivileges: true)
     }
 

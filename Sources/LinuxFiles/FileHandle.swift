@@ -165,16 +165,6 @@ extension System {
         DescriptorPath(descriptor).withCString { access($0, W_OK) == 0 }
     }
 
-    /// Whether this process may find out if there is something at a path.
-    public static func canLookUp(_ path: String) -> Bool {
-        do throws(Errno) {
-            _ = try open(path, [.path, .noFollow])
-            return true
-        } catch {
-            return error != .EACCES
-        }
-    }
-
     /// Waits for an exclusive lock on an open file or directory, which goes away with the last descriptor of this
     /// opening.
     /// - Returns: false if somebody else still has it after `milliseconds`.

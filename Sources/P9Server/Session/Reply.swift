@@ -12,9 +12,6 @@ struct Reply: ~Copyable, ~Escapable {
         self.frame = frame
     }
 
-    /// Bytes that the data of an Rread or Rreaddir may have.
-    var dataCapacity: Int { frame.freeCapacity - Rread.overhead }
-
     /// - Throws: `EMSGSIZE` if the message is larger than msize.
     @_lifetime(self: copy self)
     mutating func send<Response: Message & ~Escapable>(_ message: borrowing Response) throws(Errno) {
