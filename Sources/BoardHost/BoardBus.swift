@@ -97,7 +97,7 @@ public struct AttachedBoards: Hashable, Sendable {
     /// The vendor id of what is at the search's port; nil if nothing is there.
     public var vendorAtPort: UInt16?
 
-    /// What is given is plugged in.
+    /// The boards that are plugged in.
     public init(gadgets: [Gadget] = [], loadable: [BootDevice] = [], vendorAtPort: UInt16? = nil) {
         self.gadgets = gadgets
         self.loadable = loadable

@@ -30,7 +30,7 @@ public enum BoardEvent: Sendable {
     case failed(BoardFailure)
 }
 
-/// What a bootloader has got.
+/// The files that a bootloader has received.
 public struct LoadedFiles: Hashable, Sendable {
     /// Files sent, each as often as it was.
     public var count: Int

@@ -7,8 +7,8 @@ internal import Synchronization
 /// too long for it, a file system without), in a row of the database. A row counts more than an attribute of the same
 /// name, so that a value moves from one to the other in one step.
 ///
-/// Of the files of other users of the host only `user.*` attributes are seen: what stands for the others anybody may
-/// have put there.
+/// Of files that belong to other users of the host only `user.*` attributes are seen: anybody may have written the
+/// others.
 extension FakeRootTree {
     /// XATTR_SIZE_MAX, in bytes.
     public static let maxAttributeSize = 65_536
@@ -150,7 +150,7 @@ extension FakeRootTree {
     /// - Parameter flags: XATTR_CREATE 1, XATTR_REPLACE 2, or 0.
     /// - Throws: `EPERM` for a hidden name, for `user.*` on what is neither file nor directory, and for all else on a
     ///   file of another user of the host; `EOPNOTSUPP` for a class that can't be kept, `E2BIG` beyond 64 KiB, `EINVAL`
-    ///   for an ACL that is none.
+    ///   for a value that is not an ACL.
     public func setAttribute(
         _ name: RawSpan,
         of descriptor: CInt,

@@ -66,7 +66,7 @@ extension FakeRootTree {
             (try? value(of: AttributeName(.capability), descriptor, status.host, isLocked: false)) != nil
         guard hasCapability || Self.unprivileged(status.permissions) != status.permissions else { return }
         try changes.withLock(descriptor) { () throws(Errno) in
-            // Read again, to keep a chmod that has come meanwhile.
+            // Read again, to keep a chmod that somebody did since.
             let permissions = try read(descriptor, isLocked: true).status.permissions
             let unprivileged = Self.unprivileged(permissions)
             if unprivileged != permissions {

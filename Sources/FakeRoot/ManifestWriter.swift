@@ -3,7 +3,7 @@ public import LinuxFiles
 /// Writes the list of what an import has made, entry by entry. It counts from `commit` on.
 ///
 /// For one thread. The database it goes to lies beside the tree's directory as it is called now; `followRename` moves
-/// it when the directory has got its own name.
+/// it when the directory has its own name.
 public final class ManifestWriter {
     private let tree: FakeRootTree
     /// Nil after `commit`: an open one can't be renamed along with the tree.

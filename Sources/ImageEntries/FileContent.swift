@@ -35,7 +35,7 @@ package final class FileContent {
     /// While the bytes are in the processor's cache.
     private func updateHash(_ block: UnsafeRawBufferPointer, at offset: Int64) {
         guard hash != nil else { return }
-        // Blocks out of order: the hash can't be had without reading the file.
+        // Blocks out of order: only reading the file would give the hash.
         guard offset >= end else {
             hash = nil
             return

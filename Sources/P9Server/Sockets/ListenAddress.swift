@@ -74,7 +74,7 @@ final class Listener: Sendable {
         close()
     }
 
-    /// Takes no more connections: `accept` ends, and the name is gone on return.
+    /// Stops taking connections: `accept` ends, and the name is gone on return.
     ///
     /// The socket itself is left as it is: an inherited one also belongs to the program that passed it, such as systemd, and
     /// must go on listening there.

@@ -161,7 +161,7 @@ public final class TreePaths {
         following: Bool
     ) throws(Errno) -> OwnedDescriptor {
         if following {
-            // By its directory all the same: that is where a lost label is noticed.
+            // Found by its directory nevertheless: a lost label is noticed there.
             let found = try System.open(inRoot: tree.root.raw, path, [.path])
             guard let place = try? tree.locate(found.raw, beneath: tree.root.raw) else { return found }
             return try tree.lookup(place.name, in: place.directory.raw)
