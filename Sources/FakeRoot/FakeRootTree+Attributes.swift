@@ -15,6 +15,7 @@ extension FakeRootTree {
     /// XATTR_NAME_MAX, in bytes.
     public static let maxAttributeNameLength = AttributeName.maxLength
 
+    /// Reads an attribute.
     /// - Throws: `ENODATA` if there is none, or the name is hidden; `EOPNOTSUPP` for a class that can't be kept.
     public func attribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
@@ -115,6 +116,7 @@ extension FakeRootTree {
     }
 
     /// The names of a file's attributes, each ended by a NUL.
+    /// - Throws: what the database gives; else as `statx(2)` and `listxattr(2)`.
     public func attributeNames(of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
         let allowsUser = try allowsUserAttributes(descriptor, host, isLocked: false)
@@ -247,6 +249,7 @@ extension FakeRootTree {
         }
     }
 
+    /// Removes an attribute, on the host and in the database.
     /// - Throws: `ENODATA` if there is none; else as `setAttribute`.
     public func removeAttribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) {
         let name = try AttributeName(board: name)

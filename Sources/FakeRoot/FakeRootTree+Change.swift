@@ -58,6 +58,7 @@ extension FakeRootTree {
 
     /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another
     /// user than root writes to a file or changes its size. Does nothing unless it is a regular file.
+    /// - Throws: as `status` and `change`.
     public func dropPrivileges(of descriptor: CInt) throws(Errno) {
         let status = try status(of: descriptor)
         guard status.kind == .file else { return }

@@ -10,6 +10,7 @@ public struct FileTrust: Sendable {
     private let device: UInt64
     private let isUserSpace: Bool
 
+    /// Trusts the process's effective user and the owner of the tree's root.
     /// - Throws: what statx(2) gives for the root.
     public init(root: CInt) throws(Errno) {
         let status = try System.status(of: root)

@@ -29,6 +29,7 @@ public final class PathFailures {
         last = failure
     }
 
+    /// Ends the command if a file failed.
     /// - Throws: the last failure, with the worst code.
     public func finish() throws {
         if let failure { throw failure }

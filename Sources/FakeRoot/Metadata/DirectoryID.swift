@@ -7,7 +7,9 @@ public struct DirectoryID: Hashable, Sendable {
     let device: UInt64
     let inode: UInt64
 
+    /// Identifies the directory that a descriptor holds.
     /// - Parameter descriptor: of the directory, O_PATH is enough.
+    /// - Throws: as `statx(2)`.
     public init(of descriptor: CInt) throws(Errno) {
         let status = try System.status(of: descriptor)
         (device, inode) = (status.device, status.inode)

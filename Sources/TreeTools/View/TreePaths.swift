@@ -13,6 +13,7 @@ public final class TreePaths {
     private var checkedParents: Set<String> = []
     private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
 
+    /// Finds files by paths of the host.
     /// - Parameters:
     ///   - root: the tree's directory; nil to find it for each path.
     ///   - acceptsForeignFiles: whether files with another tool's metadata are taken for what the host says.
@@ -36,6 +37,7 @@ public final class TreePaths {
     }
 
     /// Finds the directory of a file that does not exist yet, and the name that it will have there.
+    /// - Throws: `CommandFailure`: as `open`, and `badInput` for a path that does not end in a name.
     public func openParent(of path: String) throws -> NewTreeFile {
         let trimmed = Self.trimmed(path)
         let (parent, name) = Self.split(trimmed)
