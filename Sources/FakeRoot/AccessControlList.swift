@@ -48,6 +48,7 @@ public struct AccessControlList: Hashable, Sendable {
     /// In Linux' order: by tag, then by id.
     public private(set) var entries: [Entry]
 
+    /// Puts entries in order and checks them, as Linux does.
     /// - Returns: nil for what Linux would refuse: not exactly one entry each for owner, owning group and others; two
     ///   for one user or group; no mask where users or groups are named, or two.
     public init?(_ entries: [Entry]) {

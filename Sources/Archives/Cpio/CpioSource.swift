@@ -19,6 +19,7 @@ package final class CpioSource: EntrySource {
     /// What makes a cpio archive out of compressed and uncompressed ones in turn costs a thread and a mebibyte each.
     private static let maxNesting = 16
 
+    /// Opens an archive at its first entry.
     /// - Parameters:
     ///   - stream: abandoned when this ends.
     ///   - input: what the stream was made of.
@@ -76,6 +77,7 @@ package final class CpioSource: EntrySource {
     package var bytesTotal: UInt64? { input.size }
 
     /// Reads on to the end of the file, where the checksum of the compressed data stands.
+    /// - Throws: as `ArchiveStream.next`, such as `badArchive` for a wrong checksum.
     package func finish() throws(ImageError) {
         while try !reader.stream.next().isEmpty {}
     }

@@ -11,6 +11,7 @@ public enum ListenAddress: Sendable, Equatable {
     /// `fd:N` for an inherited socket, connected or listening; `fd:N,M` for a pair of pipes.
     case descriptors(input: CInt, output: CInt)
 
+    /// Reads an address as users write it.
     /// - Returns: nil if the text has none of the three forms.
     public init?(_ text: String) {
         if text.hasPrefix("tcp://") {

@@ -14,6 +14,7 @@ public final class SocketServer: Sendable {
         var isStopping = false
     }
 
+    /// A server that listens nowhere yet; see `listen`.
     /// - Parameter log: gets a line for what an operator should know, such as a client that breaks the protocol.
     public init(_ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void) {
         System.ignoreBrokenPipes()

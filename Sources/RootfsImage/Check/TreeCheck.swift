@@ -29,6 +29,7 @@ public struct TreeCheck {
         self.cancellation = cancellation
     }
 
+    /// Checks the tree, and with `repairs` mends it.
     /// - Parameter observer: called for every file with how many there were so far.
     /// - Throws: `ImageError` if the tree can't be looked at, or with `repairs` not be changed.
     public func run(observer: (Int) -> Void = { _ in }) throws(ImageError) -> CheckReport {

@@ -17,6 +17,7 @@ public struct ConversionReport {
         self.isDryRun = isDryRun
     }
 
+    /// Prints the warnings, then the summary or a JSON document.
     /// - Parameter isQuiet: whether warnings are all that a person gets.
     public func write(isQuiet: Bool, asJSON: Bool) {
         for warning in warnings { StandardError.say("warning: \(warning)") }

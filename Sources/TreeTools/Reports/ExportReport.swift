@@ -15,6 +15,7 @@ public struct ExportReport {
         self.target = target
     }
 
+    /// Prints the warnings and the summary, and sends them as events.
     /// - Parameter isQuiet: whether warnings are all that a person gets.
     public func write(isQuiet: Bool, _ events: EventStream) {
         for warning in warnings {
