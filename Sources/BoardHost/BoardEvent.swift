@@ -36,6 +36,6 @@ public struct LoadedFiles: Hashable, Sendable {
     public var count: Int
     /// Their bytes.
     public var bytes: UInt64
-    /// The names that it asked for in vain, in that order, each once.
+    /// The names that it asked for and did not get, in that order, each once.
     public var missing: [String]
 }

@@ -58,7 +58,7 @@ extension FakeRootTree {
         }
     }
 
-    /// Under which the file may have attributes in the database; nil if it has none there.
+    /// The handle under which the file may have attributes in the database; nil if it has none there.
     private func rowKey(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> FileHandle? {
         guard metadata.holds.contains(.attributes) else { return nil }
         let file = try handle(of: descriptor, host)

@@ -1,6 +1,6 @@
 public import LinuxFiles
 
-/// Whose files' labels and attributes are believed: the process's effective user's and the owner's of the tree's root.
+/// The users whose files' labels and attributes are believed: the process's effective user and the owner of the tree's root.
 ///
 /// In an exported /tmp other users of the host can make files too. Their labels, setuid bits and attributes don't count: such
 /// a file is root's on the board, with the host's rwx bits.

@@ -57,7 +57,7 @@ package final class FileContent {
 
     /// Gives the file its size.
     /// - Parameter size: of the whole file in bytes, a hole at its end included.
-    /// - Returns: the SHA-256 of the content; nil if nobody asked for it, or it can't be had at a fair price.
+    /// - Returns: the SHA-256 of the content; nil if nobody asked for it, or it would take too long to compute.
     /// - Throws: as `truncate(2)`.
     @discardableResult
     package func finish(size: Int64) throws(Errno) -> [UInt8]? {

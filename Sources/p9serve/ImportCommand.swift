@@ -8,7 +8,7 @@ import TreeTools
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Make a directory to serve of a root filesystem's archive or image.",
+        abstract: "Make a directory to serve from a root filesystem's archive or image.",
         discussion: """
             No root needed: owners, setuid bits, device nodes and file capabilities are kept in labels (extended \
             attributes), which the server shows to the board. The directory appears when the import is complete and on \

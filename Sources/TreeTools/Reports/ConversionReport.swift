@@ -2,7 +2,7 @@ internal import CommandSupport
 internal import LinuxFiles
 public import RootfsImage
 
-/// What is said when a conversion has succeeded.
+/// The report of a conversion that has succeeded.
 public struct ConversionReport {
     private let summary: ConversionSummary
     private let directory: String

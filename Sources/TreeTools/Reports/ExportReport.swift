@@ -3,7 +3,7 @@ internal import ImageEntries
 internal import LinuxFiles
 public import RootfsImage
 
-/// What is said when an export has succeeded.
+/// The report of an export that has succeeded.
 public struct ExportReport {
     private let summary: ExportSummary
     /// As the user wrote it; "-" for standard output.

@@ -2,7 +2,7 @@ public import CommandSupport
 internal import LinuxFiles
 public import RootfsImage
 
-/// What is said when an import has succeeded.
+/// The report of an import that has succeeded.
 public struct ImportReport {
     private let summary: ImportSummary
     private let source: String
