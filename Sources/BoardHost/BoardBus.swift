@@ -34,6 +34,7 @@ public protocol BoardBus {
     func open(_ gadget: Gadget, msize: Int, hasJustCome: Bool, until stop: StopRequest) throws(USBError) -> Link
 
     /// The same for a Raspberry Pi in boot mode.
+    /// - Throws: as for a gadget.
     func open(_ device: BootDevice, hasJustCome: Bool, until stop: StopRequest) throws(USBError) -> Loader
 
     /// Lets time pass.
@@ -59,6 +60,7 @@ public protocol BoardLink: AnyObject {
 /// A Raspberry Pi in boot mode that is open; see `BootLink`.
 public protocol BoardLoader {
     /// Sends the boot ROM its file.
+    /// - Throws: `BootFailure`, such as `.noBootcode`, `.refused`, `.gone` or `.stopped`.
     func loadBootcode(
         from directory: BootDirectory,
         until stop: StopRequest,
@@ -97,7 +99,7 @@ public struct AttachedBoards: Hashable, Sendable {
     /// The vendor id of what is at the search's port; nil if nothing is there.
     public var vendorAtPort: UInt16?
 
-    /// What is given is plugged in.
+    /// The boards that are plugged in.
     public init(gadgets: [Gadget] = [], loadable: [BootDevice] = [], vendorAtPort: UInt16? = nil) {
         self.gadgets = gadgets
         self.loadable = loadable

@@ -30,12 +30,12 @@ public enum BoardEvent: Sendable {
     case failed(BoardFailure)
 }
 
-/// What a bootloader has got.
+/// The files that a bootloader has received.
 public struct LoadedFiles: Hashable, Sendable {
     /// Files sent, each as often as it was.
     public var count: Int
     /// Their bytes.
     public var bytes: UInt64
-    /// The names that it asked for in vain, in that order, each once.
+    /// The names that it asked for and did not get, in that order, each once.
     public var missing: [String]
 }

@@ -41,7 +41,7 @@ struct BoardPlan {
 
     /// How long a boot ROM may need to come back as the next stage, in seconds.
     private static let bootcodePatience = 30.0
-    /// How long a board that has got its files may take to ask for more, in seconds: that of the oldest processors loads
+    /// How long a board that has its files may take to ask for more, in seconds: that of the oldest processors loads
     /// its firmware in one stage and the kernel in the next.
     private static let stagePatience = 5.0
 
@@ -105,7 +105,7 @@ extension BoardPlan {
         }
     }
 
-    /// The ports that stay this process's at a look. A board that had its turn and is still there is no other process's either.
+    /// The ports that stay this process's at a look, among them that of a board that had its turn and is still there.
     func portsToKeep(_ boards: AttachedBoards) -> [String] {
         var ports = boards.loadable.filter { !isNew($0) }.map(\.path)
         if let port = selector.path { ports.append(port) }
@@ -177,7 +177,7 @@ extension BoardPlan {
         return false
     }
 
-    /// A Raspberry Pi has got what its stage wants.
+    /// A Raspberry Pi has received what its stage wants.
     mutating func stageEnded(_ end: StageEnd, now: Instant) {
         guard case .loading(let device, _) = state else { return }
         guard purpose != .load else {

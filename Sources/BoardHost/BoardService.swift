@@ -15,6 +15,7 @@ public struct BoardService<Bus: BoardBus> {
     private let bus: Bus
     private let report: (BoardEvent) -> Void
 
+    /// A service for the boards that a selector names; `serve` or `load` starts it.
     /// - Parameters:
     ///   - bus: the USB ports; a fake in tests.
     ///   - report: gets what happens, on the service's thread.

@@ -22,7 +22,7 @@ final class MountWatch<Server: Responder>: Responder {
     /// Whether the board has a mount that ends with this process.
     var isMounted: Bool { !roots.isEmpty }
 
-    /// The board has told by its endpoints that it has nothing mounted.
+    /// The board's endpoints have shown that it has nothing mounted.
     func hasUnmounted() { roots = [] }
 
     func serve(boardGone: @escaping () -> Bool) { server.serve(boardGone: boardGone) }

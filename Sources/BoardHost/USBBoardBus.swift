@@ -12,6 +12,7 @@ public struct USBBoardBus: BoardBus {
     public var now: ContinuousClock.Instant { .now }
 
     /// As `BoardBus.wait`, by `PortWatch`.
+    /// - Throws: as `PortWatch.wait`.
     public func wait<Found>(
         for search: BoardSearch,
         until stop: StopRequest,
@@ -32,6 +33,7 @@ public struct USBBoardBus: BoardBus {
     public func reserve(port: String) -> PortReservation? { PortReservation(port: port) }
 
     /// As `BoardBus.open`; waits a few seconds for permission if the board has just come.
+    /// - Throws: `USBError.accessDenied`, `.busy` if another process has the interface, `.noDevice`.
     public func open(
         _ gadget: Gadget,
         msize: Int,
@@ -42,6 +44,7 @@ public struct USBBoardBus: BoardBus {
     }
 
     /// As `BoardBus.open`; waits a few seconds for permission if the board has just come.
+    /// - Throws: as for a gadget.
     public func open(_ device: BootDevice, hasJustCome: Bool, until stop: StopRequest) throws(USBError) -> BootLink {
         try BootLink(device, patience: Self.patience(device, hasJustCome), until: stop)
     }

@@ -10,6 +10,7 @@ public struct CommandFailure: Error, Hashable, Sendable {
     /// What to do next, in whole lines; nil where there is nothing to say.
     public var advice: String?
 
+    /// A failure that ends the command with this exit code.
     /// - Parameter advice: what to do next.
     public init(_ cause: ExitCause, _ message: String, advice: String? = nil) {
         self.cause = cause

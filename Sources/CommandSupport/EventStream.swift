@@ -14,6 +14,7 @@ public final class EventStream {
         line("lost", [("count", .integer(lost))])
     }
 
+    /// A stream of JSON lines, if the user asked for one.
     /// - Parameters:
     ///   - isEnabled: whether there was `--json`; else nothing is sent.
     ///   - onStandardError: where standard output is for something else.

@@ -39,7 +39,7 @@ final class MessageQueue: Sendable {
             return batch
         }
 
-        /// - Returns: false if there is no room, or messages before this one were lost and not told of yet.
+        /// - Returns: false if there is no room, or the loss of earlier messages has not been reported yet.
         mutating func accept(_ text: String, limit: Int) -> Bool {
             let count = text.utf8.count
             // One that is larger than all the room still finds its way.

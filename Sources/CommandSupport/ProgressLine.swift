@@ -26,6 +26,7 @@ public final class ProgressLine {
     private let start = ContinuousClock.now
     private var nextTime: ContinuousClock.Instant
 
+    /// A line for work that begins now; shorter work shows none.
     /// - Parameter isEnabled: false for a command that is to be quiet, or that prints JSON.
     public init(isEnabled: Bool) {
         self.isEnabled = isEnabled
@@ -36,6 +37,7 @@ public final class ProgressLine {
     /// Since the work began.
     public var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
 
+    /// Shows how far the work has come, if it is time for that.
     /// - Parameter state: asked only when it is time to show it.
     public func show(_ state: () -> State) {
         guard isEnabled else { return }

@@ -34,8 +34,8 @@ public final class SignalWaiter: Sendable {
 
     /// The signals that ask for the end.
     ///
-    /// sigwait would take an ignored signal all the same. SIGINT is taken even so: a shell without job control has all that it
-    /// starts in the background ignore it, and no user has asked for that.
+    /// sigwait takes ignored signals too, so an ignored SIGHUP is left out. SIGINT stays in: a shell without job control
+    /// makes all that it starts in the background ignore it, and no user has asked for that.
     private static var endSignals: [CInt] { isIgnored(SIGHUP) ? [SIGINT, SIGTERM] : [SIGINT, SIGTERM, SIGHUP] }
 
     /// Whether a signal that asks for the end waits to be taken: no thread is in `wait` now.
@@ -46,12 +46,12 @@ public final class SignalWaiter: Sendable {
     }
 
     /// Runs `body` with all signals blocked, for threads that are made in it: they may begin before there is a waiter, and
-    /// no signal shall end them. A terminal that lets no background process write (`stty tostop`) writes for a thread that
+    /// signals must not end them. A terminal that lets no background process write (`stty tostop`) writes for a thread that
     /// blocks SIGTTOU, instead of stopping the process.
     static func withoutSignals<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
         var signals = sigset_t()
         sigfillset(&signals)
-        // What is ignored stays so, and is not to look as if somebody waited for it.
+        // An ignored signal stays ignored and unblocked: a blocked one would look as if somebody waited for it.
         if isIgnored(SIGHUP) { sigdelset(&signals, SIGHUP) }
         var before = sigset_t()
         pthread_sigmask(SIG_BLOCK, &signals, &before)

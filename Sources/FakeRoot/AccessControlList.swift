@@ -2,7 +2,7 @@
 /// `system.posix_acl_default`.
 ///
 /// The form, all little-endian: version 2 (4 bytes), then per entry tag (2), permissions (2), id (4). The source is the
-/// kernel's `include/uapi/linux/posix_acl_xattr.h`; what it holds valid is told by `acl(5)`.
+/// kernel's `include/uapi/linux/posix_acl_xattr.h`; `acl(5)` says which lists are valid.
 public struct AccessControlList: Hashable, Sendable {
     /// Whom an entry is about, in Linux' numbers.
     public enum Tag: UInt16, Hashable, Sendable, CaseIterable {
@@ -48,6 +48,7 @@ public struct AccessControlList: Hashable, Sendable {
     /// In Linux' order: by tag, then by id.
     public private(set) var entries: [Entry]
 
+    /// Puts entries in order and checks them, as Linux does.
     /// - Returns: nil for what Linux would refuse: not exactly one entry each for owner, owning group and others; two
     ///   for one user or group; no mask where users or groups are named, or two.
     public init?(_ entries: [Entry]) {

@@ -7,14 +7,15 @@ internal import Synchronization
 /// too long for it, a file system without), in a row of the database. A row counts more than an attribute of the same
 /// name, so that a value moves from one to the other in one step.
 ///
-/// Of the files of other users of the host only `user.*` attributes are seen: what stands for the others anybody may
-/// have put there.
+/// Of files that belong to other users of the host only `user.*` attributes are seen: anybody may have written the
+/// others.
 extension FakeRootTree {
     /// XATTR_SIZE_MAX, in bytes.
     public static let maxAttributeSize = 65_536
     /// XATTR_NAME_MAX, in bytes.
     public static let maxAttributeNameLength = AttributeName.maxLength
 
+    /// Reads an attribute.
     /// - Throws: `ENODATA` if there is none, or the name is hidden; `EOPNOTSUPP` for a class that can't be kept.
     public func attribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
@@ -57,7 +58,7 @@ extension FakeRootTree {
         }
     }
 
-    /// Under which the file may have attributes in the database; nil if it has none there.
+    /// The handle under which the file may have attributes in the database; nil if it has none there.
     private func rowKey(_ descriptor: CInt, _ host: FileStatus) throws(Errno) -> FileHandle? {
         guard metadata.holds.contains(.attributes) else { return nil }
         let file = try handle(of: descriptor, host)
@@ -115,6 +116,7 @@ extension FakeRootTree {
     }
 
     /// The names of a file's attributes, each ended by a NUL.
+    /// - Throws: what the database gives; else as `statx(2)` and `listxattr(2)`.
     public func attributeNames(of descriptor: CInt) throws(Errno) -> [UInt8] {
         let host = try System.status(of: descriptor)
         let allowsUser = try allowsUserAttributes(descriptor, host, isLocked: false)
@@ -150,7 +152,7 @@ extension FakeRootTree {
     /// - Parameter flags: XATTR_CREATE 1, XATTR_REPLACE 2, or 0.
     /// - Throws: `EPERM` for a hidden name, for `user.*` on what is neither file nor directory, and for all else on a
     ///   file of another user of the host; `EOPNOTSUPP` for a class that can't be kept, `E2BIG` beyond 64 KiB, `EINVAL`
-    ///   for an ACL that is none.
+    ///   for a value that is not an ACL.
     public func setAttribute(
         _ name: RawSpan,
         of descriptor: CInt,
@@ -247,6 +249,7 @@ extension FakeRootTree {
         }
     }
 
+    /// Removes an attribute, on the host and in the database.
     /// - Throws: `ENODATA` if there is none; else as `setAttribute`.
     public func removeAttribute(_ name: RawSpan, of descriptor: CInt) throws(Errno) {
         let name = try AttributeName(board: name)

@@ -58,6 +58,7 @@ extension FakeRootTree {
 
     /// Takes the setuid bit, the setgid bit of an executable and file capabilities away, as Linux does when another
     /// user than root writes to a file or changes its size. Does nothing unless it is a regular file.
+    /// - Throws: as `status` and `change`.
     public func dropPrivileges(of descriptor: CInt) throws(Errno) {
         let status = try status(of: descriptor)
         guard status.kind == .file else { return }
@@ -66,7 +67,7 @@ extension FakeRootTree {
             (try? value(of: AttributeName(.capability), descriptor, status.host, isLocked: false)) != nil
         guard hasCapability || Self.unprivileged(status.permissions) != status.permissions else { return }
         try changes.withLock(descriptor) { () throws(Errno) in
-            // Read again, to keep a chmod that has come meanwhile.
+            // Read again, to keep a chmod that somebody did since.
             let permissions = try read(descriptor, isLocked: true).status.permissions
             let unprivileged = Self.unprivileged(permissions)
             if unprivileged != permissions {

@@ -24,6 +24,8 @@ extension FakeRootTree {
     /// Makes a regular file.
     /// - Parameter permissions: the low 12 bits of the mode.
     /// - Returns: the file, open for reading and writing.
+    /// - Throws: `EEXIST`; `EINVAL` for a reserved name or an impossible owner; `EACCES`; what the database gives if
+    ///   the label goes there; else as `open(2)` and `linkat(2)`.
     public func createFile(
         _ name: borrowing FileName,
         in directory: CInt,
@@ -115,6 +117,8 @@ extension FakeRootTree {
     }
 
     /// Makes a directory.
+    /// - Throws: `EEXIST`; `EINVAL` for a reserved name or an impossible owner; `EACCES`; what the database gives if
+    ///   the label goes there; else as `mkdir(2)`.
     public func createDirectory(
         _ name: borrowing FileName,
         in directory: CInt,
@@ -149,6 +153,8 @@ extension FakeRootTree {
     /// Makes a symbolic link.
     ///
     /// One that does not belong to root has its owner in the database.
+    /// - Throws: `EEXIST`; `EINVAL` for a reserved name or an impossible owner; `EACCES`; what the database gives if
+    ///   the label goes there; else as `symlink(2)`.
     public func createSymlink(
         _ name: borrowing FileName,
         in directory: CInt,

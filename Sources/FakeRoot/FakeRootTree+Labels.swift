@@ -263,7 +263,7 @@ extension FakeRootTree {
         do throws(Errno) {
             try System.setAttribute(AttributeName.label.cString, of: descriptor, to: text.span.bytes)
         } catch .ENOSPC, .EDQUOT, .EOPNOTSUPP, .ERANGE, .E2BIG {
-            // The room for attributes is used up, or there is none on this very file system. A row counts more than an
+            // The room for attributes is used up, or this file system has none. A row counts more than an
             // attribute, so the old label may go after it.
             try putRow(label, of: handle(of: descriptor, host))
             try? System.removeAttribute(AttributeName.label.cString, of: descriptor)

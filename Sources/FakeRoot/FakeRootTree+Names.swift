@@ -3,6 +3,7 @@ public import LinuxFiles
 /// The names of files: links, renames and removals.
 extension FakeRootTree {
     /// Gives a file another name.
+    /// - Throws: `EEXIST`; `EINVAL` for a reserved name; `EACCES`; else as `linkat(2)`.
     public func link(_ descriptor: CInt, as name: borrowing FileName, in directory: CInt) throws(Errno) {
         guard !Self.isReservedName(name) else { throw .EINVAL }
         let isExpected = isExpected(name)
@@ -14,6 +15,8 @@ extension FakeRootTree {
     }
 
     /// Moves a directory entry, over an existing one. Two names of one file both stay, as in Linux.
+    /// - Throws: `ENOENT` also for a reserved old name, `EINVAL` for a reserved new one; `EACCES`; what the database
+    ///   gives if the replaced file has rows; else as `rename(2)`.
     public func rename(
         _ oldName: borrowing FileName,
         in oldDirectory: CInt,
@@ -69,6 +72,8 @@ extension FakeRootTree {
     }
 
     /// Removes a directory entry.
+    /// - Throws: `ENOENT` also for a reserved name; `ENOTEMPTY`, `EISDIR`, `ENOTDIR`, `EACCES`; what the database
+    ///   gives if the file has rows; else as `unlinkat(2)`.
     public func unlink(_ name: borrowing FileName, in directory: CInt, isDirectory: Bool) throws(Errno) {
         guard !Self.isReservedName(name) else { throw .ENOENT }
         let removed =

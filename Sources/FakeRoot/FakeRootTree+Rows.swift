@@ -3,6 +3,7 @@ public import LinuxFiles
 /// The database's rows, for checking or converting a tree.
 extension FakeRootTree {
     /// Hands over every label that is in the database, in the order of handles. The body may use the tree.
+    /// - Throws: what the database gives; what `body` throws.
     public func forEachLabelRow(_ body: (FileHandle, Label) throws(Errno) -> Void) throws(Errno) {
         guard let database = metadata.database else { return }
         var last: [UInt8]?
@@ -17,6 +18,7 @@ extension FakeRootTree {
     }
 
     /// Hands over every attribute that is in the database. The body may use the tree.
+    /// - Throws: what the database gives; what `body` throws.
     public func forEachAttributeRow(_ body: (AttributeRow) throws(Errno) -> Void) throws(Errno) {
         guard let database = metadata.database else { return }
         var last: (handle: [UInt8], name: [UInt8])?
@@ -31,6 +33,7 @@ extension FakeRootTree {
     }
 
     /// Removes label and attributes of a file that is gone from the database.
+    /// - Throws: `EROFS` for a tree that is only read; what the database gives.
     public func removeRows(of file: FileHandle) throws(Errno) {
         guard mayRaiseModes else { throw .EROFS }
         guard let database = metadata.database else { return }
@@ -39,6 +42,7 @@ extension FakeRootTree {
 
     /// Has SQLite look at the database's every page, and compares every row with its checksum.
     /// - Returns: what is wrong, one line each; nothing if all is well or there is no database.
+    /// - Throws: what the database gives if it can't be searched.
     public func databaseProblems() throws(Errno) -> [String] {
         guard let database = metadata.database else { return [] }
         return try metadata.reporting { () throws(MetadataError) in try database.problems() ?? [] }
@@ -76,6 +80,7 @@ extension FakeRootTree {
 
     /// Writes a file and what the database has of it to the disk.
     /// - Parameter dataOnly: leaves out what the host's file system can do without; the label is always written.
+    /// - Throws: as `fsync(2)`; what the database gives.
     ///
     /// The corresponding C functions are `fsync` and `fdatasync`.
     public func synchronize(_ descriptor: CInt, dataOnly: Bool) throws(Errno) {

@@ -9,6 +9,9 @@ internal import Synchronization
 ///
 /// What no extended attribute can hold is in a SQLite database outside the tree, which is found by the directory's file
 /// handle and made when it is first needed. Several processes may use one tree.
+///
+/// "What the database gives" in a `- Throws:` line is the `errno` of a `MetadataError`: `EIO` for a damaged or lost database,
+/// `EBUSY` for one that another process holds, `ENOSPC`, `EROFS`, `EACCES`.
 public final class FakeRootTree: Sendable {
     /// The exported directory itself, O_PATH.
     public let root: OwnedDescriptor
@@ -159,6 +162,7 @@ public final class FakeRootTree: Sendable {
     public var databaseProblem: MetadataError? { metadata.problem }
 
     /// The handle under which the database knows a file.
+    /// - Throws: as `statx(2)`, `name_to_handle_at(2)` and, for a file of another file system, `fstatfs(2)`.
     public func handle(of descriptor: CInt) throws(Errno) -> FileHandle {
         try handle(of: descriptor, System.status(of: descriptor))
     }
@@ -170,6 +174,8 @@ public final class FakeRootTree: Sendable {
     }
 
     /// What the board sees of the file that a descriptor holds.
+    /// - Throws: `EBUSY` if another process keeps changing mode and label; what the database gives; else as
+    ///   `statx(2)` and `getxattr(2)`.
     public func status(of descriptor: CInt) throws(Errno) -> BoardStatus {
         try read(descriptor, isLocked: false).status
     }
@@ -177,6 +183,7 @@ public final class FakeRootTree: Sendable {
     /// The host's file under a name, and what the board takes it for.
     ///
     /// Cheaper than `status`: only an empty regular file can stand for something else, so only such a file's label is read.
+    /// - Throws: `ENOENT`, `ENOTDIR`, `EACCES`; else as `status`.
     public func kind(
         of name: borrowing FileName,
         in directory: CInt

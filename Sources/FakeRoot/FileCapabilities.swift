@@ -72,6 +72,8 @@ public struct FileCapabilities: Hashable, Sendable {
     }
 
     /// Reads clauses such as "cap_net_raw,cap_net_admin+ep" or "cap_chown=eip", with space between them.
+    /// - Throws: `TextError` with the reason for a text without clauses, an unknown name or flag, and for
+    ///   capabilities of which only some are effective.
     public init(parsing text: String) throws(TextError) {
         var effective: UInt64 = 0
         self.init()

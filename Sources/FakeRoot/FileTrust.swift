@@ -1,6 +1,6 @@
 public import LinuxFiles
 
-/// Whose files' labels and attributes are believed: the process's effective user's and the owner's of the tree's root.
+/// The users whose files' labels and attributes are believed: the process's effective user and the owner of the tree's root.
 ///
 /// In an exported /tmp other users of the host can make files too. Their labels, setuid bits and attributes don't count: such
 /// a file is root's on the board, with the host's rwx bits.
@@ -10,6 +10,7 @@ public struct FileTrust: Sendable {
     private let device: UInt64
     private let isUserSpace: Bool
 
+    /// Trusts the process's effective user and the owner of the tree's root.
     /// - Throws: what statx(2) gives for the root.
     public init(root: CInt) throws(Errno) {
         let status = try System.status(of: root)

@@ -3,7 +3,7 @@ public import LinuxFiles
 /// Writes the list of what an import has made, entry by entry. It counts from `commit` on.
 ///
 /// For one thread. The database it goes to lies beside the tree's directory as it is called now; `followRename` moves
-/// it when the directory has got its own name.
+/// it when the directory has its own name.
 public final class ManifestWriter {
     private let tree: FakeRootTree
     /// Nil after `commit`: an open one can't be renamed along with the tree.
@@ -22,12 +22,14 @@ public final class ManifestWriter {
     /// - Parameters:
     ///   - entry: with a complete status.
     ///   - descriptor: of the file itself, O_PATH is enough. It tells the file from one that takes its place later.
+    /// - Throws: `EBADF` after `commit`; as `FakeRootTree.handle`; what the database gives.
     public func append(_ entry: ManifestEntry, of descriptor: CInt) throws(Errno) {
         waiting.append(Manifest.Row(entry: entry, file: try tree.handle(of: descriptor)))
         if waiting.count >= Self.batch { try flush() }
     }
 
     /// Forgets a path, because the import has removed it or put something else there.
+    /// - Throws: `EBADF` after `commit`; what the database gives.
     public func remove(_ path: [UInt8]) throws(Errno) {
         try flush()
         try write { (database) throws(MetadataError) in try database.removeEntry(path, beneath: true) }
@@ -37,6 +39,7 @@ public final class ManifestWriter {
     /// - Parameters:
     ///   - descriptor: of the file itself, O_PATH is enough.
     ///   - entry: for its size, time and hash.
+    /// - Throws: `EBADF` after `commit`; as `FakeRootTree.handle`; what the database gives.
     public func setContent(of descriptor: CInt, as entry: ManifestEntry) throws(Errno) {
         let file = try tree.handle(of: descriptor)
         try flush()
@@ -56,6 +59,7 @@ public final class ManifestWriter {
     }
 
     /// Writes what is left, and lets the list count from now on.
+    /// - Throws: `EBADF` if it was called before; what the database gives.
     public func commit() throws(Errno) {
         try flush()
         try write { (database) throws(MetadataError) in try database.completeManifest() }
@@ -66,6 +70,8 @@ public final class ManifestWriter {
 
 extension FakeRootTree {
     /// Begins a new manifest in the place of the old one, if there is one. Makes the database.
+    /// - Throws: `EROFS` for a tree that is only read; `EOPNOTSUPP` for one opened with
+    ///   `makesDatabase: false`; what the database gives.
     public func makeManifestWriter() throws(Errno) -> ManifestWriter {
         let database = try metadata.create()
         try metadata.reporting { () throws(MetadataError) in try database.clearManifest() }
@@ -77,6 +83,7 @@ extension FakeRootTree {
     public var hasManifest: Bool { metadata.holds.contains(.manifest) }
 
     /// What is expected at a path, which is relative to the root; nil if the import knows nothing of it.
+    /// - Throws: what the database gives.
     public func manifestEntry(_ path: [UInt8]) throws(Errno) -> ManifestEntry? {
         guard hasManifest, let database = metadata.database else { return nil }
         return try metadata.reporting { () throws(MetadataError) in try database.entry(path)?.entry }
@@ -85,6 +92,7 @@ extension FakeRootTree {
     /// Hands over all entries, sorted by path, byte by byte.
     /// - Parameter body: gets also the handle of the file that was there when the entry was last written. It may use
     ///   the tree.
+    /// - Throws: `.database` with what the database gives, `.body` with what `body` throws.
     public func forEachManifestEntry<Failure: Error>(
         _ body: (ManifestEntry, FileHandle?) throws(Failure) -> Void
     ) throws(ManifestFailure<Failure>) {
@@ -113,6 +121,7 @@ extension FakeRootTree {
 
     /// Lets the database follow the tree's directory, which has been renamed. Costs nothing where there is none; done
     /// when a tree is opened, too.
+    /// - Throws: what the database gives.
     public func followRename() throws(Errno) { try metadata.followRename() }
 }
 

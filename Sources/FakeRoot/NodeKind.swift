@@ -10,6 +10,7 @@ public enum NodeKind: Hashable, Sendable {
     case block(major: UInt32, minor: UInt32)
     case character(major: UInt32, minor: UInt32)
 
+    /// The kind of a file by its format; device numbers count for devices only.
     /// - Parameter format: the S_IFMT bits; nil results for what is none of the seven.
     public init?(_ format: FileFormat, major: UInt32 = 0, minor: UInt32 = 0) {
         switch format {

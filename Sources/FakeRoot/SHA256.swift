@@ -58,6 +58,7 @@ public struct SHA256: ~Copyable {
 
     /// The hash of a whole file.
     /// - Parameter descriptor: open for reading.
+    /// - Throws: `EISDIR` for a directory, `EBADF` for a descriptor that can't be read; else as `pread(2)`.
     public static func hash(contentOf descriptor: CInt) throws(Errno) -> [UInt8] {
         var hash = SHA256()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)

@@ -29,8 +29,8 @@ package protocol EntrySource: AnyObject {
     /// About how many entries there are, for a progress bar where bytes don't tell; nil if nobody knows.
     var entriesTotal: Int? { get }
 
-    /// Of an image in layers, the number of the one that the entry given last belongs to, from 0; there, names with
-    /// ".wh." before them remove what lower layers have. Nil for everything else.
+    /// The layer that the entry given last belongs to, counted from 0; nil for everything but an image in layers. In a layer,
+    /// names with ".wh." before them remove what lower layers have.
     var layer: Int? { get }
 }
 

@@ -18,6 +18,7 @@ package final class ExportWait {
         self.cancellation = cancellation
     }
 
+    /// Tells how far the export has come, unless it is to end.
     /// - Throws: `cancelled` if the export is to end.
     package func look() throws(ImageError) {
         try check()
@@ -25,12 +26,14 @@ package final class ExportWait {
     }
 
     /// As `look`, without telling anything.
+    /// - Throws: `cancelled` if the export is to end.
     package func check() throws(ImageError) {
         if cancellation.isRequested { throw ImageError(.cancelled, "the export was cancelled") }
     }
 
     /// Has a file's content written to the disk, part by part: one fsync of a large file can't be ended.
     /// - Parameter action: what can't be done, if it fails.
+    /// - Throws: `cancelled`; `noSpace` or `system` if the disk refuses.
     package func writeBack(_ file: CInt, _ action: @autoclosure () -> String) throws(ImageError) {
         let before = phase
         phase = .syncing

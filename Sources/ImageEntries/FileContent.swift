@@ -12,6 +12,7 @@ package final class FileContent {
     private var hash: SHA256?
     private var holes: UInt64 = 0
 
+    /// Fills a file that is open for writing and empty.
     /// - Parameter isHashed: whether `finish` is to give the content's hash.
     package init(_ descriptor: CInt, isHashed: Bool = false) {
         self.descriptor = descriptor
@@ -35,7 +36,7 @@ package final class FileContent {
     /// While the bytes are in the processor's cache.
     private func updateHash(_ block: UnsafeRawBufferPointer, at offset: Int64) {
         guard hash != nil else { return }
-        // Blocks out of order: the hash can't be had without reading the file.
+        // Blocks out of order: only reading the file would give the hash.
         guard offset >= end else {
             hash = nil
             return
@@ -54,8 +55,10 @@ package final class FileContent {
         }
     }
 
+    /// Gives the file its size.
     /// - Parameter size: of the whole file in bytes, a hole at its end included.
-    /// - Returns: the SHA-256 of the content; nil if nobody asked for it, or it can't be had at a fair price.
+    /// - Returns: the SHA-256 of the content; nil if nobody asked for it, or it would take too long to compute.
+    /// - Throws: as `truncate(2)`.
     @discardableResult
     package func finish(size: Int64) throws(Errno) -> [UInt8]? {
         updateHash(holeTo: size)

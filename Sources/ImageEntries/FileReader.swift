@@ -12,6 +12,7 @@ package final class FileReader {
 
     private static let blockSize = 256 << 10
 
+    /// Reads a file of the tree; it closes with this.
     /// - Parameter descriptor: open for reading.
     package init(
         _ descriptor: consuming OwnedDescriptor,
@@ -37,6 +38,7 @@ package final class FileReader {
     }
 
     /// As `forEachBlock`, but for a part of the file, in bytes; holes are read as zeros.
+    /// - Throws: `system` if the file got shorter or can't be read; what `body` and `onRead` throw.
     package func forEachBlock(
         in part: Range<UInt64>,
         _ body: (UnsafeRawBufferPointer, UInt64) throws(ImageError) -> Void
@@ -60,6 +62,7 @@ package final class FileReader {
     /// The first piece of data, in bytes, that lies at or behind a position; nil if only a hole follows.
     ///
     /// A file system that doesn't know its holes says that all is data.
+    /// - Throws: `system` if `lseek(2)` fails.
     package func nextData(from position: UInt64) throws(ImageError) -> Range<UInt64>? {
         guard position < size else { return nil }
         do throws(Errno) {

@@ -1,6 +1,7 @@
 internal import LinuxFiles
 
 extension ImageError {
+    /// The error for a tree that somebody wrote to during the export.
     /// - Parameter name: of what was changed, as `displayed` gives it.
     package static func treeChanged(_ name: String) -> ImageError {
         ImageError(

@@ -34,6 +34,7 @@ public struct ImageError: Error, Hashable, Sendable {
     /// The error of the system call, if it was one.
     public var cause: Errno?
 
+    /// An error of one kind, in words for a user.
     /// - Parameter hint: what to do next.
     public init(_ code: Code, _ message: String, hint: String? = nil, cause: Errno? = nil) {
         self.code = code
@@ -59,6 +60,7 @@ public struct ImageError: Error, Hashable, Sendable {
 extension ImageError {
     /// Runs a system call.
     /// - Parameter action: what is being done, as for `init(_:_:)`.
+    /// - Throws: `notFound`, `permission`, `noSpace` or `system`, by the errno, with the errno as `cause`.
     package static func attempt<Result: ~Copyable>(
         _ action: @autoclosure () -> String,
         _ body: () throws(Errno) -> Result

@@ -122,6 +122,7 @@ public final class ChildProcess {
     }
 
     /// Waits until the program has ended.
+    /// - Throws: `ECHILD` if this process ignores SIGCHLD.
     @discardableResult
     public func wait() throws(Errno) -> Ending {
         if let ending { return ending }
@@ -132,6 +133,7 @@ public final class ChildProcess {
 
     /// Waits until the program has ended, for a limited time.
     /// - Returns: nil if it still runs.
+    /// - Throws: `ECHILD` if this process ignores SIGCHLD.
     public func wait(seconds: Double) throws(Errno) -> Ending? {
         let end = ContinuousClock.now + .seconds(seconds)
         while true {

@@ -22,6 +22,7 @@ public struct DescriptorPath: ~Copyable {
     }
 
     /// The path as a C string, valid during the call.
+    /// - Throws: what `body` throws.
     public func withCString<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
     ) throws(Failure) -> Result {

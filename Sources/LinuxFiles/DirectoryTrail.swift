@@ -33,6 +33,7 @@ public final class DirectoryTrail {
     public var current: CInt { steps.last?.opening?.descriptor.raw ?? -1 }
 
     /// Goes down into a directory of the current one.
+    /// - Throws: as `statx(2)`; the trail stays as it is then.
     public func enter(_ directory: consuming OwnedDescriptor) throws(Errno) {
         let status = try System.status(of: directory.raw)
         steps.append(Step(opening: Opening(directory), status: status))

@@ -9,6 +9,7 @@ public struct FileName: ~Copyable {
     /// In bytes.
     public let count: Int
 
+    /// Copies the bytes of a name.
     /// - Throws: `ENAMETOOLONG`, or `EINVAL` for everything else that can't be a name.
     public init(_ bytes: RawSpan) throws(Errno) {
         guard bytes.byteCount <= Self.maxLength else { throw .ENAMETOOLONG }
@@ -24,6 +25,7 @@ public struct FileName: ~Copyable {
     }
 
     /// As `init` of the bytes in UTF-8.
+    /// - Throws: as that `init`.
     public init(_ string: String) throws(Errno) {
         let bytes = Array(string.utf8)
         try self.init(bytes.span.bytes)
@@ -44,6 +46,7 @@ public struct FileName: ~Copyable {
     }
 
     /// The name as a C string, valid during the call.
+    /// - Throws: what `body` throws.
     public func withCString<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -3,6 +3,7 @@ public struct HostAddress: Hashable, Sendable {
     /// 4 or 16 bytes, in network order; an IPv4-mapped IPv6 address is given as IPv4.
     private let bytes: [UInt8]
 
+    /// An IPv4 or IPv6 address in network byte order.
     /// - Returns: nil unless there are 4 or 16 bytes.
     public init?(_ bytes: [UInt8]) {
         let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]

@@ -14,6 +14,7 @@ public struct SocketAddress: Hashable, Sendable {
         bytes = Array(UnsafeRawBufferPointer(start: address, count: Int(size)))
     }
 
+    /// The address of a Unix socket.
     /// - Throws: `ENAMETOOLONG` for a path beyond 107 bytes.
     public init(unix path: String) throws(Errno) {
         var address = sockaddr_un()
@@ -70,6 +71,7 @@ public struct SocketAddress: Hashable, Sendable {
     }
 
     /// Lends it to a system call.
+    /// - Throws: what `body` throws.
     public func withUnsafePointer<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -3,6 +3,7 @@ internal import CLinux
 /// Extended attributes of the file that a descriptor holds, also of an O_PATH descriptor: the f...xattr calls refuse such
 /// descriptors, so each call goes through /proc/self/fd.
 extension System {
+    /// Reads an extended attribute.
     /// - Returns: bytes in the value; with an empty buffer nothing is read.
     /// - Throws: `ENODATA` if there is no such attribute, `ERANGE` if the buffer is too small.
     ///
@@ -17,7 +18,10 @@ extension System {
         }
     }
 
+    /// Sets an extended attribute.
     /// - Parameter flags: XATTR_CREATE 1, XATTR_REPLACE 2, or 0.
+    /// - Throws: `EEXIST` and `ENODATA` by the flags, `ENOSPC` or `E2BIG` if the file has no room for it,
+    ///   `EOPNOTSUPP` where there are no attributes.
     ///
     /// The corresponding C function is `setxattr`.
     public static func setAttribute(
@@ -33,7 +37,9 @@ extension System {
         }
     }
 
+    /// Removes an extended attribute.
     /// The corresponding C function is `removexattr`.
+    /// - Throws: `ENODATA` if there is none.
     public static func removeAttribute(_ name: UnsafePointer<CChar>, of descriptor: CInt) throws(Errno) {
         _ = try DescriptorPath(descriptor).withCString { (path) throws(Errno) in
             try retrying { removexattr(path, name) }

@@ -5,6 +5,7 @@ extension System {
     /// Reads at an offset until the buffer is full or the file ends.
     ///
     /// The corresponding C function is `pread`.
+    /// - Throws: as `pread(2)`, only if no byte was read.
     public static func read(
         _ descriptor: CInt,
         into buffer: UnsafeMutableRawBufferPointer,
@@ -26,6 +27,7 @@ extension System {
     ///
     /// The corresponding C function is `pwrite`.
     /// - Returns: bytes written; fewer only if the file system is full or a limit was reached midway.
+    /// - Throws: as `pwrite(2)`, only if no byte was written.
     public static func write(_ descriptor: CInt, _ data: RawSpan, at offset: Int64) throws(Errno) -> Int {
         try data.withUnsafeBytes { (buffer) throws(Errno) in
             try transferAll(buffer.count) { done throws(Errno) in
@@ -88,6 +90,7 @@ extension System {
     /// kernels.
     ///
     /// The corresponding C function is `fsync`. Source of the EINVAL: `vfs_fsync_range` in the kernel's `fs/sync.c`.
+    /// - Throws: as `fsync(2)`, except `EINVAL`.
     public static func synchronizeDirectory(_ descriptor: CInt) throws(Errno) {
         do throws(Errno) {
             try synchronize(descriptor, dataOnly: false)

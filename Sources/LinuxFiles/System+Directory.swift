@@ -28,8 +28,9 @@ extension System {
 
     /// Removes a directory entry and all that is beneath it, at any depth. Symbolic links are removed, not followed.
     ///
-    /// The directories must let their owner in; another process that adds files meanwhile makes this fail with
-    /// `ENOTEMPTY`, one that moves directories with `ESTALE`. At most `DirectoryTrail.maxOpen` of them are open.
+    /// At most `DirectoryTrail.maxOpen` directories are open.
+    /// - Throws: `EACCES` for a directory that doesn't let its owner in, `ENOTEMPTY` if another process adds files, `ESTALE` if
+    ///   it moves directories; else as `unlink(2)`.
     public static func removeTree(at directory: CInt, _ name: borrowing FileName) throws(Errno) {
         guard try !removeFile(at: directory, name) else { return }
         let trail = DirectoryTrail()

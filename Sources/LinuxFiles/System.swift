@@ -3,7 +3,8 @@ internal import Glibc
 
 /// The system calls that this project makes, with owned descriptors and thrown errors.
 ///
-/// Nothing here keeps state or takes decisions. Each call is retried when a signal interrupts it.
+/// Nothing here keeps state or takes decisions. Each call is retried when a signal interrupts it. Each throws what its C
+/// function leaves in `errno`; a `- Throws:` line says only what that manual page does not.
 public enum System {
     /// AT_FDCWD, in the place of a directory: the current one.
     public static let atCurrentDirectory = AT_FDCWD

@@ -7,6 +7,7 @@ internal import Glibc
 public final class WakeUp: Sendable {
     private let event: OwnedDescriptor
 
+    /// Makes one that nobody has woken yet.
     /// - Throws: `EMFILE`, `ENFILE`, `ENOMEM`.
     ///
     /// The corresponding C function is `eventfd`.

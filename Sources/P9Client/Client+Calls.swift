@@ -2,6 +2,9 @@ internal import LinuxFiles
 public import P9Wire
 
 /// The requests by name; arguments and results are those of the messages.
+///
+/// All throw as `call`: `.refused` with the server's errno, `.socket` if the connection failed, `.protocolViolation` for a reply
+/// that doesn't fit, `.tooLarge` for a request beyond msize.
 extension Client {
     /// Attaches to an export.
     public func attach(aname: String = "", uname: String = "root", uid: UInt32 = 0) throws(ClientError) -> Fid {

@@ -85,6 +85,7 @@ public final class Client {
     }
 
     /// Sends bytes as they are and receives one frame, valid until the next call.
+    /// - Throws: `ClientError.socket`.
     @_lifetime(borrow self)
     public func exchange(_ frame: RawSpan) throws(ClientError) -> RawSpan {
         do throws(FrameSocketError) {

@@ -29,6 +29,7 @@ public struct FrameSocket: ~Copyable, Sendable {
     }
 
     /// Sends one message. The corresponding C function is `send`.
+    /// - Throws: `.closed`, `.timedOut` after `setTimeout`, else `.system` with the errno.
     public func send(_ frame: RawSpan) throws(FrameSocketError) {
         try send(frame, flags: 0) { (_) throws(FrameSocketError) in throw .timedOut }
     }
@@ -36,6 +37,8 @@ public struct FrameSocket: ~Copyable, Sendable {
     /// Receives one whole message. The corresponding C function is `recv`.
     /// - Parameter frame: room for the largest message that is expected, 7 bytes or more.
     /// - Returns: the message's size in bytes, 7 or more.
+    /// - Throws: `.closed`, `.timedOut` after `setTimeout`, `.badSize` for a message that doesn't fit, else `.system`
+    ///   with the errno.
     public func receive(into frame: UnsafeMutableRawBufferPointer) throws(FrameSocketError) -> Int {
         try receive(into: frame, flags: CInt(MSG_WAITALL)) { (_) throws(FrameSocketError) in throw .timedOut }
     }

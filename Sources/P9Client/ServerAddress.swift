@@ -4,6 +4,7 @@ public enum ServerAddress: Hashable, Sendable {
     case unix(path: String)
 
     /// Connects, with a look now and then while it waits: see `FrameSocket.connect`.
+    /// - Throws: as `FrameSocket.connect`.
     public func connect(
         lookingEvery milliseconds: Int,
         _ lookout: FrameSocket.Lookout

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Byte-range locks of all clients, with the meaning of `fcntl(2)`'s.
 ///
 /// Plain data: who holds what. Nothing here waits; a client whose lock is refused asks again. Each file's locks are in one of
-/// several parts with a mutex of its own, and a session without locks looks at none of them.
+/// several parts with a mutex of its own, and a session without locks skips all of them.
 final class LockTable: Sendable {
     /// A file on the host.
     struct File: Hashable, Sendable {

@@ -18,6 +18,7 @@ public final class ServerConfiguration: Sendable {
     /// Gets one line for every message, if set.
     public let trace: (@Sendable (String) -> Void)?
 
+    /// What all sessions of a server have in common.
     /// - Parameters:
     ///   - maximumMessageSize: in bytes.
     public init(

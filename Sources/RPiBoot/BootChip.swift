@@ -12,6 +12,7 @@ public enum BootChip: CaseIterable, Sendable {
     /// Broadcom.
     public static let vendorID: UInt16 = 0x0a5c
 
+    /// The processor whose boot ROM or bootloader has these ids.
     /// - Returns: nil unless the device is a Raspberry Pi in boot mode.
     public init?(vendorID: UInt16, productID: UInt16) {
         guard vendorID == Self.vendorID, let chip = Self.allCases.first(where: { $0.productIDs.contains(productID) })

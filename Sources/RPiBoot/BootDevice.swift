@@ -33,6 +33,7 @@ public struct BootDevice: AttachedDevice, Hashable, Sendable {
         /// A bootloader: asks for files by name.
         case fileServer
 
+        /// The stage that a device descriptor shows.
         /// - Parameter serialNumberIndex: the device descriptor's iSerialNumber, which is how the stages are told apart:
         ///   0 in the older ROMs, 3 in those of BCM2711 and BCM2712.
         public init(serialNumberIndex: UInt8) {

@@ -17,6 +17,7 @@ public final class BootDirectory: Sendable {
     /// The tar archive with boot code for several chips.
     public static let archiveName = "bootfiles.bin"
 
+    /// Opens a directory of boot files.
     /// - Throws: what `open(2)` says.
     public init(_ path: String) throws(Errno) {
         self.path = path

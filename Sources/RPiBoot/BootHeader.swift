@@ -13,6 +13,7 @@ public struct BootHeader: Sendable {
     /// `signatureSize` bytes; all zeros if nothing is signed.
     public var signature: [UInt8]
 
+    /// The header of a file to be sent.
     /// - Parameter signature: 20 bytes, or nil for none.
     public init(length: UInt32, signature: [UInt8]? = nil) {
         precondition(signature == nil || signature?.count == Self.signatureSize, "a signature has 20 bytes")

@@ -27,7 +27,9 @@ public struct FileMessage: Hashable, Sendable {
         case endlessName
     }
 
+    /// Reads a bootloader's request.
     /// - Parameter bytes: as many as the board sent. A message may end early, if its name does.
+    /// - Throws: `.truncated` below 4 bytes, `.unknownCommand`, `.endlessName` for a name without a NUL.
     public init(decoding bytes: RawSpan) throws(Malformation) {
         guard bytes.byteCount >= 4 else { throw .truncated }
         let number = Int32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: Int32.self))

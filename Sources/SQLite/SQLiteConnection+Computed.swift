@@ -2,6 +2,7 @@ extension SQLiteConnection {
     /// The first thing in the schema that computes, by name: a view, a trigger, a virtual table, or a generated column of one of
     /// `tables`; nil if all are plain tables and their indexes.
     /// - Parameter tables: names that need no quotes.
+    /// - Throws: as `prepare` and `step`.
     public func firstComputed(columnsOf tables: [String]) throws(Failure) -> [UInt8]? {
         // SQLite makes what the text in `sql` says, whatever `type` is: it can say "table" of a view.
         let schema = try prepare(

@@ -14,7 +14,8 @@ public enum SQLiteAccess: Sendable {
 ///
 /// Statements keep their connection; it closes after the last of them.
 ///
-/// `Failure` is what the user of the database tells its own callers: `describe` makes one of what SQLite says.
+/// `Failure` is what the user of the database tells its own callers: `describe` makes one of what SQLite says. All methods of
+/// a connection and its statements throw one, for any of `SQLiteError.Code`; opening throws `SQLiteError` itself.
 public final class SQLiteConnection<Failure: Error> {
     let raw: OpaquePointer
     let meter = WorkMeter()
@@ -28,6 +29,7 @@ public final class SQLiteConnection<Failure: Error> {
     ///   - directory: a descriptor, `O_PATH` suffices. It must stay open as long as the connection; `describe` may keep it.
     ///   - maxValue: the longest row, text or blob, in bytes.
     ///   - describe: turns SQLite's error into the user's. Lives as long as the connection.
+    /// - Throws: `SQLiteError`: `misuse` if SQLite refused the VFS of `SQLiteFiles`, else as `sqlite3_open_v2`.
     public convenience init(
         _ name: [UInt8],
         in directory: CInt,
@@ -56,6 +58,7 @@ public final class SQLiteConnection<Failure: Error> {
 
     /// Opens or makes a file at a path for another program, with SQLite's usual modes and locks.
     /// - Parameter path: absolute; if any part of it is a symbolic link, SQLite refuses it.
+    /// - Throws: `SQLiteError`, as `sqlite3_open_v2`.
     public convenience init(
         makingFile path: String,
         maxValue: Int,
@@ -75,6 +78,8 @@ public final class SQLiteConnection<Failure: Error> {
 
     /// Opens a copy in memory: SQLite opens no file, waits for no lock and leaves nothing beside the database.
     /// - Parameter image: the whole database file.
+    /// - Throws: `SQLiteError`, as `sqlite3_open_v2` and `sqlite3_deserialize`. Whether the image is a database shows
+    ///   at the first statement.
     public convenience init(
         reading image: consuming SQLiteImage,
         limit: WorkLimit,
@@ -156,6 +161,7 @@ public final class SQLiteConnection<Failure: Error> {
     // MARK: Statements
 
     /// Runs statements that give no rows.
+    /// - Throws: what `describe` makes of the error.
     public func execute(_ sql: String) throws(Failure) {
         meter.beginStep()
         let status = sqlite3_exec(raw, sql, nil, nil, nil)
@@ -163,6 +169,7 @@ public final class SQLiteConnection<Failure: Error> {
     }
 
     /// Makes a statement of SQL, to be run often.
+    /// - Throws: what `describe` makes of the error, such as for wrong SQL or a missing table.
     public func prepare(_ sql: String) throws(Failure) -> SQLiteStatement<Failure> {
         var statement: OpaquePointer?
         let status = sqlite3_prepare_v3(raw, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
@@ -171,18 +178,21 @@ public final class SQLiteConnection<Failure: Error> {
     }
 
     /// The one number that a query gives; 0 if it gives nothing.
+    /// - Throws: as `prepare` and `step`.
     public func number(_ sql: String) throws(Failure) -> Int64 {
         let statement = try prepare(sql)
         return try statement.step() ? statement.number(0) : 0
     }
 
     /// The one text that a query gives; empty if it gives nothing.
+    /// - Throws: as `prepare` and `step`.
     public func text(_ sql: String) throws(Failure) -> String {
         let statement = try prepare(sql)
         return try statement.step() ? statement.text(0) : ""
     }
 
     /// Runs changes as one: all of them are stored, or none.
+    /// - Throws: what `body` throws, and as `execute`; nothing is stored then.
     public func transaction<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         try execute("BEGIN IMMEDIATE")
         do throws(Failure) {

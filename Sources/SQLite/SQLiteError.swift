@@ -8,6 +8,7 @@ public struct SQLiteError: Error, Hashable, Sendable {
         /// The primary result code.
         public let rawValue: Int32
 
+        /// The code of a result.
         /// - Parameter rawValue: a primary or an extended result code; of the latter the primary part is kept.
         public init(rawValue: Int32) { self.rawValue = rawValue & 0xff }
 
@@ -48,6 +49,7 @@ public struct SQLiteError: Error, Hashable, Sendable {
     /// The errno of the system call that failed; 0 if none did. The corresponding C function is `sqlite3_system_errno`.
     public let systemError: Errno
 
+    /// An error with this code and text.
     /// - Parameter systemError: of the system call that failed; 0 if none did.
     public init(_ code: Code, _ message: String, systemError: Errno = Errno(rawValue: 0)) {
         self.code = code

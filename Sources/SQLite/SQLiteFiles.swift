@@ -13,7 +13,7 @@ public enum SQLiteFiles {
     static let name = "usb9pfs"
     private static let prefix = "/proc/self/fd/"
 
-    /// Whose files are opened: the server's user's, root's, and those of the owners of trees that are open.
+    /// The users whose files are opened: the server's user, root, and the owners of trees that are open.
     private static let owners = Mutex<Set<UInt32>>([0, System.effectiveUser])
 
     /// Takes a user's files too, from now on: a tree's owner's.

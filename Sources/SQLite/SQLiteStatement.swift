@@ -64,7 +64,9 @@ public final class SQLiteStatement<Failure: Error> {
 
     // MARK: Running
 
+    /// Runs the statement up to its next row.
     /// - Returns: whether there is a row to read.
+    /// - Throws: what `describe` makes of the error; the statement is reset then.
     public func step() throws(Failure) -> Bool {
         connection.meter.beginStep()
         let status = sqlite3_step(raw)
@@ -76,6 +78,7 @@ public final class SQLiteStatement<Failure: Error> {
     }
 
     /// Runs a statement that gives no rows.
+    /// - Throws: as `step`.
     public func run() throws(Failure) {
         defer { reset() }
         while try step() {}

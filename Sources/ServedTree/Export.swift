@@ -16,6 +16,7 @@ public final class Export: Sendable {
     let root: SharedDescriptor
     private let numbers: FileNumbers
 
+    /// Opens a directory to serve it.
     /// - Parameters:
     ///   - avoiding: all directories that this process exports: no metadata database may lie beneath one.
     ///   - warn: gets a line for the user, such as that a changed program has lost its setuid bit.

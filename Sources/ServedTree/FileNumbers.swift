@@ -6,7 +6,7 @@
 /// file has the same number in every server, also after a restart, as long as its file system has the same device number:
 /// those without a disk, such as overlayfs, may get another one when they are mounted anew.
 ///
-/// Of n hashed files any two are alike with a probability of n² / 2⁶⁴: of a million, once in 18 million exports. Two such
+/// Two of n hashed files are alike with a probability of n² / 2⁶⁴: with a million files, once in 18 million exports. Two such
 /// files are one to programs that compare inode numbers (`tar`, `du` and `cp -a` of files with several names, `find`
 /// of directories that it takes for a loop). Linux' 9P client with a cache still tells them apart by the generation
 /// (`FileStatus.generation`), so neither gets the other's content.

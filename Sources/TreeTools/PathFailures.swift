@@ -3,7 +3,7 @@ public import CommandSupport
 /// What went wrong with some of several files: as coreutils do, a command goes on with the others, and its exit code is the
 /// worst at the end.
 public final class PathFailures {
-    /// Not told yet: it ends the command, if no other follows.
+    /// The last failure, not reported yet: it ends the command, if no other follows.
     private var last: CommandFailure?
     private var worst = ExitCause.success
 
@@ -29,6 +29,7 @@ public final class PathFailures {
         last = failure
     }
 
+    /// Ends the command if a file failed.
     /// - Throws: the last failure, with the worst code.
     public func finish() throws {
         if let failure { throw failure }

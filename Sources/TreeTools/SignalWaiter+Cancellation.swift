@@ -5,6 +5,7 @@ internal import LinuxFiles
 extension SignalWaiter {
     /// From now on SIGINT, SIGTERM and SIGHUP ask an import or export to stop and to leave nothing behind. A second one ends
     /// the process at once: what the command prints may wait for a reader that doesn't read.
+    /// - Throws: `CommandFailure` if there can be no more threads.
     public static func cancelOnSignals(_ cancellation: Cancellation) throws {
         let signals = SignalWaiter()
         do throws(Errno) {

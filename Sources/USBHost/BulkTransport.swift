@@ -57,7 +57,7 @@ package protocol BulkTransfer: AnyObject {
 /// How a transfer ended.
 package enum TransferOutcome: Hashable, Sendable {
     case completed
-    /// `cancel` was called, and came before the end. Bytes may have been moved all the same.
+    /// `cancel` was called, and came before the end. Some bytes may have been moved.
     case cancelled
     /// The device has left the bus.
     case gone

@@ -13,6 +13,7 @@ package final class ClaimedInterface: BulkTransport {
     /// The interfaces that lost their kernel driver so that the board stays well.
     package private(set) var detachedInterfaces: [Int] = []
 
+    /// Opens a device and claims an interface of it.
     /// - Parameters:
     ///   - patience: seconds to wait for permission.
     ///   - stop: ends that wait.
@@ -42,12 +43,16 @@ package final class ClaimedInterface: BulkTransport {
         try LibUSBTransfer(self, endpoint: endpoint, bufferSize: bufferSize)
     }
 
+    /// Selects an alternate setting, which the board sees.
     /// The corresponding C function is `libusb_set_interface_alt_setting`.
+    /// - Throws: `USBError.noDevice`, `.notFound` for a setting that does not exist; else as the C function.
     package func selectAlternateSetting(_ setting: Int) throws(USBError) {
         try checked(libusb_set_interface_alt_setting(handle, interface, CInt(setting)))
     }
 
+    /// Gives the interface back and claims it again.
     /// The corresponding C functions are `libusb_release_interface` and `libusb_claim_interface`.
+    /// - Throws: `USBError.noDevice`, `.busy` if another process took it.
     package func reclaim() throws(USBError) {
         // Fails only if the device has gone or an earlier claim has failed; then claiming fails, too.
         _ = libusb_release_interface(handle, interface)

@@ -59,6 +59,7 @@ public struct InterfaceSetting: Hashable, Sendable {
         /// wMaxPacketSize as it stands there: bits 0 to 10 are bytes.
         public var packetSize: UInt16
 
+        /// An endpoint, by the fields of its descriptor.
         /// - Parameters: bEndpointAddress, bmAttributes, and wMaxPacketSize in bytes.
         public init(address: UInt8, attributes: UInt8, packetSize: UInt16) {
             self.address = address

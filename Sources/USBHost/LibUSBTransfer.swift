@@ -39,7 +39,9 @@ package final class LibUSBTransfer: BulkTransfer {
         Self.free(old, wasMapped, interface.handle)
     }
 
+    /// Starts the transfer of a part of the buffer.
     /// The corresponding C function is `libusb_submit_transfer`.
+    /// - Throws: `USBError.noDevice`, `.busy` if it is in flight already; else as the C function.
     package func submit(_ range: Range<Int>, endWithZeroLengthPacket: Bool) throws(USBError) {
         raw.pointee.dev_handle = interface.handle
         raw.pointee.endpoint = endpoint

@@ -28,6 +28,7 @@ public final class StopRequest: Sendable {
     }
 
     /// Runs `body` with the source's waits interrupted by `request`.
+    /// - Throws: what `body` throws.
     package func interrupting<Result: ~Copyable, Failure: Error>(
         _ source: some EventSource,
         _ body: () throws(Failure) -> Result

@@ -32,6 +32,7 @@ extension USBError: CustomStringConvertible {
 }
 
 /// Turns a libusb result below zero into an error.
+/// - Throws: `USBError` with the result.
 @discardableResult
 package func checked(_ result: CInt) throws(USBError) -> CInt {
     guard result < 0 else { return result }

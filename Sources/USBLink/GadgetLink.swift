@@ -13,7 +13,7 @@ public final class GadgetLink {
     private let claimed: ClaimedInterface
     private let loop: RequestLoop<ClaimedInterface>
 
-    /// Whose message a frame is.
+    /// The side that sent a frame.
     public enum Direction: Sendable {
         case fromBoard
         case toBoard

@@ -125,7 +125,7 @@ extension RequestLoop {
         }
     }
 
-    /// Gives all transfers buffers for an msize; 0 is none negotiated. A small reply stays where it is.
+    /// Gives all transfers buffers for an msize; 0 if none was negotiated. A small reply stays where it is.
     private func resize(msize: Int) {
         let msize = msize > 0 ? msize : Self.initialMsize
         reader.resize(msize: msize)
@@ -152,7 +152,7 @@ extension RequestLoop {
 // MARK: - Replies
 
 extension RequestLoop {
-    /// Sends a reply, and waits until the board has taken it, or wants it no more.
+    /// Sends a reply, and waits until the board has taken it, or no longer wants it.
     private func send(_ outcome: Exchange.Outcome, until stop: StopRequest) throws(LinkEnded) {
         guard let wanted = outcome.size else { throw LinkEnded(.wedged(.requestLost)) }
         if pair.followsMounts {

@@ -29,7 +29,7 @@ struct USBID: ExpressibleByArgument {
 }
 
 /// A USB port on the command line, such as "2-1.1.2": the bus, then the port of each hub on the way. A board is nowhere else,
-/// so that something else, such as "usb2" or a device node, would be waited for in vain.
+/// so that something else, such as "usb2" or a device node, would be waited for without end.
 struct USBPort: ExpressibleByArgument {
     let path: String
 

@@ -56,7 +56,7 @@ struct RpibootCommand: ParsableCommand {
         } catch let failure as CommandFailure {
             let failure = events.failure(failure)
             guard json else { throw failure }
-            // Told in an event, and nowhere else: who reads both streams as one wants to find JSON only.
+            // Only an event tells it: a reader of both streams expects only JSON.
             throw ExitCode(failure.cause.rawValue)
         }
     }

@@ -20,8 +20,8 @@ struct CheckCommand: ParsableCommand {
               p9serve check rootfs --repair
               p9serve check --hash --json rootfs
 
-            Exit code 0 means that all is well, or is now, 1 also that problems are left. What has merely changed since \
-            the import is no problem.
+            Exit code 0 means that all is well, or is now, 1 also that problems are left. A change since the import \
+            does not count as a problem.
 
             \(ExitCause.help(.notFound, .permission))
             """

@@ -8,7 +8,7 @@ import TreeTools
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Make a directory to serve of a root filesystem's archive or image.",
+        abstract: "Make a directory to serve from a root filesystem's archive or image.",
         discussion: """
             No root needed: owners, setuid bits, device nodes and file capabilities are kept in labels (extended \
             attributes), which the server shows to the board. The directory appears when the import is complete and on \
@@ -44,16 +44,21 @@ struct ImportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Of a container image for several platforms the one to take: OS/ARCHITECTURE[/VARIANT].",
+            "The platform to take from a container image that has several: OS/ARCHITECTURE[/VARIANT].",
             valueName: "platform"
         )
     )
     var platform: String?
 
-    @Option(help: ArgumentHelp("Of several container images the one to take: its tag or reference.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "The container image to take from a source that has several: its tag or reference.",
+            valueName: "name"
+        )
+    )
     var image: String?
 
-    @Option(help: ArgumentHelp("Of a disk image the partition to take, from 1.", valueName: "number"))
+    @Option(help: ArgumentHelp("The partition to take from a disk image, counted from 1.", valueName: "number"))
     var partition: Int?
 
     @Option(
@@ -122,7 +127,7 @@ struct ImportCommand: ParsableCommand {
         }
     }
 
-    /// What was said of the source that a source of this kind does not have: most likely it is another one than was meant.
+    /// The options that a source of this kind has no use for: most likely the user meant another source.
     private func unused(by kind: SourceKind) -> [String] {
         var unused: [String] = []
         if partition != nil, kind != .ext4 { unused.append("--partition") }

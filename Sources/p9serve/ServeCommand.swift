@@ -17,7 +17,8 @@ struct ServeCommand: ParsableCommand {
               mount -t 9p -o trans=tcp,port=5640,access=client 127.0.0.1 /mnt
 
             Ctrl-C and SIGTERM answer the requests in flight and end. There is no authentication: whoever can connect has \
-            your rights in the directory, so mind what else than loopback you listen on.
+            your rights in the directory, so be careful with addresses other than \
+            loopback.
 
             \(ExitCause.help(.notFound, .permission, .busy))
             """

@@ -77,7 +77,7 @@ check_equal "the tree is clean then" "nothing 0" "$(findings)"
 mkdir path
 ln -s "$p9serve" path/p9serve
 advised() { # with, without: the commands that check prints about every program
-    { user "$p9serve" check tree 2>/dev/null || true; } | sed -n 's/.* If it shall have them: \(.*\)   else: \(.*\)/\1\t\2/p' | cut -f "$1"
+    { user "$p9serve" check tree 2>/dev/null || true; } | sed -n 's/.* To give them: \(.*\)   else: \(.*\)/\1\t\2/p' | cut -f "$1"
 }
 replaced() {
     import
@@ -126,7 +126,7 @@ check_equal "a developer's chmod is what the board sees" "mode    0400 -r-------
 
 import
 user rm tree/link
-check_equal "the row of a file that is no more" "row_stale 0" "$(findings | sed 's/ (.*//')"
+check_equal "the row of a file that no longer exists" "row_stale 0" "$(findings | sed 's/ (.*//')"
 check_equal "goes" "row_stale repaired 0" "$(findings --repair)"
 check_equal "labels in the database" 0 "$(user sqlite3 .tree.usb9pfs.db 'select count(*) from node')"
 

@@ -12,6 +12,7 @@ package final class DescriptorOutput: ByteOutput {
     /// PIPE_BUF: as much as a pipe takes without waiting when there is room at all, in bytes.
     private static let pipeWrite = 4096
 
+    /// Writes to a descriptor that stays its owner's.
     /// - Parameter wait: also ends a write to a pipe that nobody reads.
     package init(_ descriptor: CInt, name: String, _ wait: ExportWait) {
         self.descriptor = descriptor

@@ -22,9 +22,11 @@ package final class FileInput: ByteInput, @unchecked Sendable {  // one thread r
     /// In bytes; nil for a pipe.
     package let size: UInt64?
 
+    /// Reads a file, a pipe or a part of a file from where it stands.
     /// - Parameters:
     ///   - part: the bytes of a regular file that are wanted; nil for all from where it stands.
     ///   - isHashed: whether `finishHash` will be asked for.
+    /// - Throws: `system` for a directory, and if statx(2) fails.
     package init(
         _ file: consuming OwnedDescriptor,
         name: String,
@@ -59,6 +61,7 @@ package final class FileInput: ByteInput, @unchecked Sendable {  // one thread r
     package var isRegular: Bool { !isPipe }
 
     /// The descriptor, for those that need the file itself.
+    /// - Throws: `system` if there can be no more descriptors.
     package func duplicate() throws(ImageError) -> OwnedDescriptor {
         do throws(Errno) {
             return try System.duplicate(file.raw)
@@ -68,6 +71,7 @@ package final class FileInput: ByteInput, @unchecked Sendable {  // one thread r
     }
 
     /// The first block, which `next` gives once more.
+    /// - Throws: as `next`.
     package func peek() throws(ImageError) -> UnsafeRawBufferPointer {
         if let peeked { return peeked }
         let first = try next()
@@ -98,6 +102,7 @@ package final class FileInput: ByteInput, @unchecked Sendable {  // one thread r
     }
 
     /// The SHA-256 of all bytes; reads what nobody has read.
+    /// - Throws: as `next`.
     package func finishHash() throws(ImageError) -> [UInt8] {
         while try !next().isEmpty {}
         return hash?.finish() ?? []

@@ -7,10 +7,12 @@ package enum Spool {
     /// What is all zeros in blocks of this size stays a hole: disk images are mostly empty.
     private static let blockSize = 4096
 
+    /// Copies all that is left of a stream.
     /// - Parameters:
     ///   - directory: on whose disk the file lies.
     ///   - maxSize: bytes that may be written; nil for no limit.
     ///   - onProgress: called with the bytes copied so far.
+    /// - Throws: `noSpace`, `refusedEntry` beyond `maxSize`, and as `ArchiveStream.next`.
     package static func copy(
         _ stream: ArchiveStream,
         into directory: CInt,

@@ -27,7 +27,7 @@ package enum CompressedFormat: String, CaseIterable {
     private static func isBzip2(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 10, bytes.starts(with: "BZh".utf8), (0x31...0x39).contains(bytes[3]) else { return false }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[4...])
-        // Of a block, or of the end: the digits of pi, or of its square root.
+        // The magic of a block, or of the end: the digits of pi, or of its square root.
         return rest.starts(with: [0x31, 0x41, 0x59, 0x26, 0x53, 0x59])
             || rest.starts(with: [0x17, 0x72, 0x45, 0x38, 0x50, 0x90])
     }

@@ -13,10 +13,12 @@ package final class CompressedOutput: ByteOutput {
     /// How many threads do the work. The number decides how the data are cut into blocks, so it must not depend on the machine.
     package static let threads: UInt32 = 2
 
+    /// Starts the compressor's threads.
     /// - Parameters:
     ///   - compression: not `none`.
     ///   - level: nil for the usual one.
     ///   - wait: what to do while the compressor works.
+    /// - Throws: `system` if there can be no more threads, or the library has no such compression or level.
     package init(_ next: any ByteOutput, _ compression: Compression, level: Int? = nil, _ wait: ExportWait)
         throws(ImageError)
     {

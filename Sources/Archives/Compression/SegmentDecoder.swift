@@ -138,7 +138,7 @@ final class SegmentDecoder {
             }
             let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: rest.count, alignment: 16)
             copy.copyMemory(from: rest)
-            // The decoder that has ended may have had its first block there, and needs it no more.
+            // The decoder that has ended may have had its first block there, and no longer needs it.
             joined?.deallocate()
             joined = copy
             return try Self.open(input, UnsafeRawBufferPointer(copy))

@@ -111,6 +111,7 @@ package final class CpioSink: EntrySink {
     }
 
     /// With the entry that ends an archive, filled up to a block of 512 bytes.
+    /// - Throws: what the output throws.
     package func finish() throws(ImageError) {
         let end = ImageEntry(path: Self.trailer, body: .special(.pipe), permissions: 0)
         let node = Node(number: 0, mode: 0, device: (0, 0), linkCount: 1, target: [], restOfNames: 0)

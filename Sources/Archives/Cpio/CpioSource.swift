@@ -16,9 +16,10 @@ package final class CpioSource: EntrySource {
     /// How often compressed archives followed uncompressed ones.
     private var nesting = 0
 
-    /// What makes a cpio archive out of compressed and uncompressed ones in turn costs a thread and a mebibyte each.
+    /// Each compressed archive behind an uncompressed one costs a thread and a mebibyte.
     private static let maxNesting = 16
 
+    /// Opens an archive at its first entry.
     /// - Parameters:
     ///   - stream: abandoned when this ends.
     ///   - input: what the stream was made of.
@@ -76,6 +77,7 @@ package final class CpioSource: EntrySource {
     package var bytesTotal: UInt64? { input.size }
 
     /// Reads on to the end of the file, where the checksum of the compressed data stands.
+    /// - Throws: as `ArchiveStream.next`, such as `badArchive` for a wrong checksum.
     package func finish() throws(ImageError) {
         while try !reader.stream.next().isEmpty {}
     }
@@ -108,7 +110,7 @@ package final class CpioSource: EntrySource {
 
     private func open(segment rest: UnsafeRawBufferPointer, padding: Int) throws(ImageError) {
         let position = reader.stream.position.map { $0 - UInt64(rest.count) }
-        // Of ASCII digits; the reader takes it from the same stream.
+        // A header of ASCII digits; the reader takes it from the same stream.
         let isPlain = rest.first == UInt8(ascii: "0")
         // What was compressed holds cpio archives only, and more compressed data begins apart from it.
         if isPlain || reader.stream.isCompressed {

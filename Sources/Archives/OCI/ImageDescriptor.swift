@@ -13,7 +13,7 @@ struct ImageDescriptor: Hashable {
     /// Nil if it doesn't say.
     var platform: Platform?
     var annotations: [String: String]
-    /// Where else it can be had.
+    /// Other places that have it.
     var urls: [String]
 
     /// - Parameter image: what messages call the image.

@@ -17,7 +17,9 @@ package final class LayerSource: EntrySource {
     package let bytesTotal: UInt64?
     package private(set) var closingNotices: [String]
 
+    /// Checks that all layers are there, with their sizes.
     /// - Parameter notices: what choosing the image has told.
+    /// - Throws: `badArchive` if one is missing or has another size than the image says.
     package init(
         _ files: any LayoutFiles,
         _ layers: [ImageLayer],

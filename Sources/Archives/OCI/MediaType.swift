@@ -44,7 +44,7 @@ enum MediaType {
 
     static func isEncrypted(_ type: String) -> Bool { type.hasSuffix("+encrypted") }
 
-    /// Whether a registry may lack the layer: it is to be had from somebody else.
+    /// Whether a registry may lack the layer, so that somebody else provides it.
     static func isForeign(_ type: String) -> Bool {
         type.contains(".nondistributable.") || type.contains(".foreign.")
     }

@@ -40,7 +40,9 @@ package final class OCISink: EntrySink {
     /// Bytes of all files.
     package private(set) var size: UInt64 = 0
 
+    /// Makes the layout's directories, and the file of the one layer.
     /// - Parameter layout: an empty directory.
+    /// - Throws: `permission`, `noSpace` or `system`; as `CompressedOutput`.
     package init(_ layout: CInt, _ settings: Settings, _ wait: ExportWait) throws(ImageError) {
         self.wait = wait
         self.settings = settings

@@ -20,6 +20,7 @@ package final class TarLayout: LayoutFiles {
 
     /// Goes through the archive's headers.
     /// - Parameter file: a regular file.
+    /// - Throws: `badArchive` for a damaged archive, `system` without memory or if the file can't be read.
     package init(_ file: consuming OwnedDescriptor, name: String) throws(ImageError) {
         self.name = name
         self.file = file

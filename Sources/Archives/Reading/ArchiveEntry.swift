@@ -80,7 +80,7 @@ struct ArchiveEntry {
         return NodeKind(format, major: UInt32(major), minor: UInt32(minor))
     }
 
-    /// Nil if one of the numbers is none that Linux has: negative, or 2^32 - 1 and more.
+    /// Nil if Linux can't have one of the numbers: negative, or 2^32 - 1 and more.
     private var owner: Owner? {
         guard let uid = UInt32(exactly: archive_entry_uid(raw)), uid != UInt32.max,
             let gid = UInt32(exactly: archive_entry_gid(raw)), gid != UInt32.max

@@ -150,7 +150,7 @@ final class ArchiveReader {
         }
     }
 
-    /// What libarchive has got and not used up, as far as it is in the block given last; and where in the stream that is.
+    /// What libarchive was given and has not used, as far as it is in the last block; and where in the stream that is.
     var unused: (start: UInt64, bytes: UnsafeRawBufferPointer, isWhole: Bool) {
         let consumed = consumed
         // More where padding was used up.

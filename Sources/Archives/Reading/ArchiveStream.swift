@@ -71,6 +71,7 @@ package final class ArchiveStream: @unchecked Sendable {  // each field is one t
     }
 
     /// The first block, which `next` gives once more; empty if there is none.
+    /// - Throws: as `next`.
     package func peek() throws(ImageError) -> UnsafeRawBufferPointer {
         let first = try next()
         giveBack(first)
@@ -84,6 +85,7 @@ package final class ArchiveStream: @unchecked Sendable {  // each field is one t
 
     /// The same, and what follows in the same piece, so that a format can be recognized.
     /// - Parameter count: how many bytes the piece is to have, if there are that many.
+    /// - Throws: as `next`.
     package func giveBack(_ rest: UnsafeRawBufferPointer, joining count: Int) throws(ImageError) {
         guard rest.count < count else { return giveBack(rest) }
         var head = Array(rest)
@@ -103,6 +105,8 @@ package final class ArchiveStream: @unchecked Sendable {  // each field is one t
     }
 
     /// The next block, valid until the next call; empty at the end.
+    /// - Throws: `badArchive` for damaged data, `cancelled`, what reading the source throws; the same again at each
+    ///   further call.
     package func next() throws(ImageError) -> UnsafeRawBufferPointer {
         if let unread {
             self.unread = nil

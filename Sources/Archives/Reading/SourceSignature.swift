@@ -13,6 +13,7 @@ package enum SourceSignature: Hashable {
     case other(String)
     case unknown
 
+    /// Recognizes a format by a file's first bytes.
     /// - Parameter bytes: 4,096 or more, if there are so many.
     package init(_ bytes: UnsafeRawBufferPointer) {
         self = Self.fileSystem(bytes) ?? Self.archive(bytes) ?? Self.disk(bytes) ?? Self.other(bytes) ?? .unknown

@@ -16,10 +16,13 @@ package final class SquashfsSink: EntrySink {
 
     private static let programName = "tar2sqfs"
 
+    /// Starts tar2sqfs, which writes the image.
     /// - Parameters:
     ///   - file: open for reading and writing; gets the image.
     ///   - compression: gzip, xz or zstd.
     ///   - time: of making, in seconds since 1970.
+    /// - Throws: `badDestination` for another compression, `notFound` if tar2sqfs is not installed, `system` if it
+    ///   can't be started.
     package init(
         _ file: CInt,
         _ compression: Compression,

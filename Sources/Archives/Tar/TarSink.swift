@@ -15,6 +15,7 @@ package final class TarSink: EntrySink {
     /// Sockets with several names: the others are not hard links to anything.
     private var skipped: Set<[UInt8]> = []
 
+    /// Writes all that tar can hold, holes and attributes too.
     /// - Parameter output: gets the archive; finished with this.
     package convenience init(_ output: any ByteOutput) {
         self.init(output, attributes: .gnu)
@@ -131,6 +132,7 @@ package final class TarSink: EntrySink {
     }
 
     /// With the two empty blocks that end an archive.
+    /// - Throws: what the output throws.
     package func finish() throws(ImageError) {
         try output.write(zeros: 2 * TarHeader.blockSize)
         try output.finish()

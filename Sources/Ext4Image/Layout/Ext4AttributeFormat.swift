@@ -17,7 +17,7 @@ enum Ext4AttributeFormat {
     static let accessACL = Array("system.posix_acl_access".utf8)
     static let defaultACL = Array("system.posix_acl_default".utf8)
 
-    /// What an entry's number stands for, before its name; nil for numbers that Linux gave to nobody but the file
+    /// The prefix of the name that an entry's number means; nil for numbers that Linux gave to nobody but the file
     /// system's own use.
     static func prefix(_ index: UInt8) -> String? {
         switch index {

@@ -225,6 +225,8 @@ extension Ext4Source {
     ///   - image: open for reading; not a pipe.
     ///   - name: what the user calls the image, for messages.
     ///   - partition: see `DiskImage.locate`.
+    /// - Throws: `badArchive` if there is no such file system, with the partitions that could be meant; `system` if
+    ///   the image can't be read.
     package convenience init(
         image: consuming OwnedDescriptor,
         name: String,

@@ -42,10 +42,12 @@ package final class Ext4Sink: EntrySink {
     private static let maxLinks: UInt32 = 65_000
     private static let maxLabel = 16
 
+    /// Lays out a file system for what was measured.
     /// - Parameters:
     ///   - image: open for reading and writing; a regular file, whose content is lost.
     ///   - measured: a walk over the same tree, to its end.
-    /// - Throws: `noSpace` if the size given is too small, with the one that is needed.
+    /// - Throws: `badDestination` for a label over 16 bytes; `noSpace` if the size given is too small, with the one that is
+    ///   needed.
     package init(_ image: CInt, _ measured: Ext4Measurement, _ settings: Settings = Settings()) throws(ImageError) {
         guard settings.label.utf8.count <= Self.maxLabel else {
             let message = "the label \(printable(Array(settings.label.utf8))) has more than 16 bytes"
@@ -235,7 +237,8 @@ package final class Ext4Sink: EntrySink {
         }
     }
 
-    /// - Throws: `system` also if the tree is not the one that was measured: numbers of names would be wrong.
+    /// Completes the directories that are still open, and writes the file system's own tables.
+    /// - Throws: `treeChanged` if the tree is not the one that was measured: numbers of names would be wrong.
     package func finish() throws(ImageError) {
         guard fingerprint.uuid == expected else { throw .treeChanged([]) }
         while directories.count > 1, let last = directories.last { try leave(last) }

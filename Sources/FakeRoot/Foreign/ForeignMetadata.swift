@@ -5,11 +5,11 @@ internal import LinuxFiles
 /// If such a directory were served as it stands all of it would be root's, and a label on one of its files would hide what
 /// the tool knew of that file.
 public struct ForeignMetadata: Hashable, Sendable {
-    /// Whose metadata they are.
+    /// The tool that wrote the metadata.
     public let tool: Tool
     /// The tool's file, or the first file of the directory that has its attributes; printable.
     public let evidence: String
-    /// The first file that has a label of ours all the same, if one was met; printable.
+    /// The first file that also has a label of ours, if one was met; printable.
     public internal(set) var label: String?
 
     /// The tools that leave something to be found. The raw values are those of `p9serve convert --from`.

@@ -4,7 +4,8 @@ internal import LinuxFiles
 ///
 /// Beside the tree's directory NAME as ".NAME.usb9pfs.db"; where the parent can't be written to, may be written to by
 /// everybody, lies beneath a directory that is exported, or something is mounted on the tree, in $XDG_STATE_HOME/usb9pfs under
-/// the handle of the tree's root. A file belongs to the tree whose root's handle it has, whatever it is called: so a renamed tree finds its own.
+/// the handle of the tree's root. A file belongs to the tree whose root's handle it has, under any name, so a renamed tree
+/// finds its database.
 struct DatabaseLocation {
     let root: FileHandle
     /// The file beside the tree, if one may lie there.

@@ -1,13 +1,15 @@
 public import LinuxFiles
 
-/// Which directory it is, whatever path leads to it.
+/// The identity of a directory, by any path.
 ///
 /// Good as long as somebody holds the directory open: an inode number may be used again.
 public struct DirectoryID: Hashable, Sendable {
     let device: UInt64
     let inode: UInt64
 
+    /// Identifies the directory that a descriptor holds.
     /// - Parameter descriptor: of the directory, O_PATH is enough.
+    /// - Throws: as `statx(2)`.
     public init(of descriptor: CInt) throws(Errno) {
         let status = try System.status(of: descriptor)
         (device, inode) = (status.device, status.inode)
@@ -16,7 +18,7 @@ public struct DirectoryID: Hashable, Sendable {
     /// Whether a directory is one of these or lies beneath one, as far up as ".." leads.
     ///
     /// The names on the way don't matter: a bind mount or a renamed directory is found as well. A directory whose parents
-    /// can't be looked at counts as one that lies beneath: nobody can say that it does not.
+    /// can't be looked at counts as one that lies beneath, to be safe.
     static func isBeneath(_ directory: CInt, _ others: Set<DirectoryID>) -> Bool {
         guard !others.isEmpty else { return false }
         do throws(Errno) {

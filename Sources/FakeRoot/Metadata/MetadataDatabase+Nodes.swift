@@ -236,7 +236,7 @@ extension MetadataDatabase {
 
 /// An attribute that no extended attribute of the host could hold.
 public struct AttributeRow: Hashable, Sendable {
-    /// Whose attribute it is.
+    /// The file that has the attribute.
     public var file: FileHandle
     /// As the board says it.
     public var name: [UInt8]

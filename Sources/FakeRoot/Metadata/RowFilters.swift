@@ -115,7 +115,7 @@ final class RowFilters: Sendable {
     }
 
     /// Takes note of a removed row. Its fingerprint stays: another file's may be the same.
-    /// - Returns: whether so many are left over that reading all rows anew is worth its while.
+    /// - Returns: whether enough are left over to make reading all rows anew worthwhile.
     func countRemoval() -> Bool {
         known.withLock { known in
             known.removals += 1

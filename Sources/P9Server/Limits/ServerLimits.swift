@@ -18,6 +18,7 @@ public struct ServerLimits: Sendable {
     /// Bytes of the messages of requests that run beside their connection's first one.
     let messages: Budget
 
+    /// Shares out what the process may have open.
     /// - Parameters:
     ///   - openFiles: how many files the process may have open, at least `minimumOpenFiles`. Three quarters of them are for
     ///     fids; the rest is for requests under way, connections and databases.

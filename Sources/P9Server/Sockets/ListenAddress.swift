@@ -11,6 +11,7 @@ public enum ListenAddress: Sendable, Equatable {
     /// `fd:N` for an inherited socket, connected or listening; `fd:N,M` for a pair of pipes.
     case descriptors(input: CInt, output: CInt)
 
+    /// Reads an address as users write it.
     /// - Returns: nil if the text has none of the three forms.
     public init?(_ text: String) {
         if text.hasPrefix("tcp://") {
@@ -74,7 +75,7 @@ final class Listener: Sendable {
         close()
     }
 
-    /// Takes no more connections: `accept` ends, and the name is gone on return.
+    /// Stops taking connections: `accept` ends, and the name is gone on return.
     ///
     /// The socket itself is left as it is: an inherited one also belongs to the program that passed it, such as systemd, and
     /// must go on listening there.

@@ -83,7 +83,7 @@ final class SocketConnection: Sendable {
         watch.remove(self)
     }
 
-    /// Takes no more requests; those in flight are still answered.
+    /// Stops taking requests; those in flight are still answered.
     func stop() {
         isStopping.store(true, ordering: .releasing)
         turns.update { $0.isClosing = true }

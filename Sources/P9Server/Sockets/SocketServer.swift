@@ -14,6 +14,7 @@ public final class SocketServer: Sendable {
         var isStopping = false
     }
 
+    /// A server that listens nowhere yet; see `listen`.
     /// - Parameter log: gets a line for what an operator should know, such as a client that breaks the protocol.
     public init(_ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void) {
         System.ignoreBrokenPipes()
@@ -146,7 +147,7 @@ public final class SocketServer: Sendable {
         state.wait { $0.listeners.isEmpty && $0.connections.isEmpty ? () : nil }
     }
 
-    /// Takes no more connections and requests, and waits until those in flight are answered.
+    /// Stops taking connections and requests, and waits until those in flight are answered.
     /// - Parameter seconds: how long at most; then clients that don't read their replies are cut off.
     public func stop(waitingAtMost seconds: Double) {
         let (listeners, connections) = state.update { state in

@@ -75,6 +75,7 @@ public struct Rread: Message, ~Escapable {
     ///   - limit: the most bytes of data; clipped to the room in the frame.
     ///   - fill: gets at most `limit` bytes to write to, returns how many it wrote. If it throws, the frame is as
     ///     it was.
+    /// - Throws: what `fill` throws.
     @_lifetime(frame: copy frame)
     public static func encode<Failure: Error>(
         tag: Tag,

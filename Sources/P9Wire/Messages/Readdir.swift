@@ -78,6 +78,7 @@ public struct DirectoryEntry: ~Escapable {
 public struct Rreaddir: Message, ~Escapable {
     private var data: RawSpan
 
+    /// Takes entries that are encoded already.
     /// - Parameter data: encoded entries.
     @_lifetime(copy data)
     public init(data: RawSpan) {
@@ -103,6 +104,7 @@ public struct Rreaddir: Message, ~Escapable {
     }
 
     /// Writes an Rreaddir whose entries `fill` puts straight into the frame; see `Rread.encode(tag:limit:into:fill:)`.
+    /// - Throws: what `fill` throws.
     @_lifetime(frame: copy frame)
     public static func encode<Failure: Error>(
         tag: Tag,
@@ -115,6 +117,7 @@ public struct Rreaddir: Message, ~Escapable {
 
     /// Takes the first entry off.
     /// - Returns: nil after the last.
+    /// - Throws: `WireError.truncated` if the data ends within an entry.
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func next() throws(WireError) -> DirectoryEntry? {

@@ -50,7 +50,10 @@ public struct WalkNames: ~Escapable {
     /// `count` strings.
     let encoded: RawSpan
 
+    /// Takes names that are encoded already, and checks them.
     /// - Parameter encoded: exactly `count` strings, each `length[2]` and its bytes.
+    /// - Throws: `.limitExceeded` for more than 16 names, `.truncated` or `.trailingBytes` unless there are exactly
+    ///   `count`.
     @_lifetime(copy encoded)
     public init(count: Int, encoded: RawSpan) throws(WireError) {
         guard count <= Twalk.maxNames else { throw .limitExceeded }

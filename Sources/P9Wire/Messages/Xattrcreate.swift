@@ -6,7 +6,7 @@ public struct Txattrcreate: Message, ~Escapable {
     public var fid: Fid
     /// The name of the attribute.
     public var name: RawSpan
-    /// Of the value, in bytes. 0 with XATTR_REPLACE removes the attribute.
+    /// The size of the value, in bytes. 0 with XATTR_REPLACE removes the attribute.
     public var size: UInt64
     /// As in `setxattr(2)`: XATTR_CREATE 1, XATTR_REPLACE 2.
     public var flags: UInt32

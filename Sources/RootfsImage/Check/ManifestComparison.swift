@@ -54,7 +54,7 @@ struct ManifestComparison {
     }
 
     mutating func finish() {
-        // The database has been read before; that it fails now is told by its own check.
+        // The database could be read before; the database's own check reports that it fails now.
         try? tree.forEachManifestEntry { (entry, _) throws(Errno) in
             if !metPaths.contains(entry.path) { drift.removed.append(ImageError.displayed(entry.path)) }
         }

@@ -5,7 +5,7 @@ internal import LinuxFiles
 /// Looks at every file of a tree for labels that are lost, wrong or in the wrong place, at the metadata database, and at
 /// what has changed since the import; and mends what can be mended.
 ///
-/// The tree may be in use meanwhile: what comes and goes is passed over.
+/// The tree may be in use: files that come and go are passed over.
 public struct TreeCheck {
     /// What to look at, and whether to mend it.
     public struct Options: Sendable {
@@ -29,6 +29,7 @@ public struct TreeCheck {
         self.cancellation = cancellation
     }
 
+    /// Checks the tree, and with `repairs` mends it.
     /// - Parameter observer: called for every file with how many there were so far.
     /// - Throws: `ImageError` if the tree can't be looked at, or with `repairs` not be changed.
     public func run(observer: (Int) -> Void = { _ in }) throws(ImageError) -> CheckReport {
@@ -69,7 +70,7 @@ public struct TreeCheck {
     private func open(_ report: inout CheckReport) throws(ImageError) -> FakeRootTree? {
         let problem = Monitor("")
         do throws(Errno) {
-            // Looking changes nothing: without the right to change a lost label stays lost.
+            // Looking restores no labels: a lost one stays lost.
             return try FakeRootTree(directory: directory, mayRaiseModes: options.repairs, restoresLabels: false) {
                 text in
                 problem.update { $0 = text }
@@ -81,7 +82,7 @@ public struct TreeCheck {
             }
             var finding = CheckFinding(.databaseDamaged, nil, Self.line(text))
             defer { report.findings.append(finding) }
-            // What is lost is lost: the tree goes on without. A damaged database stays one.
+            // The tree is used without what was lost. Without `repairs` a damaged database stays as it is.
             guard options.repairs else { return nil }
             let tree = try? FakeRootTree(directory: directory, restoresLabels: false, acceptsLoss: true)
             finding.isRepaired = tree != nil

@@ -64,7 +64,7 @@ final class TreeSurvey {
                 Found(finding: CheckFinding(.notEntered, path, "can't be read, so nothing in it was looked at"))
             )
         }
-        // What has not been seen may be there.
+        // Files in skipped directories may still exist.
         isComplete = cursor.skippedDirectories.isEmpty
         guard isComplete else { return }
         comparison?.finish()
@@ -72,7 +72,7 @@ final class TreeSurvey {
             let finding = CheckFinding(
                 .rowStale,
                 nil,
-                "the database has rows for a file that is no more (\(file.text))"
+                "the database has rows for a file that no longer exists (\(file.text))"
             )
             findings.append(Found(finding: finding))
         }
@@ -89,10 +89,10 @@ final class TreeSurvey {
             }
             try comparison?.compare(item, hasLostLabel: labels.contains(where: \.isLoss))
         } catch .ENOENT, .ESTALE {
-            // It has gone meanwhile.
+            // Somebody has removed it.
         } catch {
             if let problem = tree.databaseProblem, problem.code == .corrupt {
-                // Not the file is damaged: all others can be looked at.
+                // The database is damaged, not the file: the others can be looked at.
                 let name = item.name.isEmpty ? "." : item.displayed
                 let finding = CheckFinding(.databaseDamaged, name, TreeCheck.line(problem.message))
                 return findings.append(Found(finding: finding))
@@ -162,7 +162,7 @@ final class TreeSurvey {
             with.append("p9serve setcap \(words) \(place)")
             without.append("p9serve setcap -r \(place)")
         }
-        return "If it shall have them: \(with.joined(separator: " && "))   else: \(without.joined(separator: " && "))"
+        return "To give them: \(with.joined(separator: " && "))   else: \(without.joined(separator: " && "))"
     }
 
     private func noteLeftover(_ path: String) {

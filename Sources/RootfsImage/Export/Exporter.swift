@@ -19,6 +19,7 @@ public struct Exporter {
     private let options: Options
     private let cancellation: Cancellation
 
+    /// An export of a tree; `run` does it.
     /// - Parameters:
     ///   - directory: the tree's path.
     ///   - target: the path of what to make; "-" for standard output.

@@ -2,7 +2,7 @@ internal import FakeRoot
 internal import ImageEntries
 internal import LinuxFiles
 
-/// Whose files' metadata are believed, as `FakeRootTree` believes labels: those of the process's user and of the owner of the
+/// The users whose files' metadata are believed, as `FakeRootTree` believes labels: the process's user and the owner of the
 /// tree's root. Other users of the host can put files into a tree too, into its /tmp for instance.
 ///
 /// Counts what is not believed. Belongs to one thread.

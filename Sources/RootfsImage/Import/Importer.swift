@@ -30,6 +30,7 @@ public struct Importer {
     private let options: ImportOptions
     private let cancellation: Cancellation
 
+    /// An import into a new directory; `run` does it.
     /// - Parameters:
     ///   - source: a path, "-" for standard input. Files may be compressed with gzip, xz, zstd, bzip2, lzma, lz4, lzip
     ///     or compress.

@@ -4,7 +4,7 @@ internal import LinuxFiles
 
 /// What the import remembers of the files it made: the manifest, in the tree's metadata database.
 extension TreeExtraction {
-    /// A file that has got its last attribute.
+    /// Records a file that has its last attribute.
     /// - Parameters:
     ///   - file: the file itself, O_PATH is enough.
     ///   - hash: of a regular file's content.

@@ -34,6 +34,7 @@ public struct AccountNames: Sendable {
     /// The name of a group; nil if the tree has none for the number.
     public func group(_ number: UInt32) -> String? { groups[number] }
 
+    /// The number of a user, by its name or in digits; nil for neither.
     /// - Parameter text: a name or a decimal number; a name comes first, as with chown(1).
     public func userNumber(_ text: String) -> UInt32? { userNumbers[text] ?? Self.number(text) }
     /// The number of a group, by its name or in digits; nil for neither.

@@ -4,12 +4,12 @@ internal import LinuxFiles
 
 /// Whether the directory that a user names is a tree that can be read as one.
 public enum TreeArgument {
-    /// Refuses a part of a tree, whose database is the whole tree's, and a directory with another tool's metadata: of both
-    /// only an incomplete view could be had, silently.
+    /// Refuses a part of a tree, whose database is the whole tree's, and a directory with another tool's metadata: both
+    /// would give an incomplete view, silently.
     /// - Parameter isForeignAccepted: whether another tool's metadata are to be passed over.
     /// - Throws: `ImageError` with the code `badDestination`.
     public static func verify(_ directory: String, isForeignAccepted: Bool) throws(ImageError) {
-        // What can't be opened is told by who uses it.
+        // The caller reports what can't be opened.
         guard let root = try? System.open(directory, [.path, .directory]),
             let path = try? System.currentPath(of: root.raw),
             (try? ConversionMarker.read(root.raw, directory)) == .some(nil),
@@ -27,7 +27,7 @@ public enum TreeArgument {
         do throws(ImageError) {
             return try ConversionMarker.read(root.raw, directory)?.failure(directory)
         } catch {
-            // A marker that can't be read is a marker; what may not be looked at is told by who uses it.
+            // A marker that can't be read is a marker; the caller reports a directory that may not be looked at.
             return error.cause == nil ? error : nil
         }
     }

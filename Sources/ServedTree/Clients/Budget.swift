@@ -13,6 +13,7 @@ public final class Budget: Sendable {
 
     private static let greed = 7
 
+    /// A budget of which nothing is used.
     /// - Parameters: both in what the budget counts: descriptors, or bytes.
     public init(guaranteed: Int, common: Int) {
         self.guaranteed = guaranteed

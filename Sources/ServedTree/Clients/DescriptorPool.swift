@@ -15,6 +15,7 @@ public final class DescriptorPool: Sendable {
     private let budget: Budget
     private let clients = Mutex<[ObjectIdentifier: ClientFiles]>([:])
 
+    /// A pool of which nothing is used.
     /// - Parameter budget: of descriptors.
     public init(_ budget: Budget) {
         self.budget = budget

@@ -11,6 +11,7 @@ public struct ChangeableDirectory {
     /// The directory.
     public var node: Node { directory.node }
 
+    /// Makes a directory.
     /// - Parameter permissions: with setuid, setgid and sticky bits.
     /// - Throws: `EEXIST`; else as `mkdir(2)`.
     public func createDirectory(
@@ -43,6 +44,7 @@ public struct ChangeableDirectory {
         return try id(of: name)
     }
 
+    /// Makes a symbolic link.
     /// - Throws: `ENOENT` for an empty target, `EINVAL` for one with a NUL; `EEXIST`; else as `symlink(2)`.
     public func createSymlink(_ name: borrowing FileName, target: RawSpan, gid: UInt32) throws(Errno) -> FileID {
         let target = target.withUnsafeBytes { Array($0) }

@@ -30,6 +30,8 @@ public struct AttributeChange: Sendable {
 public struct ChangeableFile {
     let file: HeldFile
 
+    /// Changes owner and mode, then the size, then the times. If another caller than root changes the size, setuid, setgid
+    /// and capabilities go first, as in Linux.
     /// - Throws: as `FakeRootTree.change` and `truncate`.
     public func change(_ change: AttributeChange, by caller: Caller) throws(Errno) {
         try file.use { (tree, file) throws(Errno) in

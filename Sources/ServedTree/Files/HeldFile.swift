@@ -8,11 +8,13 @@ public struct HeldFile {
     let descriptor: SharedDescriptor
 
     /// What a client sees: owner, mode, size, times.
+    /// - Throws: as `FakeRootTree.status`.
     public func status() throws(Errno) -> BoardStatus {
         try use { (tree, file) throws(Errno) in try tree.status(of: file) }
     }
 
     /// The state of the file system that holds the file.
+    /// - Throws: as `fstatfs(2)`.
     public func fileSystemStatus() throws(Errno) -> FileSystemStatus {
         try descriptor.use(System.fileSystemStatus(of:))
     }
@@ -36,6 +38,7 @@ public struct HeldFile {
     }
 
     /// The names of the extended attributes, each ended by a NUL.
+    /// - Throws: as `FakeRootTree.attributeNames`.
     public func attributeNames() throws(Errno) -> [UInt8] {
         try use { (tree, file) throws(Errno) in try tree.attributeNames(of: file) }
     }

@@ -15,6 +15,7 @@ public enum Opened: Sendable {
 
     /// Waits until what was written is on the disk; a label is never left out.
     /// - Parameter dataOnly: leaves out what the host's file system can do without.
+    /// - Throws: as `FakeRootTree.synchronize`.
     ///
     /// The corresponding C functions are `fsync` and `fdatasync`.
     public func synchronize(dataOnly: Bool) throws(Errno) {

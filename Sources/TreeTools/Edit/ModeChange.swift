@@ -11,6 +11,7 @@ public struct ModeChange: CustomStringConvertible {
     public let description: String
     private let clauses: [Clause]
 
+    /// Reads a mode as chmod(1) takes it: octal, or clauses such as `u+s,go-w`.
     /// - Returns: nil unless it is a mode.
     public init?(argument: String) {
         description = argument

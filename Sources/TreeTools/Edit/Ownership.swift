@@ -10,6 +10,7 @@ public struct Ownership {
         self.text = text
     }
 
+    /// The numbers of the owner and the group in the tree; nil for one that is not named.
     /// - Throws: `CommandFailure` for a name that the board doesn't have.
     public func numbers(_ names: AccountNames) throws -> (uid: UInt32?, gid: UInt32?) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

@@ -10,6 +10,7 @@ public struct TreeEditor {
     private let isRecursive: Bool
     private let keepsLinks: Bool
 
+    /// An editor of files in the trees of these paths.
     /// - Parameters:
     ///   - isRecursive: for owner and mode: directories with all that is in them. Links are not followed then.
     ///   - keepsLinks: for owner and mode: whether a symbolic link itself is meant.
@@ -21,7 +22,10 @@ public struct TreeEditor {
 
     // MARK: Owner and mode
 
+    /// Changes the owners of files, as chown(1).
     /// As on Linux the setuid and setgid bits and the capabilities of a program go.
+    /// - Throws: `CommandFailure` for the last file that can't be changed, with the worst code, after all others
+    ///   were.
     public func changeOwner(of files: [String], to ownership: Ownership) throws {
         // The kernel of a board takes capabilities away for a chown of its own before it asks the server, and the bits too.
         try change(files, removesCapabilities: true) { file in
@@ -34,6 +38,7 @@ public struct TreeEditor {
     }
 
     /// Changes the modes of files, as chmod(1).
+    /// - Throws: as `changeOwner`.
     public func changeMode(of files: [String], to mode: ModeChange) throws {
         try change(files, removesCapabilities: false) { file in
             let status = try file.status()
@@ -103,6 +108,7 @@ public struct TreeEditor {
     private static let attribute = Array("security.capability".utf8)
 
     /// Reads capabilities as setcap(8) takes them.
+    /// - Throws: `CommandFailure` with the cause `badInput`, with an example.
     public static func capabilities(_ text: String) throws -> FileCapabilities {
         do throws(FileCapabilities.TextError) {
             return try FileCapabilities(parsing: text)
@@ -115,7 +121,9 @@ public struct TreeEditor {
         }
     }
 
+    /// Changes the capabilities of programs, as setcap(8).
     /// - Parameter capabilities: nil to take them away.
+    /// - Throws: as `changeOwner`; `badInput` for what is not a regular file.
     public func setCapabilities(of files: [String], to capabilities: FileCapabilities?) throws {
         let failures = PathFailures()
         for path in files {
@@ -156,6 +164,8 @@ public struct TreeEditor {
     /// - Parameters:
     ///   - path: its directory must exist.
     ///   - owner: root where it names none.
+    /// - Throws: `CommandFailure`: for a directory or an owner that does not exist, a name that is taken, and an
+    ///   impossible device number.
     public func makeNode(at path: String, _ kind: NodeKind, owner: Ownership, mode: ModeChange) throws {
         let new = try paths.openParent(of: path)
         let (uid, gid) = try owner.numbers(new.directory.names)

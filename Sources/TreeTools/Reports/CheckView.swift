@@ -10,6 +10,7 @@ public struct CheckView {
 
     private static let shown = 10
 
+    /// A report for a person, or for a script as JSON.
     /// - Parameters:
     ///   - directory: as the user wrote it.
     ///   - showsAll: every path, not only the first ten of each kind.

@@ -2,7 +2,7 @@ internal import CommandSupport
 internal import LinuxFiles
 public import RootfsImage
 
-/// What is said when a conversion has succeeded.
+/// The report of a conversion that has succeeded.
 public struct ConversionReport {
     private let summary: ConversionSummary
     private let directory: String
@@ -17,6 +17,7 @@ public struct ConversionReport {
         self.isDryRun = isDryRun
     }
 
+    /// Prints the warnings, then the summary or a JSON document.
     /// - Parameter isQuiet: whether warnings are all that a person gets.
     public func write(isQuiet: Bool, asJSON: Bool) {
         for warning in warnings { StandardError.say("warning: \(warning)") }

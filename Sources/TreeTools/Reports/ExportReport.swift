@@ -3,7 +3,7 @@ internal import ImageEntries
 internal import LinuxFiles
 public import RootfsImage
 
-/// What is said when an export has succeeded.
+/// The report of an export that has succeeded.
 public struct ExportReport {
     private let summary: ExportSummary
     /// As the user wrote it; "-" for standard output.
@@ -15,6 +15,7 @@ public struct ExportReport {
         self.target = target
     }
 
+    /// Prints the warnings and the summary, and sends them as events.
     /// - Parameter isQuiet: whether warnings are all that a person gets.
     public func write(isQuiet: Bool, _ events: EventStream) {
         for warning in warnings {

@@ -2,7 +2,7 @@ public import CommandSupport
 internal import LinuxFiles
 public import RootfsImage
 
-/// What is said when an import has succeeded.
+/// The report of an import that has succeeded.
 public struct ImportReport {
     private let summary: ImportSummary
     private let source: String
@@ -10,6 +10,7 @@ public struct ImportReport {
 
     private let notices: [String]
 
+    /// A report on an import that is done.
     /// - Parameter notices: what else is odd, one sentence each.
     public init(_ summary: ImportSummary, source: String, directory: String, notices: [String]) {
         self.summary = summary
@@ -18,6 +19,7 @@ public struct ImportReport {
         self.directory = directory
     }
 
+    /// Prints the warnings and the summary, and sends them as events.
     /// - Parameter isQuiet: whether warnings are all that a person gets.
     public func write(isQuiet: Bool, _ events: EventStream) {
         for warning in warnings {

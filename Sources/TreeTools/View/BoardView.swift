@@ -27,6 +27,7 @@ public struct BoardView {
         public let value: [UInt8]
     }
 
+    /// Reads what the board sees of a file.
     /// - Throws: `CommandFailure`.
     public init(_ file: borrowing TreeFile) throws {
         path = file.path

@@ -14,6 +14,7 @@ public struct TreeFile: ~Copyable {
     /// O_PATH.
     public let descriptor: OwnedDescriptor
 
+    /// Reads owner, mode, size and times, as the board sees them.
     /// - Throws: `CommandFailure`.
     public func status() throws -> BoardStatus {
         do throws(Errno) {

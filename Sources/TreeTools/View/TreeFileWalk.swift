@@ -114,7 +114,7 @@ final class TreeFileWalk {
         }.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
-    /// - Returns: false where the way back is lost, which is noted.
+    /// - Returns: false if there is no way back; the failure is noted.
     private func leave() -> Bool {
         do throws(Errno) {
             try trail.leave()

@@ -13,6 +13,7 @@ public final class TreeListing {
         /// One document at the end, instead of lines.
         public var isJSON: Bool
 
+        /// How the lines look.
         /// - Parameters: as for ls(1), `-n` and `-h`; and `--json`.
         public init(isNumeric: Bool = false, isHumanReadable: Bool = false, isJSON: Bool = false) {
             self.isNumeric = isNumeric
@@ -40,6 +41,7 @@ public final class TreeListing {
     private var count = 0
     private var documents: [JSONValue] = []
 
+    /// A listing in one style; `run` prints it.
     /// - Parameters:
     ///   - isRecursive: directories with all that is beneath them.
     ///   - entersDirectories: false to show a directory itself, not what is in it.
@@ -58,6 +60,7 @@ public final class TreeListing {
         self.print = print
     }
 
+    /// Lists files and directories one after another.
     /// - Throws: the failure of a file that can't be shown, after all others were.
     public func run(_ paths: [String]) throws {
         let failures = PathFailures()

@@ -13,6 +13,7 @@ public final class TreePaths {
     private var checkedParents: Set<String> = []
     private var last: (root: String, tree: FakeRootTree, names: AccountNames)?
 
+    /// Finds files by paths of the host.
     /// - Parameters:
     ///   - root: the tree's directory; nil to find it for each path.
     ///   - acceptsForeignFiles: whether files with another tool's metadata are taken for what the host says.
@@ -36,6 +37,7 @@ public final class TreePaths {
     }
 
     /// Finds the directory of a file that does not exist yet, and the name that it will have there.
+    /// - Throws: `CommandFailure`: as `open`, and `badInput` for a path that does not end in a name.
     public func openParent(of path: String) throws -> NewTreeFile {
         let trimmed = Self.trimmed(path)
         let (parent, name) = Self.split(trimmed)
@@ -161,7 +163,7 @@ public final class TreePaths {
         following: Bool
     ) throws(Errno) -> OwnedDescriptor {
         if following {
-            // By its directory all the same: that is where a lost label is noticed.
+            // Found by its directory nevertheless: a lost label is noticed there.
             let found = try System.open(inRoot: tree.root.raw, path, [.path])
             guard let place = try? tree.locate(found.raw, beneath: tree.root.raw) else { return found }
             return try tree.lookup(place.name, in: place.directory.raw)

@@ -76,7 +76,7 @@ extension CommandFailure {
         )
     }
 
-    /// What is said when a service ends under a mounted board.
+    /// The message for a service that ends while the board has it mounted.
     static func leftMount(port: String) -> CommandFailure {
         CommandFailure(
             .deviceGone,
@@ -85,7 +85,7 @@ extension CommandFailure {
         )
     }
 
-    /// What is said when a board goes on with files that an earlier process has served.
+    /// The message for a board that goes on with files that an earlier process has served.
     static let staleMount = CommandFailure(
         .deviceGone,
         "the board was mounted before this process began, which doesn't know its files: all it gets is \"Stale file handle\"",

@@ -37,7 +37,7 @@ struct ListCommand: ParsableCommand {
     @Flag(name: [.customShort("h"), .long], help: "Sizes such as 3.4 MiB.")
     var humanReadable = false
 
-    // What fingers type: this is what is shown anyway.
+    // Options that people type by habit; the listing shows this anyway.
     @Flag(name: [.customShort("l"), .customShort("a"), .customShort("A")], help: .hidden)
     var habits: Int
 
