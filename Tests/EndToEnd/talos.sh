@@ -76,7 +76,7 @@ echo "# CONFIG_NET_9P is not set" >>"$work/stock"
 refused 3 "set to y: CONFIG_NET_9P CONFIG_NET_9P_USBG CONFIG_9P_FS" --function usb9pfs --kernel "$work/stock"
 refused 3 "CONFIG_USB_CONFIGFS_NCM" --function ncm --kernel "$work/stock"
 check "and ecm, which that kernel has, is not" build --output "$work/user/ecm" --kernel "$work/stock"
-refused 2 "no kernel configuration" --kernel /etc/passwd
+refused 2 "not a kernel configuration" --kernel /etc/passwd
 refused 2 "no 'riscv64'" --arch riscv64
 refused 2 "no function" --function uvc
 refused 2 "not /var/mnt" --function usb9pfs --mount /mnt
