@@ -86,7 +86,7 @@ extension FakeRootTree {
         func isUnchanged(_ entry: ManifestEntry) throws(Errno) -> Bool {
             do throws(Errno) {
                 return try hasContent(of: entry, descriptor, host)
-            } catch where !failsUnread {
+            } catch  where !failsUnread {
                 return false
             }
         }

@@ -228,6 +228,8 @@ package final class Ext4Sink: EntrySink {
             }
             try writer.setAttributes(entry.attributes, of: number)
         } catch {
+            // The file has nothing to do with that.
+            guard error.code != .cancelled else { throw error }
             throw ImageError(
                 error.code,
                 "\(printable(entry.path)): \(error.message)",

@@ -95,13 +95,7 @@ struct ConversionInPlace {
                 throw ImageError("can't make \(ShellWord(directory))", error)
             }
         }
-        guard !isContinued, (try? System.open(file, .path)) != nil else { return }
-        throw ImageError(
-            .badDestination,
-            "\(file) is there already",
-            hint: "Move it away, or name another with --new-metadata FILE.",
-            cause: .EEXIST
-        )
+        if !isContinued { try TreeConversion.checkIsNew(file) }
     }
 
     private func walk(_ oldFile: String?) throws(ImageError) -> (walk: ForeignWalk, reader: any MetadataReader) {

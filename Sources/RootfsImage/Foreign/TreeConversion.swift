@@ -111,7 +111,11 @@ public struct TreeConversion {
                         hint: "Nothing was changed. Without --strict these are left out."
                     )
                 }
-                if options.isDryRun { return summary }
+                if options.isDryRun {
+                    if let output = options.output { try Staging.checkTree(for: output) }
+                    if let file = summary.metadataFile { try Self.checkIsNew(file) }
+                    return summary
+                }
             }
             if let output = options.output { return try copy(from, metadata, to: output) }
             let pass = ConversionInPlace(self, root, ConversionMarker(phase: .describe, from: from, to: options.to))
@@ -147,7 +151,7 @@ public struct TreeConversion {
         var summary = ConversionSummary(from: from, to: options.to)
         var known = 0
         let reader = try ForeignDirectorySource.reader(directory, root, from, metadata: metadata)
-        let writer = try makeWriter(root, prefix: nil, file: newMetadataFile(directory))
+        let writer = try makeWriter(root, prefix: nil, file: newMetadataFile(options.output ?? directory))
         let copy = try ImageError.attempt("can't open \(ShellWord(directory))") { () throws(Errno) in
             try System.open(at: root, ".", [.readOnly, .directory])
         }
@@ -210,6 +214,17 @@ public struct TreeConversion {
         var path = directory
         while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
         return options.to == .pseudo ? "\(path).pseudo_state/files.db" : "\(path).devtable"
+    }
+
+    /// Refuses a new metadata file that exists.
+    static func checkIsNew(_ file: String) throws(ImageError) {
+        guard exists(file) else { return }
+        throw ImageError(
+            .badDestination,
+            "\(file) is there already",
+            hint: "Move it away, or name another with --new-metadata FILE.",
+            cause: .EEXIST
+        )
     }
 
     func makeWriter(_ root: CInt, prefix: [UInt8]?, file: String?) throws(ImageError) -> any MetadataWriter {

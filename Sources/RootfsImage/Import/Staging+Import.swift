@@ -6,7 +6,19 @@ extension Staging {
     /// Begins a tree for a destination, which must not exist or be an empty directory.
     /// - Parameter source: the path of what is imported, which must not be told to be removed.
     static func tree(for path: String, source: String? = nil) throws(ImageError) -> Staging {
-        let destination = try Destination(path) { error in
+        let destination = try treeDestination(path)
+        let predecessor: Predecessor = try isEmptyDirectory(destination, source) ? .replaced : .nothing
+        // Nobody else needs to look into a half-made tree.
+        return try Staging(destination, .importing, .directory, mode: 0o700, replacing: predecessor)
+    }
+
+    /// Checks whether a tree can have this destination; makes nothing.
+    static func checkTree(for path: String) throws(ImageError) {
+        _ = try isEmptyDirectory(treeDestination(path), nil)
+    }
+
+    private static func treeDestination(_ path: String) throws(ImageError) -> Destination {
+        try Destination(path) { error in
             ImageError(
                 .badDestination,
                 path.isEmpty
@@ -16,9 +28,6 @@ extension Staging {
                 cause: error
             )
         }
-        let predecessor: Predecessor = try isEmptyDirectory(destination, source) ? .replaced : .nothing
-        // Nobody else needs to look into a half-made tree.
-        return try Staging(destination, .importing, .directory, mode: 0o700, replacing: predecessor)
     }
 
     /// - Returns: whether the destination exists, as an empty directory.

@@ -37,7 +37,7 @@ public struct Ownership {
         return CommandFailure(
             .badInput,
             "the board has no \(kind) '\(name)'",
-            advice: "Names are looked up in the tree's \(file), which --tree DIR names; numbers always do."
+            advice: "Names are looked up in the tree's \(file), which --tree DIR names. Numbers always work."
         )
     }
 }

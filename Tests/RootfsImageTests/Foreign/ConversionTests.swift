@@ -288,6 +288,24 @@ import Testing
         #expect(failure?.message.contains("already") == true)
     }
 
+    @Test("a dry run of a copy says what the copy would: where its metadata go, and what is in the way")
+    func dryRunOfCopy() throws {
+        let fixture = try ForeignFixture()
+        try make(fixture)
+        func plan() throws(ImageError) -> String? {
+            var options = TreeConversion.Options(to: .deviceTable)
+            options.output = fixture.host.file("copy")
+            options.isDryRun = true
+            return try TreeConversion(fixture.host.file("root"), options).run().metadataFile
+        }
+        #expect(try plan() == fixture.host.file("copy.devtable"))
+        #expect(try !fixture.host.names().contains("copy"))
+        try fixture.shell("touch copy.devtable")
+        #expect(throws: ImageError.self) { try plan() }
+        try fixture.shell("rm copy.devtable; mkdir copy; touch copy/file")
+        #expect(throws: ImageError.self) { try plan() }
+    }
+
     @Test func existingDatabaseIsNotOverwritten() throws {
         let fixture = try ForeignFixture()
         try make(fixture)
