@@ -31,6 +31,8 @@ let package = Package(
 
         // The core; no target imports one that stands below it in this list, and none knows Foundation.
         .target(name: "P9Wire", swiftSettings: strict),
+        // The board's end of the cable, without its system calls; compiled for boards, as P9Wire is.
+        .target(name: "BoardLink", dependencies: ["P9Wire"], swiftSettings: strict),
         .target(name: "JSONText", swiftSettings: strict),
         .target(name: "LinuxFiles", dependencies: ["CLinux"], swiftSettings: strict),
         .target(name: "SQLite", dependencies: ["CSQLite", "LinuxFiles"], swiftSettings: strict),
@@ -118,6 +120,7 @@ let package = Package(
         ),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "P9WireTests", dependencies: ["P9Wire", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "BoardLinkTests", dependencies: ["BoardLink", "P9Wire"], swiftSettings: strict),
         .testTarget(name: "JSONTextTests", dependencies: ["JSONText"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "LinuxFiles", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "LinuxFilesTests", dependencies: ["LinuxFiles", "TestSupport"], swiftSettings: strict),

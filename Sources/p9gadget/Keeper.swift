@@ -1,0 +1,237 @@
+import BoardLink
+import CBoard
+
+/// The process that holds everything a mount hangs on: the endpoints, the client's socket, the memory. It does little, so that
+/// little can go wrong; the carriers do the work, and if one of them crashes its successor, which waits already, goes on.
+struct Keeper {
+    private let settings: Settings
+    private let shared: Shared
+    private let log: Log
+    private let ep0: Int32
+    private let input: Int32
+    private let output: Int32
+    private let signals: Int32
+    /// Where the next client comes; -1 while one is there.
+    private var listener: Int32
+    private var client: Int32 = -1
+    private var carrier: Int32 = 0
+    private var successor: Int32 = 0
+    /// Carriers that were made.
+    private var carriers: UInt32 = 0
+
+    /// Begins to serve, in the background.
+    /// - Returns: the exit code for the caller's process.
+    static func start(_ settings: Settings) -> Int32 {
+        var ends: (Int32, Int32) = (-1, -1)
+        let piped = withUnsafeMutableBytes(of: &ends) { board_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self)) }
+        guard piped == 0 else { return failed("no pipe: ", piped) }
+        let child = board_fork()
+        guard child >= 0 else { return failed("no process: ", child) }
+        if child > 0 {
+            board_close(ends.1)
+            // The keeper says that it is ready by one byte; what is wrong it has said itself, and its code is the byte.
+            var code: UInt8 = 1
+            return board_read(ends.0, &code, 1) == 1 ? Int32(code) : ExitCode.failed
+        }
+        board_close(ends.0)
+        var code: UInt8
+        switch make(settings) {
+        case .failure(let failure): code = UInt8(failure.code)
+        case .success(var keeper):
+            code = 0
+            board_detach()
+            _ = board_write(ends.1, &code, 1)
+            board_close(ends.1)
+            keeper.run()
+        }
+        _ = board_write(ends.1, &code, 1)
+        return ExitCode.failed
+    }
+
+    private struct Failure: Error {
+        var code: Int32
+    }
+
+    private static func failed(_ text: StaticString, _ error: Int32, _ code: Int32 = ExitCode.failed) -> Int32 {
+        Log(2).say(text, board_error_text(-error))
+        return code
+    }
+
+    private static func make(_ settings: Settings) -> Result<Keeper, Failure> {
+        let words = settings.words
+        let directory = words.pointer(settings.functionFS)
+        let ep0 = board_open_in(directory, ("/ep0" as StaticString).text)
+        guard ep0 >= 0 else {
+            Log(2).say("can't open ep0 in ", directory, ": ", board_error_text(-ep0))
+            return .failure(Failure(code: ep0 == -16 ? ExitCode.alreadyThere : ExitCode.kernelLacks))
+        }
+        let described = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { buffer in
+            let descriptors = UnsafeMutableRawBufferPointer(rebasing: buffer[..<FunctionDescriptors.size])
+            FunctionDescriptors.write(into: descriptors)
+            var written = board_write(ep0, descriptors.baseAddress!, descriptors.count)
+            guard written == descriptors.count else { return written < 0 ? written : -5 }
+            let strings = UnsafeMutableRawBufferPointer(rebasing: buffer[..<FunctionDescriptors.stringsSize])
+            FunctionDescriptors.writeStrings(into: strings)
+            written = board_write(ep0, strings.baseAddress!, strings.count)
+            return written == strings.count ? 0 : written < 0 ? written : -5
+        }
+        guard described == 0 else { return .failure(Failure(code: failed("FunctionFS refuses the descriptors: ", Int32(described)))) }
+        let input = board_open_in(directory, ("/ep1" as StaticString).text)
+        let output = board_open_in(directory, ("/ep2" as StaticString).text)
+        guard input >= 0, output >= 0 else {
+            return .failure(Failure(code: failed("can't open the endpoints: ", min(input, output))))
+        }
+        guard let shared = Shared(messages: settings.messages, msize: settings.msize) else {
+            return .failure(Failure(code: failed("no memory for the messages: ", -12)))
+        }
+        let listener = board_listen(words.pointer(settings.socket))
+        guard listener >= 0 else { return .failure(Failure(code: failed("can't make the socket: ", listener))) }
+        let signals = board_signals()
+        guard signals >= 0 else { return .failure(Failure(code: failed("no descriptor for signals: ", signals))) }
+        let kernelLog = board_open_write(("/dev/kmsg" as StaticString).text)
+        let log = Log(kernelLog)
+        words.markAsStorageDaemon()
+        if let refused = board_protect() { Log(2).say("not protected as a root's program should be: ", refused, " is refused") }
+        if settings.pidFile > 0, board_write_pid(words.pointer(settings.pidFile)) < 0 {
+            Log(2).say("can't write ", words.pointer(settings.pidFile))
+            return .failure(Failure(code: ExitCode.failed))
+        }
+        return .success(
+            Keeper(
+                settings: settings,
+                shared: shared,
+                log: log,
+                ep0: ep0,
+                input: input,
+                output: output,
+                signals: signals,
+                listener: listener
+            )
+        )
+    }
+
+    // MARK: Events
+
+    private mutating func run() -> Never {
+        while true {
+            let ready = board_wait(ep0, listener, signals)
+            if ready < 0 { board_sleep_milliseconds(100) }
+            if ready & 1 != 0 { takeEvent() }
+            if ready & 4 != 0 { reap() }
+            if ready & 2 != 0 { takeClient() }
+            if ready & 8 != 0 { finish() }
+        }
+    }
+
+    private func takeEvent() {
+        let event = board_next_event(ep0)
+        switch Int(event) {
+        case BOARD_EVENT_ENABLE:
+            shared.increment(.generation)
+            shared.set(.enabled, 1)
+            if carrier != 0 { log.say("a host is there") }
+        case BOARD_EVENT_DISABLE, BOARD_EVENT_UNBIND:
+            shared.set(.enabled, 0)
+            if carrier != 0 { log.say("the host is gone; the mount waits until it is back") }
+        default:
+            if event < 0 { board_sleep_milliseconds(10) }
+            return
+        }
+        shared.increment(.kick)
+        shared.wake(.kick)
+    }
+
+    /// SIGTERM: a mount would be lost.
+    private func finish() {
+        guard carrier == 0 else { return log.say("not ending: the file system is mounted; unmount it first") }
+        if listener >= 0 { _ = board_unlink(settings.words.pointer(settings.socket)) }
+        board_exit(0)
+    }
+
+    // MARK: Clients and their carriers
+
+    private mutating func takeClient() {
+        guard listener >= 0 else { return }
+        let accepted = board_accept(listener)
+        guard accepted >= 0 else { return }
+        // One at a time: the next one finds no socket.
+        _ = board_unlink(settings.words.pointer(settings.socket))
+        board_close(listener)
+        listener = -1
+        client = accepted
+        carrier = makeCarrier(isSuccessor: false)
+        begin(carrier: carriers)
+        successor = makeCarrier(isSuccessor: true)
+        if carrier == 0 { endSession() }
+    }
+
+    /// Makes a process that waits for its turn.
+    /// - Returns: its number; 0 if there is none.
+    private mutating func makeCarrier(isSuccessor: Bool) -> Int32 {
+        carriers += 1
+        let number = carriers
+        let process = board_fork()
+        if process > 0 { return process }
+        guard process == 0 else {
+            log.say("no process: ", board_error_text(-process))
+            return 0
+        }
+        _ = board_lock_memory()
+        while true {
+            let turn = shared[.carrier]
+            if turn == number { break }
+            shared.sleep(.carrier, while: turn)
+        }
+        Carrier(shared: shared, log: log, input: input, output: output, client: client).run(isSuccessor: isSuccessor)
+    }
+
+    private func begin(carrier number: UInt32) {
+        shared.set(.carrier, number)
+        shared.wake(.carrier)
+    }
+
+    private mutating func reap() {
+        while true {
+            var process: Int32 = 0
+            let status = board_reap(&process)
+            guard process != 0 else { return }
+            if process == successor {
+                successor = makeCarrier(isSuccessor: true)
+            } else if process == carrier {
+                carrier = 0
+                if status == 0 { endSession() } else { replaceCarrier() }
+            }
+        }
+    }
+
+    /// The carrier has crashed, or somebody has killed it.
+    private mutating func replaceCarrier() {
+        let hasUncounted = shared[.received] == 0 && shared.incoming.load(as: UInt32.self) != 0
+        guard shared[.changing] == 0, shared[.delivering] == 0, !hasUncounted else {
+            log.say("error: the process that carried the messages has ended in the middle of one: the root is lost, reboot the board")
+            return endSession()
+        }
+        if successor == 0 { successor = makeCarrier(isSuccessor: true) }
+        guard successor != 0 else {
+            log.say("error: the process that carried the messages has ended, and there is no other: the root is lost, reboot the board")
+            return endSession()
+        }
+        log.say("the process that carried the messages has ended; another one goes on")
+        carrier = successor
+        begin(carrier: carriers)
+        successor = makeCarrier(isSuccessor: true)
+    }
+
+    private mutating func endSession() {
+        shared.table.abandonAll()
+        shared.set(.changing, 0)
+        shared.set(.delivering, 0)
+        shared.set(.received, 0)
+        if successor != 0 { board_kill(successor) }
+        successor = 0
+        board_close(client)
+        client = -1
+        listener = board_listen(settings.words.pointer(settings.socket))
+        if listener < 0 { log.say("can't make the socket anew: ", board_error_text(-listener)) }
+    }
+}
