@@ -20,8 +20,8 @@ sum_endpoints() {
 }
 
 controller_driver() {
-    driver=$(readlink -f "$udc_class/$1/device/driver" 2>/dev/null)
-    printf '%s\n' "${driver##*/}"
+    udc_driver=$(readlink -f "$udc_class/$1/device/driver" 2>/dev/null)
+    printf '%s\n' "${udc_driver##*/}"
 }
 
 # "IN+OUT" of a controller, or nothing where it is not known: then the kernel decides.
@@ -58,8 +58,8 @@ check_budget() {
     # shellcheck disable=SC2086 # a list of words
     sum_endpoints $functions
     ! fits || return 0
-    all_in=$sum_in all_out=$sum_out driver=$(controller_driver "$udc")
-    say "error: these functions need $sum_in IN + $sum_out OUT endpoints, and controller '$udc'${driver:+ ($driver)} has" \
+    all_in=$sum_in all_out=$sum_out udc_driver=$(controller_driver "$udc")
+    say "error: these functions need $sum_in IN + $sum_out OUT endpoints, and controller '$udc'${udc_driver:+ ($udc_driver)} has" \
         "$limit_in IN + $limit_out OUT beside endpoint 0:"
     for word in $functions; do
         endpoints_of "${word%%:*}"

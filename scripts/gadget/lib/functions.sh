@@ -116,6 +116,7 @@ check_files() {
 make_function() {
     kind=${1%%:*}
     part=$gadget/functions/$2
+    case $2 in ffs.*) kind=ffs ;; esac
     if ! refusal=$(LC_ALL=C mkdir "$part" 2>&1); then
         case $refusal in
             *"No such file"*) ;;
@@ -134,6 +135,7 @@ make_function() {
             acm) kind=ACM ;;
             mass_storage) kind=MASS_STORAGE ;;
             hid) kind=F_HID ;;
+            ffs) kind=F_FS ;;
         esac
         lacks "USB_CONFIGFS_$kind" "the kernel can't make the function '$2'"
     fi
@@ -211,8 +213,7 @@ describe_device() {
 present_functions() {
     present=
     for kind in $function_kinds; do
-        for part in "$gadget/functions/$kind".*; do
-            [ -d "$part" ] || continue
+        for part in $(parts_of "$kind"); do
             word=$kind
             if [ "$kind" = mass_storage ]; then
                 # In a gadget that somebody else made it may be any name, and this must be one word.
@@ -232,25 +233,32 @@ instances() {
         kind=${function%%:*}
         if [ "$kind" = "$last" ]; then number=$((number + 1)); else number=0; fi
         last=$kind
-        if [ "$kind" = usb9pfs ]; then echo "usb9pfs.$tag"; else echo "$kind.$number"; fi
+        case $kind:$driver in
+            usb9pfs:program) echo "ffs.$tag" ;;
+            usb9pfs:*) echo "usb9pfs.$tag" ;;
+            *) echo "$kind.$number" ;;
+        esac
     done
 }
 
 # The instances of a gadget that exists, in that order.
 present_instances() {
     for kind in $function_kinds; do
-        for part in "$gadget/functions/$kind".*; do
-            [ ! -d "$part" ] || echo "${part##*/}"
-        done
+        for part in $(parts_of "$kind"); do echo "${part##*/}"; done
     done
 }
 
 # Whether the gadget has a function, by configfs.
 gadget_has() {
+    [ -n "$(parts_of "$1")" ]
+}
+
+# The directories of a function: usb9pfs' may be the program's FunctionFS.
+parts_of() {
     for part in "$gadget/functions/$1".*; do
-        [ ! -d "$part" ] || return 0
+        [ ! -d "$part" ] || printf '%s\n' "$part"
     done
-    return 1
+    [ "$1" != usb9pfs ] || ! is_by_program || printf '%s\n' "$gadget/functions/ffs.$tag"
 }
 
 # list_networks FORMAT: printf's FORMAT with function, interface, the board's MAC and the host's, for each network function.

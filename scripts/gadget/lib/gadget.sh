@@ -80,6 +80,8 @@ default_config=/etc/usb9pfs-gadget.conf
 . "$USB9PFS_GADGET_LIB/identity.sh"
 # shellcheck source=usb9pfs.sh
 . "$USB9PFS_GADGET_LIB/usb9pfs.sh"
+# shellcheck source=program.sh
+. "$USB9PFS_GADGET_LIB/program.sh"
 # shellcheck source=status.sh
 . "$USB9PFS_GADGET_LIB/status.sh"
 # shellcheck source=scheme.sh
@@ -89,6 +91,7 @@ default_config=/etc/usb9pfs-gadget.conf
 remove_gadget() {
     [ -d "$gadget" ] || return 0
     [ -z "$(read_line "$gadget/UDC")" ] || echo "" >"$gadget/UDC" || return 1 # of a controller that has gone
+    stop_program || return 1
     for link in "$gadget"/os_desc/* "$gadget"/configs/*/*; do
         [ ! -L "$link" ] || rm "$link" || return 1
     done
@@ -122,7 +125,7 @@ forget_notes() {
 }
 
 build_gadget() {
-    ! has_function usb9pfs || check_tag_is_free
+    ! has_function usb9pfs || [ "$driver" = program ] || check_tag_is_free
     forget_notes
     half_made=yes
     mkdir "$gadget" || die 1 "can't make $gadget"
@@ -144,6 +147,7 @@ build_gadget() {
         ln -s "$gadget/functions/$instance" "$gadget/configs/c.1/" || give_up 1 "can't link '$instance' into the configuration"
         shift
     done
+    ! is_by_program || start_program
     bind_controller
     half_made=no
 }
@@ -265,8 +269,10 @@ do_up() {
         remove_gadget || die 1 "a half-made gadget '$tag' is in the way: $gadget"
         choose_controller
         check_budget
+        driver=kernel
+        ! has_function usb9pfs || settle_driver
         put_off=no
-        if [ "$defer" = yes ] && [ -z "$mount_point" ] && has_function usb9pfs; then
+        if [ "$driver" = kernel ] && [ "$defer" = yes ] && [ -z "$mount_point" ] && has_function usb9pfs; then
             put_off=yes
             functions=$(without_usb9pfs "$functions")
             if [ -z "$functions" ]; then
@@ -275,12 +281,14 @@ do_up() {
                 return
             fi
         fi
-        ! has_function usb9pfs || [ -n "$buflen" ] || buflen=$(default_buflen)
+        if has_function usb9pfs && [ -z "$buflen" ]; then
+            if [ "$driver" = program ]; then buflen=$(program_msize); else buflen=$(default_buflen); fi
+        fi
         identify
         : "${id:=1d6b:0109}" "${manufacturer:=Linux}" "${product:=usb9pfs gadget}"
         build_gadget
         about="serial $serial"
-        ! has_function usb9pfs || about="$about, buflen $buflen"
+        ! has_function usb9pfs || about="$about, buflen $buflen, driver: $driver"
         [ $put_off = no ] || note_deferred
         say "'$tag' is up on '$udc' ($about): $functions"
         [ $put_off = no ] || say "usb9pfs joins when a mount is asked for ($progname up --mount DIR)"
@@ -288,11 +296,11 @@ do_up() {
     fi
     release_lock
     if [ -n "$mount_point" ]; then
-        do_mount
+        if is_by_program; then mount_by_program; else do_mount; fi
         return
     fi
     [ "$wait" = no ] || wait_for_host
-    if gadget_has usb9pfs && [ ! -e "$run_dir/$tag.mounted" ]; then
+    if gadget_has usb9pfs && ! is_by_program && [ ! -e "$run_dir/$tag.mounted" ]; then
         say "a host is there or may come: as long as nobody mounts it, Linux 6.12 panics when the cable is pulled. Mount it" \
             "('$progname up --tag $tag --mount DIR'), or leave usb9pfs out until then (--defer-usb9pfs)"
     fi
@@ -303,7 +311,7 @@ note_deferred() { true >"$run_dir/$tag.deferred" || die 1 "can't write to $run_d
 # Says whether taking the gadget down is known not to panic the kernel, see the top of this file.
 down_is_safe() {
     [ -n "$1" ] || return 0
-    gadget_has usb9pfs || return 0
+    gadget_has usb9pfs && ! is_by_program || return 0
     ! mount_is_under_way || return 1
     [ ! -e "$run_dir/$tag.mounted" ] || return 0
     case $(host_state "$1") in
@@ -329,6 +337,14 @@ do_down() {
     if [ -n "$mounted" ]; then
         note_mount
         die 8 "still mounted, unmount first: umount $mounted"
+    fi
+    if is_by_program; then
+        if [ "$only" = usb9pfs ]; then
+            release_lock
+            say "usb9pfs stays in '$tag': with the program nothing is dangerous about it"
+            return
+        fi
+        break_mount_off
     fi
     bound=$(bound_controller)
     [ ! -e "$run_dir/$tag.lost" ] || [ "$force" = yes ] || die 9 "not taking '$tag' down: $lost_mount"

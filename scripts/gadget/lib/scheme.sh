@@ -6,7 +6,9 @@ scheme_string() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
 # scheme_function WORD INSTANCE: a member of `functions`. Its label can have no dot and means nothing beyond the file.
 scheme_function() {
     name=${2#*.}
-    printf '    function_%s = {\n        instance = %s\n        type = "%s"\n' "$position" "$(scheme_string "$name")" "${1%%:*}"
+    type=${1%%:*}
+    case $2 in ffs.*) type=ffs ;; esac
+    printf '    function_%s = {\n        instance = %s\n        type = "%s"\n' "$position" "$(scheme_string "$name")" "$type"
     case $1 in
         rndis | ncm | ecm | eem)
             printf '        attrs = {\n            dev_addr = "%s"\n            host_addr = "%s"\n        }\n' \
@@ -30,7 +32,11 @@ scheme_function() {
 scheme_limits() {
     echo "# A gadget scheme of libusbgx, made by '$progname scheme'. Load it with: gt load FILE $tag"
     echo "# What a scheme can't say, and '$progname up' does beyond it:"
-    if has_function usb9pfs; then
+    if has_function usb9pfs && [ "$driver" = program ]; then
+        echo "# - before the gadget is enabled, FunctionFS must be mounted and p9gadget serve it:"
+        echo "#   mount -t functionfs $tag /run/$tag.ffs && p9gadget serve /run/$tag.ffs /run/$tag.9p"
+        echo "#   so load it without enabling: gt load -o FILE $tag"
+    elif has_function usb9pfs; then
         echo "# - buflen, the largest 9P message: it stays at the kernel's 16384 (here it would be ${buflen:-chosen by free memory}). It can"
         echo "#   be written to functions/usb9pfs.$tag/buflen only before the function is linked, and a scheme links it"
         echo "# - the mount must wait until /sys/class/udc/UDC/state reads configured, or Linux 6.12 panics; and once a host has"
@@ -46,6 +52,9 @@ scheme_limits() {
 
 do_scheme() {
     settle_functions
+    # A scheme is for any board: the program only if it is asked for.
+    driver=kernel
+    [ "$wanted_driver" != program ] || driver=program
     if has_function hid; then
         bad_arguments "a scheme can't leave out hid's OUT endpoint, and so would be another gadget: leave out hid"
     fi

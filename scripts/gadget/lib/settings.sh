@@ -5,7 +5,7 @@
 gadget_defaults() {
     tag='' udc='' id='' serial='' manufacturer='' product='' buflen=''
     functions='' for_host='' host_mac='' dev_mac='' interface='' endpoints=''
-    mount_point='' options='' aname='' timeout='' wait=yes defer=no only='' force=no json=no config=''
+    mount_point='' options='' aname='' timeout='' wait=yes defer=no only='' force=no json=no config='' wanted_driver=''
 }
 
 # The variable of an option with a value, of the command line or the configuration file.
@@ -17,6 +17,7 @@ variable_of() {
         for) variable=for_host ;;
         function) variable=functions ;;
         mount) variable=mount_point ;;
+        driver) variable=wanted_driver ;;
         options) variable=options ;;
         *) return 1 ;;
     esac
@@ -111,6 +112,10 @@ check_settings() {
     case $endpoints in
         "" | [0-9]+[0-9] | [0-9][0-9]+[0-9] | [0-9]+[0-9][0-9] | [0-9][0-9]+[0-9][0-9]) ;;
         *) bad_arguments "--endpoints '$endpoints' is not of the form IN+OUT, such as 7+7" ;;
+    esac
+    case $wanted_driver in
+        "" | auto | kernel | program) ;;
+        *) bad_arguments "--driver is auto, kernel or program, not '$wanted_driver'" ;;
     esac
     [ -z "$for_host" ] || network_function_for "$for_host" >/dev/null
     for text in "$serial" "$manufacturer" "$product"; do

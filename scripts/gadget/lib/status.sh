@@ -4,7 +4,7 @@
 newline='
 '
 do_status() {
-    up=false lost=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true present='' limit=''
+    up=false lost=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true present='' limit='' by=''
     mounted=$(mounts_of_tag)
     [ -z "$mounted" ] || note_mount
     if [ -d "$gadget" ]; then
@@ -12,7 +12,11 @@ do_status() {
         serial=$(read_line "$gadget/strings/0x409/serialnumber")
         id="$(read_line "$gadget/idVendor"):$(read_line "$gadget/idProduct")"
         id=$(printf '%s' "$id" | sed 's/0x//g')
-        buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
+        if is_by_program; then
+            by=program buflen=$(read_line "$run_dir/$tag.msize")
+        elif gadget_has usb9pfs; then
+            by=kernel buflen=$(read_line "$gadget/functions/usb9pfs.$tag/buflen")
+        fi
         present=$(present_functions)
         if [ -n "$udc" ]; then
             up=true
@@ -35,14 +39,14 @@ do_status() {
             "$(for function in $present; do echo "${function%%:*}"; done | json_list)" \
             "$(list_networks '{"function": "%s", "interface": "%s", "device_mac": "%s", "host_mac": "%s"}, ' | sed 's/"host_mac": ""/"host_mac": null/g;s/, $//')" \
             "$(terminals | json_list)"
-        printf '"mount_is_lost": %s, ' "$lost"
+        printf '"mount_is_lost": %s, "driver": %s, ' "$lost" "$(if [ -n "$by" ]; then json_string "$by"; else echo null; fi)"
         printf '"endpoints": {"in": %s, "out": %s, "in_limit": %s, "out_limit": %s}}\n' "$sum_in" "$sum_out" \
             "${limit_in:-null}" "${limit_out:-null}"
     elif [ "$up" = false ]; then
         printf '%s: not up\n' "$tag"
     else
         printf '%s: on %s, %s%s, id %s, serial %s%s\n' "$tag" "$udc" "$state" \
-            "${speed:+ at $speed}" "$id" "$serial" "${buflen:+, buflen $buflen}"
+            "${speed:+ at $speed}" "$id" "$serial" "${buflen:+, buflen $buflen}${by:+, driver: $by}"
         printf '%s: functions %s; endpoints %s IN + %s OUT%s\n' "$tag" "$present" "$sum_in" "$sum_out" "${limit:+ of $limit}"
         list_networks "$tag: %s is interface %s, MAC %s; the host's end has MAC %s\n" | sed "s/; the host's end has MAC $//"
         for point in $mounted; do
@@ -50,6 +54,8 @@ do_status() {
         done
         if [ $lost = true ]; then
             printf '%s: %s\n' "$tag" "$lost_mount"
+        elif [ "$by" = program ]; then
+            ! mount_is_under_way || printf '%s: a mount waits for a program on the host that serves it\n' "$tag"
         elif mount_is_under_way; then
             printf "%s: a mount waits for a program on the host that serves it; a pulled cable now takes a reboot\n" "$tag"
         elif [ "$safe" = false ] && [ -z "$mounted" ]; then

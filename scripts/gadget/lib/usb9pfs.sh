@@ -25,8 +25,8 @@ default_buflen() {
 mounts_of_tag() {
     other_tags=
     for function in "$configfs"/usb_gadget/*/functions/usb9pfs.*; do other_tags="$other_tags ${function##*/usb9pfs.}"; done
-    cat /proc/mounts /proc/[0-9]*/mounts 2>/dev/null | awk -v tag="$tag" -v others="$other_tags " '
-        $3 == "9p" && $4 ~ /(^|,)trans=usbg(,|$)/ && ($1 == tag || index(tag, $1) == 1 && !index(others, " " $1 " ")) &&
+    cat /proc/mounts /proc/[0-9]*/mounts 2>/dev/null | awk -v tag="$tag" -v others="$other_tags " -v socket="$run_dir/$tag.9p" '
+        $3 == "9p" && $1 == socket && !seen[$2]++ || $3 == "9p" && $4 ~ /(^|,)trans=usbg(,|$)/ && ($1 == tag || index(tag, $1) == 1 && !index(others, " " $1 " ")) &&
             !seen[$2]++ {
                 gsub(/\\040/, " ", $2); gsub(/\\011/, "\t", $2); gsub(/\\134/, "\\", $2); print $2 }'
 }
