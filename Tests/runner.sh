@@ -111,6 +111,7 @@ lab_limit() { printf '%s %s\n' "$(sed -n 's/^# lab: timeout=//p' "Tests/Lab/scen
 # Makes what several scenarios would make at once.
 prepare_lab() {
     scripts/build >/dev/null
+    scripts/gadget/build >/dev/null
     Tests/Lab/build-kernel >/dev/null
     local status=0
     Tests/Lab/build-rootfs >/dev/null || status=$?

@@ -16,7 +16,7 @@ func main(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer
     }
     if words[1] == "mount" { return Mount(words)?.run() ?? 2 }
     if words[1] == "serve" { return Settings(words).map { Keeper.start($0) } ?? 2 }
-    return wrong("there is no ", words.pointer(1), ": say serve or mount; try --help")
+    return wrong("no mode ", words.pointer(1), ": say serve or mount; try --help")
 }
 
 /// The exit codes, as usb9pfs-gadget has them.
