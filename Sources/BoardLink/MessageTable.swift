@@ -63,7 +63,9 @@ public struct MessageTable {
         place.rules = rules
         if header.type == MessageType.tflush.rawValue {
             guard message.byteCount == FrameHeader.size + 2 else { return .malformed }
-            let old = UInt16(littleEndian: message.unsafeLoadUnaligned(fromByteOffset: FrameHeader.size, as: UInt16.self))
+            let old = UInt16(
+                littleEndian: message.unsafeLoadUnaligned(fromByteOffset: FrameHeader.size, as: UInt16.self)
+            )
             place.flushes = Tag(rawValue: old)
             if let flushed = self.place(of: place.flushes), places[flushed].state == .waiting {
                 places[flushed].state = .free
@@ -292,7 +294,8 @@ extension MessageType {
     /// changes. Offsets, sizes and owners of locks are in the messages; names and fids that a request makes are not.
     var isRepeatable: Bool {
         switch self {
-        case .tversion, .tflush, .tstatfs, .treadlink, .tgetattr, .tsetattr, .treaddir, .tfsync, .tlock, .tgetlock, .tread, .twrite,
+        case .tversion, .tflush, .tstatfs, .treadlink, .tgetattr, .tsetattr, .treaddir, .tfsync, .tlock, .tgetlock,
+            .tread, .twrite,
             .tclunk:
             true
         default: false

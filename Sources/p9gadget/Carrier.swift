@@ -36,7 +36,8 @@ extension Carrier {
             shared.set(.doubt, 1)
         }
         current = self
-        guard board_start_thread({ current?.carryReplies() }) == 0, board_start_thread({ current?.sendAgain() }) == 0 else {
+        guard board_start_thread({ current?.carryReplies() }) == 0, board_start_thread({ current?.sendAgain() }) == 0
+        else {
             log.say("no threads: no memory")
             board_exit(End.broken)
         }

@@ -23,7 +23,9 @@ struct Keeper {
     /// - Returns: the exit code for the caller's process.
     static func start(_ settings: Settings) -> Int32 {
         var ends: (Int32, Int32) = (-1, -1)
-        let piped = withUnsafeMutableBytes(of: &ends) { board_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self)) }
+        let piped = withUnsafeMutableBytes(of: &ends) {
+            board_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self))
+        }
         guard piped == 0 else { return failed("no pipe: ", piped) }
         let child = board_fork()
         guard child >= 0 else { return failed("no process: ", child) }
@@ -75,7 +77,9 @@ struct Keeper {
             written = board_write(ep0, strings.baseAddress!, strings.count)
             return written == strings.count ? 0 : written < 0 ? written : -5
         }
-        guard described == 0 else { return .failure(Failure(code: failed("FunctionFS refuses the descriptors: ", Int32(described)))) }
+        guard described == 0 else {
+            return .failure(Failure(code: failed("FunctionFS refuses the descriptors: ", Int32(described))))
+        }
         let input = board_open_in(directory, ("/ep1" as StaticString).text)
         let output = board_open_in(directory, ("/ep2" as StaticString).text)
         guard input >= 0, output >= 0 else {
@@ -91,7 +95,9 @@ struct Keeper {
         let kernelLog = board_open_write(("/dev/kmsg" as StaticString).text)
         let log = Log(kernelLog)
         words.markAsStorageDaemon()
-        if let refused = board_protect() { Log(2).say("not protected as a root's program should be: ", refused, " is refused") }
+        if let refused = board_protect() {
+            Log(2).say("not protected as a root's program should be: ", refused, " is refused")
+        }
         if settings.pidFile > 0, board_write_pid(words.pointer(settings.pidFile)) < 0 {
             Log(2).say("can't write ", words.pointer(settings.pidFile))
             return .failure(Failure(code: ExitCode.failed))
@@ -208,12 +214,16 @@ struct Keeper {
     private mutating func replaceCarrier() {
         let hasUncounted = shared[.received] == 0 && shared.incoming.load(as: UInt32.self) != 0
         guard shared[.changing] == 0, shared[.delivering] == 0, !hasUncounted else {
-            log.say("error: the process that carried the messages has ended in the middle of one: the root is lost, reboot the board")
+            log.say(
+                "error: the process that carried the messages has ended in the middle of one: the root is lost, reboot the board"
+            )
             return endSession()
         }
         if successor == 0 { successor = makeCarrier(isSuccessor: true) }
         guard successor != 0 else {
-            log.say("error: the process that carried the messages has ended, and there is no other: the root is lost, reboot the board")
+            log.say(
+                "error: the process that carried the messages has ended, and there is no other: the root is lost, reboot the board"
+            )
             return endSession()
         }
         log.say("the process that carried the messages has ended; another one goes on")

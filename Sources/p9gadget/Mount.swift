@@ -49,7 +49,11 @@ struct Mount {
         let log = Log(2)
         switch -result {
         case 2:  // ENOENT
-            log.say("can't mount ", words.pointer(directory), ": there is no such directory, or no socket that nobody has mounted yet")
+            log.say(
+                "can't mount ",
+                words.pointer(directory),
+                ": there is no such directory, or no socket that nobody has mounted yet"
+            )
             return ExitCode.alreadyThere
         case 19:  // ENODEV
             log.say("can't mount ", words.pointer(directory), ": the kernel has no 9p (CONFIG_9P_FS)")

@@ -68,7 +68,9 @@ struct Shared {
     func sleep(_ word: Word, while value: UInt32) { board_sleep_while(words + word.rawValue, value) }
     func wake(_ word: Word) { board_wake(words + word.rawValue) }
 
-    private func buffer(_ number: UInt32) -> UnsafeMutableRawPointer { buffers + Int(number) * ((msize + 4095) & ~4095) }
+    private func buffer(_ number: UInt32) -> UnsafeMutableRawPointer {
+        buffers + Int(number) * ((msize + 4095) & ~4095)
+    }
 
     /// Where the next message is received.
     var incoming: UnsafeMutableRawPointer { buffer(self[.receiving]) }

@@ -64,7 +64,12 @@ struct Log {
         self.descriptor = descriptor
     }
 
-    func say(_ a: StaticString, _ b: UnsafePointer<CChar>? = nil, _ c: StaticString = "", _ d: UnsafePointer<CChar>? = nil) {
+    func say(
+        _ a: StaticString,
+        _ b: UnsafePointer<CChar>? = nil,
+        _ c: StaticString = "",
+        _ d: UnsafePointer<CChar>? = nil
+    ) {
         board_say(descriptor, a.text, b, c.text, d)
     }
 }

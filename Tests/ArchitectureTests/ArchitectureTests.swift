@@ -36,6 +36,15 @@ struct ArchitectureTests {
         #expect(SourceFile.all(of: "P9Wire").filter { !$0.imports.isEmpty }.map(\.path) == [])
     }
 
+    @Test("the board's program knows only what is compiled for boards")
+    func board() {
+        let program = SourceFile.all(of: "p9gadget")
+        #expect(!program.isEmpty)
+        for file in program + SourceFile.all(of: "BoardLink") {
+            #expect(file.imports.subtracting(["P9Wire", "BoardLink", "CBoard"]) == [], "\(file.path)")
+        }
+    }
+
     @Test("what knows no 9P", arguments: ["USBHost", "ServedTree"])
     func no9P(target: String) {
         let files = SourceFile.all(of: target)

@@ -140,10 +140,14 @@ struct MessageTableTests {
         #expect(fixture.receive(.rclunk, 5) == .dropped)
     }
 
-    @Test("no client of the kernel sends these", arguments: [
-        TableFixture.frame(.tclunk, 0, [1, 0, 0, 0]), TableFixture.frame(.tclunk, 0xfffd), TableFixture.frame(.tflush, 1, [0]),
-        [8, 0, 0, 0, 120, 1, 0], [7, 0, 0, 0],
-    ])
+    @Test(
+        "no client of the kernel sends these",
+        arguments: [
+            TableFixture.frame(.tclunk, 0, [1, 0, 0, 0]), TableFixture.frame(.tclunk, 0xfffd),
+            TableFixture.frame(.tflush, 1, [0]),
+            [8, 0, 0, 0, 120, 1, 0], [7, 0, 0, 0],
+        ]
+    )
     func malformed(frame: [UInt8]) throws {
         let fixture = TableFixture()
         try fixture.send(.tread, 0, readAt)

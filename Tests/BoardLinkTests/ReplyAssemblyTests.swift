@@ -19,14 +19,20 @@ struct ReplyAssemblyTests {
 
     @Test("one piece")
     func whole() {
-        #expect(outcomes([reply(7), reply(200), reply(1024), reply(9)]) == [.whole(7), .whole(200), .whole(1024), .whole(9)])
+        #expect(
+            outcomes([reply(7), reply(200), reply(1024), reply(9)]) == [
+                .whole(7), .whole(200), .whole(1024), .whole(9),
+            ]
+        )
     }
 
     @Test("several pieces")
     func several() {
         let large = reply(2500)
         #expect(
-            outcomes([Array(large[..<1024]), Array(large[1024..<2048]), Array(large[2048...])]) == [.more, .more, .whole(2500)]
+            outcomes([Array(large[..<1024]), Array(large[1024..<2048]), Array(large[2048...])]) == [
+                .more, .more, .whole(2500),
+            ]
         )
     }
 
@@ -35,13 +41,16 @@ struct ReplyAssemblyTests {
         #expect(outcomes([reply(1024), [], reply(20)]) == [.whole(1024), .more, .whole(20)])
     }
 
-    @Test("what is no reply is skipped, and the next one is read", arguments: [
-        [1, 2, 3],  // less than a header
-        [3, 0, 0, 0, 1, 0, 0],  // a size that no message has
-        [200, 0, 0, 0, 117, 0, 0],  // cut off
-        [8, 0, 0, 0, 117, 0, 0, 1, 2],  // longer than it says
-        [0, 16, 0, 0, 117, 0, 0],  // larger than any reply may be
-    ] as [[UInt8]])
+    @Test(
+        "what is no reply is skipped, and the next one is read",
+        arguments: [
+            [1, 2, 3],  // less than a header
+            [3, 0, 0, 0, 1, 0, 0],  // a size that no message has
+            [200, 0, 0, 0, 117, 0, 0],  // cut off
+            [8, 0, 0, 0, 117, 0, 0, 1, 2],  // longer than it says
+            [0, 16, 0, 0, 117, 0, 0],  // larger than any reply may be
+        ] as [[UInt8]]
+    )
     func malformed(piece: [UInt8]) {
         #expect(outcomes([piece, reply(30)]) == [.malformed, .whole(30)])
     }
