@@ -75,6 +75,7 @@ printf 'function = ncm\ncolour = red\n' >"wrong settings"
 refused 2 "a wrong configuration" "'wrong settings', line 2: unknown name 'colour'" --config "wrong settings" made/x
 refused 3 "a dynamic busybox" "not static" --busybox /bin/true made/x
 refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox /bin/busybox made/x
+refused 2 "a p9gadget for another machine" "'first.ko' is not a program for $other" --arch $other --program first.ko made/x
 refused 3 "no program" "not an ELF program" --busybox empty.ko made/x
 check_equal "nothing is left of what was refused" "$(printf '%s\n' more none one 'with space' xz zstd)" "$(ls made)"
 

@@ -21,7 +21,7 @@ waits_for() {
         return
     fi
     state=$(cat "/sys/class/udc/$controller/state")
-    if grep -q " 9p .*trans=usbg" /proc/mounts; then
+    if grep -q " 9p .*trans=\(usbg\|unix\)" /proc/mounts; then
         echo "an answer from the host about a file: is p9fwd still running there?"
     elif [ "$state" = configured ]; then
         echo "a program on the host that serves the root: p9fwd serve ROOTFS"
