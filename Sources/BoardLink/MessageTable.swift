@@ -31,6 +31,15 @@ public struct MessageTable {
 
     // MARK: From the client
 
+    /// Lowers the msize that a Tversion asks for: neither end has room for more.
+    /// - Parameter message: any message; `size[4] type[1] tag[2] msize[4]` is looked at.
+    public static func limitVersion(_ message: UnsafeMutableRawBufferPointer, msize: Int) {
+        guard message.count >= FrameHeader.size + 4, message[4] == MessageType.tversion.rawValue else { return }
+        let asked = UInt32(littleEndian: message.loadUnaligned(fromByteOffset: FrameHeader.size, as: UInt32.self))
+        let limited = min(asked, UInt32(msize)).littleEndian
+        message.storeBytes(of: limited, toByteOffset: FrameHeader.size, as: UInt32.self)
+    }
+
     /// A free place for a message.
     /// - Parameter type: the message's type byte: a Tflush also gets the last place.
     public func freePlace(for type: UInt8) -> Int? {
@@ -99,15 +108,18 @@ public struct MessageTable {
         return places[index].size
     }
 
-    /// The message that was sent first of those that are to be sent again.
-    public var nextToSendAgain: Int? {
+    /// The message to send next: those that are to be sent again come first, in their order.
+    public var nextToSend: Int? {
         var next: Int?
-        for index in places.indices where places[index].state == .waiting && places[index].order > 0 {
-            if let best = next, places[best].order < places[index].order { continue }
+        for index in places.indices where places[index].state == .waiting {
+            if let best = next, places[best].order &- 1 < places[index].order &- 1 { continue }
             next = index
         }
         return next
     }
+
+    /// Whether the host owes the answer to a fence.
+    public var isAwaitingFence: Bool { counters.pointee.fence > 0 }
 
     /// Whether the host owes replies.
     public var isAwaitingReplies: Bool {
@@ -176,9 +188,7 @@ public struct MessageTable {
         switch MessageType(rawValue: place.type) {
         case .tflush:
             // The request was answered before this, or is not answered any more.
-            if let flushed = self.place(of: place.flushes), places[flushed].order < place.order {
-                places[flushed].state = .free
-            }
+            if let flushed = self.place(of: place.flushes) { places[flushed].state = .free }
         case .tversion:
             // A new session: the host has dropped the old one's requests.
             for index in places.indices where places[index].state == .unwanted && places[index].order < place.order {
@@ -195,6 +205,8 @@ public struct MessageTable {
             switch places[index].state {
             case .free, .waiting: break
             case .unwanted: places[index].state = .free
+            // Its client waits for the Rflush only.
+            case .sent where isFlushed(places[index].tag): places[index].state = .free
             case .sent where MessageType(rawValue: places[index].type)?.isRepeatable == true:
                 places[index].state = .waiting
                 counters.pointee.sentAgain += 1
@@ -213,6 +225,17 @@ public struct MessageTable {
     }
 
     // MARK: Places
+
+    /// Whether a Tflush of the tag is under way.
+    private func isFlushed(_ tag: Tag) -> Bool {
+        for place in places where place.flushes == tag && place.type == MessageType.tflush.rawValue {
+            switch place.state {
+            case .waiting, .sent: return true
+            case .free, .unwanted: break
+            }
+        }
+        return false
+    }
 
     /// The place of a message that its client waits for.
     private func place(of tag: Tag) -> Int? {

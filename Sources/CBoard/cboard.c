@@ -86,6 +86,12 @@ int32_t board_listen(const char *path) {
 
 int32_t board_accept(int32_t fd) { return result(accept4(fd, NULL, NULL, SOCK_CLOEXEC)); }
 intptr_t board_receive(int32_t fd, void *bytes, size_t count) { return result(recv(fd, bytes, count, 0)); }
+
+void board_wait_for_bytes(int32_t fd) {
+    struct pollfd readable = {fd, POLLIN, 0};
+    poll(&readable, 1, -1);
+}
+
 intptr_t board_send(int32_t fd, const void *bytes, size_t count) { return result(send(fd, bytes, count, MSG_NOSIGNAL)); }
 
 int32_t board_next_event(int32_t ep0) {
@@ -112,6 +118,7 @@ int32_t board_signals(void) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
@@ -124,7 +131,8 @@ int32_t board_wait(int32_t first, int32_t second, int32_t signals) {
     if (poll(fds, 3, -1) < 0) return errno == EINTR ? 0 : -errno;
     int32_t ready = (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0);
     struct signalfd_siginfo info;
-    while (read(signals, &info, sizeof info) == sizeof info) ready |= info.ssi_signo == SIGTERM ? 8 : 4;
+    while (read(signals, &info, sizeof info) == sizeof info)
+        ready |= info.ssi_signo == SIGTERM ? 8 : info.ssi_signo == SIGUSR1 ? 16 : 4;
     return ready;
 }
 
@@ -169,7 +177,14 @@ void *board_shared_memory(size_t size) {
 uint32_t board_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 void board_store(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }
 void board_add(uint32_t *word, uint32_t value) { __atomic_add_fetch(word, value, __ATOMIC_SEQ_CST); }
-void board_sleep_while(uint32_t *word, uint32_t value) { syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0); }
+
+int32_t board_sleep_while(uint32_t *word, uint32_t value, int32_t milliseconds) {
+    // As the kernel has it: on 32-bit machines the C library's may be longer.
+    struct { long seconds, nanoseconds; } limit = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+    long slept = syscall(SYS_futex, word, FUTEX_WAIT, value, milliseconds ? &limit : NULL, NULL, 0);
+    return !(slept < 0 && errno == ETIMEDOUT);
+}
+
 void board_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0); }
 void board_sleep_milliseconds(int32_t milliseconds) { poll(NULL, 0, milliseconds); }
 

@@ -25,22 +25,28 @@ struct Carrier {
 
 /// The carrier of this process, for its threads.
 nonisolated(unsafe) private var current: Carrier?
+/// The `generation` that a fence was sent in, or that needed none. Belongs to the thread that sends again.
+nonisolated(unsafe) private var fenced: UInt32 = 0
+/// The most bytes that the kernel had memory for in one piece. Under the lock of the wire.
+nonisolated(unsafe) private var largestPiece = Int.max
 
 extension Carrier {
     /// Works until the client has gone; does not return.
-    /// - Parameter isSuccessor: whether another process has left off in the middle.
-    func run(isSuccessor: Bool) -> Never {
-        if isSuccessor {
-            // Ends a message of which a part was sent: the host refuses it. Does nothing where there is none.
-            if shared[.enabled] != 0 { _ = board_write(input, nil, 0) }
-            shared.set(.doubt, 1)
-        }
+    func run() -> Never {
+        // What the last one, or the last client, has left is not known to be answered.
+        shared.set(.doubt, 1)
+        fenced = shared[.generation]
         current = self
+        // Replies are taken from the first moment on: a host that waits to give one reads nothing.
+        board_lock(Int32(BOARD_LOCK_WIRE))
         guard board_start_thread({ current?.carryReplies() }) == 0, board_start_thread({ current?.sendAgain() }) == 0
         else {
             log.say("no threads: no memory")
             board_exit(End.broken)
         }
+        // Ends a message that another carrier has sent a part of: the host refuses it. Does nothing where there is none.
+        if shared[.enabled] != 0 { _ = board_write(input, nil, 0) }
+        board_unlock(Int32(BOARD_LOCK_WIRE))
         carryRequests()
     }
 
@@ -51,6 +57,7 @@ extension Carrier {
             let size = receiveMessage()
             board_lock(Int32(BOARD_LOCK_TABLE))
             let incoming = shared.incoming
+            MessageTable.limitVersion(UnsafeMutableRawBufferPointer(start: incoming, count: size), msize: shared.msize)
             let message = UnsafeRawBufferPointer(start: incoming, count: size)
             var place = shared.table.freePlace(for: message[4])
             while place == nil {
@@ -58,14 +65,20 @@ extension Carrier {
                 place = shared.table.freePlace(for: message[4])
             }
             guard let place else { fatal("no place") }
-            shared.set(.changing, 1)
+            shared.increment(.changing)
             let taken = shared.table.take(message.bytes, at: place)
             if taken == .send { shared.exchangeBuffers(place) }
             // What came behind the message begins the next one.
             let rest = Int(shared[.received]) - size
-            if rest > 0 { shared.incoming.copyMemory(from: incoming + size, byteCount: rest) }
+            if rest > 0 {
+                shared.incoming.copyMemory(from: incoming + size, byteCount: rest)
+            } else {
+                // A successor can tell by this whether bytes were received that nobody has counted.
+                shared.incoming.storeBytes(of: 0, as: UInt32.self)
+            }
             shared.set(.received, UInt32(rest))
-            shared.set(.changing, 0)
+            if taken != .send { shared.increment(.delivering) }
+            shared.decrement(.changing)
             board_unlock(Int32(BOARD_LOCK_TABLE))
             switch taken {
             case .send: send(place)
@@ -89,13 +102,19 @@ extension Carrier {
                 }
                 if count >= size { return size }
             }
-            // A successor can tell by this whether bytes were received that nobody has counted.
-            if count == 0 { incoming.storeBytes(of: 0, as: UInt32.self) }
+            // The first word tells nothing in the middle of a message: there the wait is apart from the receiving, which takes no time.
+            let isInMiddle = count > 0
+            if isInMiddle {
+                board_wait_for_bytes(client)
+                shared.increment(.changing)
+            }
             let received = board_receive(client, incoming + count, shared.msize - count)
-            if received == -4 { continue }  // EINTR
-            guard received > 0 else { end() }
-            count += received
-            shared.set(.received, UInt32(count))
+            if received > 0 {
+                count += received
+                shared.set(.received, UInt32(count))
+            }
+            if isInMiddle { shared.decrement(.changing) }
+            guard received > 0 || received == -4 else { end() }  // EINTR
         }
     }
 
@@ -111,16 +130,21 @@ extension Carrier {
 
     /// Makes one USB transfer of a message. Where there is no memory for a large one, pieces of whole packets make it.
     private func write(_ message: UnsafeRawBufferPointer) {
-        var pieceSize = message.count
+        let generation = shared[.generation]
         var done = 0
         while done < message.count {
-            let written = board_write(input, message.baseAddress! + done, min(pieceSize, message.count - done))
-            if written == -12, pieceSize > 4096 {  // ENOMEM
-                pieceSize = max(4096, (pieceSize / 2) & ~1023)
+            // The rest of a message is none by itself: after an interruption it must not be sent.
+            if done > 0, shared[.generation] != generation || shared[.enabled] == 0 { return doubt() }
+            let written = board_write(input, message.baseAddress! + done, min(largestPiece, message.count - done))
+            if written == -12, min(largestPiece, message.count - done) > 4096 {  // ENOMEM
+                largestPiece = max(4096, (min(largestPiece, message.count - done) / 2) & ~1023)
                 continue
             }
-            if written == -4 { continue }  // EINTR
-            guard written > 0 else { return doubt() }
+            guard written > 0 else {
+                // Ends the transfer where the host is still there: else the next message would be a part of it.
+                if written == -12 || written == -4 { _ = board_write(input, nil, 0) }  // ENOMEM, EINTR
+                return doubt()
+            }
             done += written
         }
         // The host's transfer ends with a packet that is not full.
@@ -131,6 +155,8 @@ extension Carrier {
 
     /// Something could not be sent, and it is unknown how much of it the host has.
     private func doubt() {
+        // What fails at once must not keep a processor busy.
+        board_sleep_milliseconds(10)
         shared.set(.doubt, 1)
         shared.increment(.kick)
         shared.wake(.kick)
@@ -142,7 +168,12 @@ extension Carrier {
         let buffer = shared.reply
         var assembly = ReplyAssembly(limit: shared.msize)
         var largest = buffer.count & ~1023
+        var generation = shared[.generation]
         while true {
+            if shared[.generation] != generation {
+                generation = shared[.generation]
+                assembly.reset()
+            }
             let count = assembly.count
             let size = min(largest, buffer.count - count) & ~1023
             let received = board_read(output, buffer.baseAddress! + count, size)
@@ -151,13 +182,14 @@ extension Carrier {
                 continue
             }
             guard received >= 0 else {
-                // The host is gone; the next read waits for it. Other errors must not keep a processor busy.
+                // The host is gone, and the next read waits for it; or a reply was lost.
                 assembly.reset()
-                board_sleep_milliseconds(10)
+                doubt()
                 continue
             }
             switch assembly.add(received, isShort: received < size, in: UnsafeRawBufferPointer(buffer)) {
-            case .more, .malformed: break
+            case .more: break
+            case .malformed: doubt()
             case .whole(let size): take(UnsafeRawBufferPointer(rebasing: buffer[..<size]))
             }
         }
@@ -165,10 +197,15 @@ extension Carrier {
 
     private func take(_ reply: UnsafeRawBufferPointer) {
         board_lock(Int32(BOARD_LOCK_TABLE))
-        shared.set(.changing, 1)
+        shared.increment(.changing)
         let received = shared.table.receive(reply.bytes)
-        shared.set(.changing, 0)
-        if received != .dropped { board_signal_room() }
+        switch received {
+        case .reply, .replyRefused: shared.increment(.delivering)
+        case .fence, .dropped: break
+        }
+        shared.decrement(.changing)
+        // Also for a reply that nobody wants: its place is free.
+        board_signal_room()
         board_unlock(Int32(BOARD_LOCK_TABLE))
         switch received {
         case .reply: deliver(reply)
@@ -181,9 +218,10 @@ extension Carrier {
     private func failLost(upTo order: UInt64) {
         while true {
             board_lock(Int32(BOARD_LOCK_TABLE))
-            shared.set(.changing, 1)
+            shared.increment(.changing)
             let lost = shared.table.takeLost(upTo: order)
-            shared.set(.changing, 0)
+            if lost != nil { shared.increment(.delivering) }
+            shared.decrement(.changing)
             board_signal_room()
             board_unlock(Int32(BOARD_LOCK_TABLE))
             guard let lost else { break }
@@ -212,9 +250,9 @@ extension Carrier {
         board_unlock(Int32(BOARD_LOCK_TABLE))
     }
 
+    /// Gives a reply to the client. `delivering` counts it already: since its message left the table.
     private func deliver(_ reply: UnsafeRawBufferPointer) {
         board_lock(Int32(BOARD_LOCK_CLIENT))
-        shared.set(.delivering, 1)
         var done = 0
         while done < reply.count {
             let sent = board_send(client, reply.baseAddress! + done, reply.count - done)
@@ -223,7 +261,7 @@ extension Carrier {
             guard sent > 0 else { break }
             done += sent
         }
-        shared.set(.delivering, 0)
+        shared.decrement(.delivering)
         board_unlock(Int32(BOARD_LOCK_CLIENT))
     }
 
@@ -231,7 +269,6 @@ extension Carrier {
 
     /// Finds out what was lost each time the host comes back, and sends again what may be.
     private func sendAgain() {
-        var fenced = shared[.generation]
         while true {
             let kick = shared[.kick]
             let generation = shared[.generation]
@@ -241,16 +278,27 @@ extension Carrier {
                     shared.set(.doubt, 0)
                     sendFence()
                 }
-                while let place = nextToSendAgain() { send(place) }
+                while let place = nextToSend() { send(place) }
             }
-            shared.sleep(.kick, while: kick)
+            if shared.sleep(.kick, while: kick, atMost: isAwaitingFence ? Self.fencePatience : 0) { continue }
+            // The fence, or its answer, was lost as well.
+            shared.set(.doubt, 1)
         }
     }
 
-    private func nextToSendAgain() -> Int? {
+    /// How long a host may take to answer a fence before it gets another one, in milliseconds.
+    private static var fencePatience: Int32 { 5000 }
+
+    private var isAwaitingFence: Bool {
         board_lock(Int32(BOARD_LOCK_TABLE))
         defer { board_unlock(Int32(BOARD_LOCK_TABLE)) }
-        return shared.table.nextToSendAgain
+        return shared.table.isAwaitingFence
+    }
+
+    private func nextToSend() -> Int? {
+        board_lock(Int32(BOARD_LOCK_TABLE))
+        defer { board_unlock(Int32(BOARD_LOCK_TABLE)) }
+        return shared.table.nextToSend
     }
 
     private func sendFence() {

@@ -121,10 +121,14 @@ struct Keeper {
     private mutating func run() -> Never {
         while true {
             let ready = board_wait(ep0, listener, signals)
-            if ready < 0 { board_sleep_milliseconds(100) }
+            if ready < 0 {
+                board_sleep_milliseconds(100)
+                continue
+            }
             if ready & 1 != 0 { takeEvent() }
             if ready & 4 != 0 { reap() }
             if ready & 2 != 0 { takeClient() }
+            if ready & 16 != 0 { breakOff() }
             if ready & 8 != 0 { finish() }
         }
     }
@@ -154,6 +158,14 @@ struct Keeper {
         board_exit(0)
     }
 
+    /// SIGUSR1: a client waits for a host's answer that may never come, and nobody waits for it any more.
+    private mutating func breakOff() {
+        guard carrier != 0 else { return }
+        board_kill(carrier)
+        carrier = 0
+        endSession()
+    }
+
     // MARK: Clients and their carriers
 
     private mutating func takeClient() {
@@ -165,15 +177,15 @@ struct Keeper {
         board_close(listener)
         listener = -1
         client = accepted
-        carrier = makeCarrier(isSuccessor: false)
+        carrier = makeCarrier()
         begin(carrier: carriers)
-        successor = makeCarrier(isSuccessor: true)
+        successor = makeCarrier()
         if carrier == 0 { endSession() }
     }
 
     /// Makes a process that waits for its turn.
     /// - Returns: its number; 0 if there is none.
-    private mutating func makeCarrier(isSuccessor: Bool) -> Int32 {
+    private mutating func makeCarrier() -> Int32 {
         carriers += 1
         let number = carriers
         let process = board_fork()
@@ -188,7 +200,7 @@ struct Keeper {
             if turn == number { break }
             shared.sleep(.carrier, while: turn)
         }
-        Carrier(shared: shared, log: log, input: input, output: output, client: client).run(isSuccessor: isSuccessor)
+        Carrier(shared: shared, log: log, input: input, output: output, client: client).run()
     }
 
     private func begin(carrier number: UInt32) {
@@ -202,7 +214,7 @@ struct Keeper {
             let status = board_reap(&process)
             guard process != 0 else { return }
             if process == successor {
-                successor = makeCarrier(isSuccessor: true)
+                successor = makeCarrier()
             } else if process == carrier {
                 carrier = 0
                 if status == 0 { endSession() } else { replaceCarrier() }
@@ -219,21 +231,23 @@ struct Keeper {
             )
             return endSession()
         }
-        if successor == 0 { successor = makeCarrier(isSuccessor: true) }
+        if successor == 0 { successor = makeCarrier() }
         guard successor != 0 else {
             log.say(
                 "error: the process that carried the messages has ended, and there is no other: the root is lost, reboot the board"
             )
             return endSession()
         }
+        // One that ends at once must not keep a processor busy.
+        board_sleep_milliseconds(50)
         log.say("the process that carried the messages has ended; another one goes on")
         carrier = successor
         begin(carrier: carriers)
-        successor = makeCarrier(isSuccessor: true)
+        successor = makeCarrier()
     }
 
     private mutating func endSession() {
-        shared.table.abandonAll()
+        if shared[.changing] != 0 { shared.reset() } else { shared.table.abandonAll() }
         shared.set(.changing, 0)
         shared.set(.delivering, 0)
         shared.set(.received, 0)

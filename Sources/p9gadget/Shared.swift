@@ -14,9 +14,9 @@ struct Shared {
         case kick
         /// Not 0 if messages may be lost though the generation is the same.
         case doubt
-        /// Not 0 while the table is changed: a process that ends then leaves it in pieces.
+        /// How many threads change the table, or receive bytes: a process that ends then leaves it in pieces.
         case changing
-        /// Not 0 while a reply is on its way into the client's socket.
+        /// How many replies have left the table and are not yet in the client's socket.
         case delivering
         /// Bytes of the message that is being received.
         case received
@@ -31,6 +31,7 @@ struct Shared {
     let table: MessageTable
     private let bufferOf: UnsafeMutablePointer<UInt32>
     private let buffers: UnsafeMutableRawPointer
+    private let places: Int
     /// A reply that is received.
     let reply: UnsafeMutableRawBufferPointer
     /// Bytes of a buffer.
@@ -50,22 +51,35 @@ struct Shared {
         let counters = (memory + 1024).assumingMemoryBound(to: MessageTable.Counters.self)
         let firstPlace = (memory + 2048).assumingMemoryBound(to: MessageTable.Place.self)
         table = MessageTable(counters, UnsafeMutableBufferPointer(start: firstPlace, count: places))
-        table.initialize()
+        self.places = places
         buffers = memory + fixed
         reply = UnsafeMutableRawBufferPointer(start: buffers + (places + 1) * bufferSize, count: bufferSize + 4096)
         self.msize = msize
+        reset()
+    }
+
+    /// Forgets all messages.
+    func reset() {
+        table.initialize()
         var index = 0
         while index < places {
             bufferOf[index] = UInt32(index)
             index += 1
         }
         set(.receiving, UInt32(places))
+        incoming.storeBytes(of: 0, as: UInt32.self)
     }
 
     subscript(_ word: Word) -> UInt32 { board_load(words + word.rawValue) }
     func set(_ word: Word, _ value: UInt32) { board_store(words + word.rawValue, value) }
     func increment(_ word: Word) { board_add(words + word.rawValue, 1) }
-    func sleep(_ word: Word, while value: UInt32) { board_sleep_while(words + word.rawValue, value) }
+    func decrement(_ word: Word) { board_add(words + word.rawValue, .max) }
+    /// - Parameter milliseconds: 0 is for ever.
+    /// - Returns: false if the time is over.
+    @discardableResult
+    func sleep(_ word: Word, while value: UInt32, atMost milliseconds: Int32 = 0) -> Bool {
+        board_sleep_while(words + word.rawValue, value, milliseconds) != 0
+    }
     func wake(_ word: Word) { board_wake(words + word.rawValue) }
 
     private func buffer(_ number: UInt32) -> UnsafeMutableRawPointer {

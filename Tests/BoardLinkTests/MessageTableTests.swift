@@ -168,11 +168,11 @@ struct InterruptionTests {
         let tag = fixture.fence()
         // Not lost, only late.
         #expect(fixture.receive(.rgetattr, 0) == .reply)
-        #expect(fixture.table.nextToSendAgain == nil)
+        #expect(fixture.table.nextToSend == nil)
         #expect(fixture.lost(fixture.receive(.rflush, tag)) == [1, 3])
-        let again = try #require(fixture.table.nextToSendAgain)
+        let again = try #require(fixture.table.nextToSend)
         #expect(fixture.table.willSend(again) == 7 + 16)
-        #expect(fixture.table.nextToSendAgain == nil)
+        #expect(fixture.table.nextToSend == nil)
         #expect(fixture.receive(.rwrite, 2, [4, 0, 0, 0]) == .reply)
         #expect(!fixture.table.isAwaitingReplies)
         #expect(fixture.table.statistics.sentAgain == 1)
@@ -211,27 +211,70 @@ struct InterruptionTests {
         let fixture = TableFixture()
         try fixture.send(.tread, 0, readAt)
         #expect(fixture.lost(fixture.receive(.rflush, fixture.fence())) == [])
-        #expect(fixture.table.nextToSendAgain != nil)
+        #expect(fixture.table.nextToSend != nil)
         let (_, taken) = try fixture.take(TableFixture.flush(1, of: 0))
         #expect(taken == .flushed(Tag(rawValue: 1)))
-        #expect(fixture.table.nextToSendAgain == nil)
+        #expect(fixture.table.nextToSend == nil)
         // Both tags are free.
         try fixture.send(.tread, 0, readAt)
         try fixture.send(.tread, 1, readAt)
     }
 
-    @Test("a lost Tflush is sent again behind what it flushes")
+    @Test("a lost request that was flushed is sent no more, only its Tflush is")
     func lostFlush() throws {
         let fixture = TableFixture()
-        let read = try fixture.send(.tread, 0, readAt)
+        try fixture.send(.tread, 0, readAt)
         let flush = try fixture.send(.tflush, 1, [0, 0])
         #expect(fixture.lost(fixture.receive(.rflush, fixture.fence())) == [])
-        #expect(fixture.table.nextToSendAgain == read)
-        _ = fixture.table.willSend(read)
-        #expect(fixture.table.nextToSendAgain == flush)
+        #expect(fixture.table.nextToSend == flush)
         _ = fixture.table.willSend(flush)
-        #expect(fixture.receive(.rread, 0, [0, 0, 0, 0]) == .reply)
+        #expect(fixture.table.nextToSend == nil)
+        #expect(fixture.receive(.rread, 0, [0, 0, 0, 0]) == .dropped)
         #expect(fixture.receive(.rflush, 1) == .reply)
+        // Both tags are free.
+        try fixture.send(.tread, 0, readAt)
+        try fixture.send(.tread, 1, readAt)
+    }
+
+    @Test("a request that is flushed behind the fence is not sent again")
+    func flushBehindFence() throws {
+        let fixture = TableFixture()
+        try fixture.send(.tread, 0, readAt)
+        let tag = fixture.fence()
+        try fixture.send(.tflush, 1, [0, 0])
+        #expect(fixture.lost(fixture.receive(.rflush, tag)) == [])
+        #expect(fixture.table.nextToSend == nil)
+        #expect(fixture.receive(.rflush, 1) == .reply)
+        #expect(!fixture.table.isAwaitingReplies)
+    }
+
+    @Test("what was taken and not sent comes after what is to be sent again")
+    func unsent() throws {
+        let fixture = TableFixture(messages: 3)
+        let first = try fixture.take(TableFixture.frame(.tread, 0, readAt)).place
+        let second = try fixture.send(.tread, 1, readAt)
+        #expect(fixture.lost(fixture.receive(.rflush, fixture.fence())) == [])
+        #expect(fixture.table.nextToSend == second)
+        _ = fixture.table.willSend(second)
+        #expect(fixture.table.nextToSend == first)
+        _ = fixture.table.willSend(first)
+        #expect(fixture.table.nextToSend == nil)
+    }
+
+    @Test("a Tversion asks for no more than there is room for")
+    func version() {
+        func limited(_ msize: UInt32, _ type: MessageType = .tversion) -> UInt32 {
+            var frame = TableFixture.frame(
+                type,
+                0xffff,
+                withUnsafeBytes(of: msize.littleEndian) { Array($0) } + [8, 0]
+            )
+            frame.withUnsafeMutableBytes { MessageTable.limitVersion($0, msize: 65536) }
+            return frame[7...10].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+        }
+        #expect(limited(1 << 20) == 65536)
+        #expect(limited(8192) == 8192)
+        #expect(limited(1 << 20, .tread) == 1 << 20)
     }
 
     @Test("replies to a client that has gone are nobody's, also where the next one uses their tags")

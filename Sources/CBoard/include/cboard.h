@@ -25,6 +25,7 @@ int32_t board_mount_9p(const char *_Nonnull source, const char *_Nonnull target,
 int32_t board_listen(const char *_Nonnull path);            // one client may wait
 int32_t board_accept(int32_t fd);
 intptr_t board_receive(int32_t fd, void *_Nonnull bytes, size_t count);
+void board_wait_for_bytes(int32_t fd);                      // or until its other end has closed
 intptr_t board_send(int32_t fd, const void *_Nonnull bytes, size_t count);  // MSG_NOSIGNAL
 
 // FunctionFS: what ep0 tells, and how a request is stalled.
@@ -36,9 +37,9 @@ int32_t board_next_event(int32_t ep0);
 int32_t board_packet_size(int32_t endpoint);
 
 // Waits until one of the descriptors can be read, or a child has ended; -1 leaves a descriptor out. Bit 0: the first, bit 1: the
-// second, bit 2: a child, bit 3: SIGTERM.
+// second, bit 2: a child, bit 3: SIGTERM, bit 4: SIGUSR1.
 int32_t board_wait(int32_t first, int32_t second, int32_t signals);
-int32_t board_signals(void);  // a descriptor for SIGCHLD and SIGTERM; the other usual ones are ignored
+int32_t board_signals(void);  // a descriptor for SIGCHLD, SIGTERM and SIGUSR1; the other usual ones are ignored
 // The exit status of a child that has ended: 0 for 0, else not 0; the child's number in *pid, or 0 if there is none.
 int32_t board_reap(int32_t *_Nonnull pid);
 
@@ -59,8 +60,8 @@ void *_Nullable board_shared_memory(size_t size);
 uint32_t board_load(const uint32_t *_Nonnull word);
 void board_store(uint32_t *_Nonnull word, uint32_t value);
 void board_add(uint32_t *_Nonnull word, uint32_t value);
-// Sleeps as long as the word, in shared memory, has the value.
-void board_sleep_while(uint32_t *_Nonnull word, uint32_t value);
+// Sleeps as long as the word, in shared memory, has the value; 0 if that was for so many milliseconds. 0 milliseconds are for ever.
+int32_t board_sleep_while(uint32_t *_Nonnull word, uint32_t value, int32_t milliseconds);
 void board_wake(uint32_t *_Nonnull word);
 void board_sleep_milliseconds(int32_t milliseconds);
 

@@ -21,6 +21,23 @@ logged() { dmesg | grep -c "p9gadget: $1"; }
 # shellcheck disable=SC2016 # expanded by the inner shell
 read_all() { timeout 120 sh -c 'for i in 1 2 3 4; do cmp "$1/large" "$2/large" & done; wait' sh "$tree" /run/board; }
 
+cat >/run/lab/readers.py <<'PROGRAM'
+import os, sys, threading, time
+board, host = (os.open(path, os.O_RDONLY) for path in sys.argv[1:])
+open("/run/lab/opened", "w").close()
+while not os.path.exists("/run/lab/go"):
+    time.sleep(0.01)
+right = []
+def read(offset):
+    if os.pread(board, 65536, offset) == os.pread(host, 65536, offset):
+        right.append(offset)
+readers = [threading.Thread(target=read, args=(n << 20,)) for n in range(8)]
+for reader in readers: reader.start()
+for reader in readers: reader.join(60)
+print(len(right), "of 8 are right", flush=True)
+os._exit(0) # some may hang
+PROGRAM
+
 for shell in dash "busybox ash"; do
     run 2 "a driver that there is not" up --tag board-0 --driver other
     up --driver program --no-wait
@@ -44,6 +61,23 @@ for shell in dash "busybox ash"; do
     kill -TERM $first
     wait $first
     check_equal "$shell: and is broken off" "130 0" "$? $(mounted)"
+    check "$shell: wholly" wait_for 20 eval '! pgrep -f "p9gadget mount" >/dev/null'
+    run 0 "down, with a mount that nobody answers" down --tag board-0
+    up
+    check "$shell: the host sees it" wait_for 60 board_configured 0
+    usb_permissions
+    # shellcheck disable=SC2086 # "busybox ash" is two words
+    $shell "$gadget_script" up --tag board-0 --mount /run/board >/run/lab/first.log 2>&1 &
+    first=$!
+    check "$shell: a mount that nobody answers" wait_for 60 grep -q "mounting 'board-0'" /run/lab/first.log
+    sleep 1
+    run 8 "another one" up --tag board-0 --mount /run/board
+    run 0 "down takes the mount along" down --tag board-0
+    wait $first
+    check "$shell: wholly" wait_for 20 eval '! pgrep -f "p9gadget mount" >/dev/null'
+    up
+    check "$shell: the host sees it" wait_for 60 board_configured 0
+    usb_permissions
     host_serve 0 "$tree" || fail "serve"
     run 0 "a mount" up --tag board-0 --mount /run/board -o trans=usbg,cache=none
     check_equal "$shell: mounted once, by the program" 1 "$(mounted)"
@@ -73,7 +107,20 @@ for shell in dash "busybox ash"; do
     before=$(logged "the process that carried the messages has ended; another one goes on")
     kill -SEGV "$(carrier)"
     check_equal "$shell: after a crash it reads" content "$(timeout 60 cat /run/board/file)"
+    # With a host that has stopped: one request is with it, one is being sent, others wait. The successor sends what it finds
+    # unsent, and asks for what is lost.
+    rm -f /run/lab/opened /run/lab/go /run/lab/read
+    python3 /run/lab/readers.py /run/board/large "$tree/large" >/run/lab/read 2>&1 &
+    reading=$!
+    check "$shell: a file is open" wait_for 60 test -e /run/lab/opened
+    kill -STOP "$(cat /run/lab/host-0.pids)"
+    touch /run/lab/go
+    sleep 1
     check "$shell: the successor's crash" kill -KILL "$(carrier)"
+    sleep 1
+    kill -CONT "$(cat /run/lab/host-0.pids)"
+    wait $reading
+    check_equal "$shell: all reads of that time are right" "0 8 of 8 are right" "$? $(cat /run/lab/read)"
     check "$shell: after that, by four" read_all
     check_equal "$shell: the board's log says so" $((before + 2)) "$(logged "the process that carried the messages has ended; another one goes on")"
     check "$shell: unmount" umount /run/board

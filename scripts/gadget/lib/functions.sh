@@ -213,7 +213,8 @@ describe_device() {
 present_functions() {
     present=
     for kind in $function_kinds; do
-        for part in $(parts_of "$kind"); do
+        for part in "$gadget/functions/$kind".* "$(program_part "$kind")"; do
+            [ -d "$part" ] || continue
             word=$kind
             if [ "$kind" = mass_storage ]; then
                 # In a gadget that somebody else made it may be any name, and this must be one word.
@@ -244,22 +245,22 @@ instances() {
 # The instances of a gadget that exists, in that order.
 present_instances() {
     for kind in $function_kinds; do
-        for part in $(parts_of "$kind"); do echo "${part##*/}"; done
+        for part in "$gadget/functions/$kind".* "$(program_part "$kind")"; do
+            [ ! -d "$part" ] || echo "${part##*/}"
+        done
     done
 }
 
 # Whether the gadget has a function, by configfs.
 gadget_has() {
-    [ -n "$(parts_of "$1")" ]
+    for part in "$gadget/functions/$1".* "$(program_part "$1")"; do
+        [ ! -d "$part" ] || return 0
+    done
+    return 1
 }
 
-# The directories of a function: usb9pfs' may be the program's FunctionFS.
-parts_of() {
-    for part in "$gadget/functions/$1".*; do
-        [ ! -d "$part" ] || printf '%s\n' "$part"
-    done
-    [ "$1" != usb9pfs ] || ! is_by_program || printf '%s\n' "$gadget/functions/ffs.$tag"
-}
+# The directory that a function may have besides its own: usb9pfs that of the program's FunctionFS.
+program_part() { [ "$1" != usb9pfs ] || printf '%s\n' "$gadget/functions/ffs.$tag"; }
 
 # list_networks FORMAT: printf's FORMAT with function, interface, the board's MAC and the host's, for each network function.
 # The host's is empty for eem, which does not tell the host one.

@@ -344,7 +344,9 @@ do_down() {
             say "usb9pfs stays in '$tag': with the program nothing is dangerous about it"
             return
         fi
+        # While the gadget is bound: if the program refuses, all stays as it is.
         break_mount_off
+        end_server || die 8 "not taking '$tag' down: p9gadget does not end, as its file system is mounted"
     fi
     bound=$(bound_controller)
     [ ! -e "$run_dir/$tag.lost" ] || [ "$force" = yes ] || die 9 "not taking '$tag' down: $lost_mount"

@@ -17,6 +17,7 @@ program_lacks() {
     fi
     # A kernel with FunctionFS does not show it before there is such a function. No tag has a ~.
     probe=$configfs/usb_gadget/~program
+    rmdir "$probe/functions/ffs.~" "$probe" 2>/dev/null # of one that was killed here
     if ! { mkdir "$probe" && mkdir "$probe/functions/ffs.~"; } 2>/dev/null; then
         [ ! -d "$probe" ] || rmdir "$probe"
         echo "the kernel has no FunctionFS: CONFIG_USB_CONFIGFS_F_FS"
@@ -53,7 +54,7 @@ settle_driver() {
 # Whether the gadget's usb9pfs is the program's.
 is_by_program() { [ -d "$gadget/functions/ffs.$tag" ]; }
 
-# The messages take nine times this, which is never given back: a 500th of the memory at most for one.
+# The messages take eleven times this, which is never given back: a 500th of the memory at most for one.
 program_msize() {
     awk '/^MemTotal:/ { memory = $2 * 1024 }
         END { for (size = 1048576; size > 65536 && size > memory / 512; size /= 2); print size }' /proc/meminfo
@@ -66,29 +67,46 @@ start_program() {
     "$program" serve --msize "$buflen" --pid "$run_dir/$tag.pid" "$run_dir/$tag.ffs" "$run_dir/$tag.9p" || code=$?
     [ $code = 0 ] || give_up $code "p9gadget has not started, see above"
     echo "$buflen" >"$run_dir/$tag.msize"
+    { read -r server_stat <"/proc/$(read_line "$run_dir/$tag.pid")/stat"; } 2>/dev/null && id_of_stat "$server_stat" &&
+        echo "$stat_id" >"$run_dir/$tag.server"
+}
+
+# Sets $server, the program's process; 1 if it is not there.
+find_server() {
+    server=$(read_line "$run_dir/$tag.server")
+    [ -n "$server" ] && is_alive "$server"
+}
+
+# Ends the program; 1 if it refuses, because its file system is mounted.
+end_server() {
+    tries=0
+    while find_server; do
+        [ $((tries % 10)) != 0 ] || kill "${server%%.*}" 2>/dev/null
+        tries=$((tries + 1))
+        [ $tries -le 50 ] || return 1
+        pause
+    done
 }
 
 # After the gadget was unbound.
 stop_program() {
-    server=$(read_line "$run_dir/$tag.pid")
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null
-        tries=0
-        while kill -0 "$server" 2>/dev/null; do
-            tries=$((tries + 1))
-            [ $tries -le 50 ] || die 8 "p9gadget does not end (process $server): is its socket mounted?"
-            pause
-        done
-    fi
-    ! grep -q " $run_dir/$tag.ffs functionfs " /proc/mounts || umount "$run_dir/$tag.ffs" || return 1
+    end_server || die 8 "p9gadget does not end (process ${server%%.*}): its file system is mounted"
+    # Its processes may need a moment to end.
+    tries=0
+    while grep -q " $run_dir/$tag.ffs functionfs " /proc/mounts && ! umount "$run_dir/$tag.ffs" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -le 50 ] || return 1
+        pause
+    done
     [ ! -d "$run_dir/$tag.ffs" ] || rmdir "$run_dir/$tag.ffs"
-    rm -f "$run_dir/$tag.pid" "$run_dir/$tag.msize" "$run_dir/$tag.9p"
+    rm -f "$run_dir/$tag.pid" "$run_dir/$tag.server" "$run_dir/$tag.msize" "$run_dir/$tag.9p"
 }
 
-# The mount that waits for its answer; a mount by a socket can be broken off.
+# Breaks off the mount that waits for its answer, and with it what its client waits for: only the program can end that.
 break_mount_off() {
     { read -r mounter <"$run_dir/$tag.mounting"; } 2>/dev/null || return 0
     ! is_alive "$mounter" || kill -KILL "${mounter%%.*}" 2>/dev/null
+    [ -n "$(mounts_of_tag)" ] || ! find_server || kill -USR1 "${server%%.*}" 2>/dev/null
     rm -f "$run_dir/$tag.mounting"
 }
 
@@ -107,16 +125,30 @@ mount_by_program() {
     [ -z "$timeout" ] || wait_for_host
     all_options="msize=$(read_line "$run_dir/$tag.msize")${aname:+,aname=$aname}"
     # What is written for the kernel's driver goes for the program as well.
-    more=$(printf '%s' "$options" | sed 's/\(^\|,\)trans=usbg\(,\|$\)/,/g;s/^,//;s/,$//')
+    more=$(printf '%s' "$options" | sed 's/\(^\|,\)trans=usbg\(,\|$\)/,/g;s/\(^\|,\)trans=usbg\(,\|$\)/,/g;s/^,//;s/,$//')
     all_options="$all_options${more:+,$more}"
+    take_lock
+    if mount_is_under_way; then
+        release_lock
+        die 8 "another mount of '$tag' waits for the host's answer"
+    fi
+    find_server || die 1 "p9gadget has ended; take '$tag' down, and up again"
     say "mounting '$tag' on $mount_point (this waits until a program on the host serves it: p9fwd serve ROOTFS)"
     (
         identify_process
         echo "$own_id" >"$run_dir/$tag.mounting"
+        # After an unmount the socket is there again in a moment.
+        tries=0
+        while [ ! -e "$run_dir/$tag.9p" ] && [ $tries -lt 50 ]; do
+            tries=$((tries + 1))
+            pause
+        done
         exec "$program" mount -o "$all_options" "$run_dir/$tag.9p" "$mount_point"
     ) &
     mount_process=$!
-    trap 'kill -KILL $mount_process; rm -f "$run_dir/$tag.mounting"; say "broken off"; exit 130' INT TERM HUP
+    while kill -0 $mount_process 2>/dev/null && [ ! -s "$run_dir/$tag.mounting" ]; do pause; done
+    release_lock
+    trap 'break_mount_off; say "broken off"; exit 130' INT TERM HUP
     code=0
     wait $mount_process || code=$?
     trap - INT TERM HUP

@@ -4,7 +4,7 @@
 newline='
 '
 do_status() {
-    up=false lost=false udc='' state='' speed='' serial='' id='' buflen=0 safe=true present='' limit='' by=''
+    up=false lost=false udc='' state='' speed='' serial='' id='' buflen='' safe=true present='' limit='' by=''
     mounted=$(mounts_of_tag)
     [ -z "$mounted" ] || note_mount
     if [ -d "$gadget" ]; then
