@@ -68,7 +68,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     public static let ERANGE = Errno(rawValue: 34)
     /// File name too long.
     public static let ENAMETOOLONG = Errno(rawValue: 36)
-    /// Function not implemented.
+    /// The system call does not exist here.
     public static let ENOSYS = Errno(rawValue: 38)
     /// Directory not empty.
     public static let ENOTEMPTY = Errno(rawValue: 39)

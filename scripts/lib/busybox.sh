@@ -47,7 +47,7 @@ fetch_busybox() {
     folder=$usb9pfs_cache/busybox/$suite-$architecture
     if [ ! -x "$folder/busybox" ]; then
         need_packages apt gpgv debian-archive-keyring binutils
-        [ -n "$mirror" ] || mirror=$(debian_mirror "$suite") || die "this machine's apt has no mirror of Debian: name one, or a busybox of your own"
+        [ -n "$mirror" ] || mirror=$(debian_mirror "$suite") || die "this machine's apt takes nothing from a mirror of Debian: name one, or a busybox of your own"
         say "downloading busybox-static for $architecture"
         mkdir -p "$usb9pfs_cache/busybox"
         work=$(mktemp -d "$usb9pfs_cache/busybox/new.XXXXXX")

@@ -16,7 +16,7 @@ extension TreeExtraction {
         try manifest.append(
             ManifestEntry(
                 path: path.bytes,
-                // Symbolic links have no modes of their own in Linux.
+                // Linux keeps modes of all files but symbolic links.
                 status: Label(
                     uid: entry.owner.uid,
                     gid: entry.owner.gid,
