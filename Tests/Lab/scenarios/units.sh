@@ -144,6 +144,37 @@ check_equal "the board reads the file again" content "$(in_board cat /srv/host/f
 stage "mounted"
 check_equal "nothing failed" "" "$(in_board systemctl --failed --no-legend --plain)"
 
+# The same units with p9gadget: usb9pfs is there from the start, and a stop works at any time.
+check "stop" in_board systemctl stop usb9pfs-gadget
+host_stop 0
+host_program "$P9GADGET"
+check "install p9gadget" sh "$LAB/../../scripts/gadget/install" --systemd --program "$P9GADGET" $root
+check "start with p9gadget" in_board systemctl start usb9pfs-gadget
+check "the host configures it" wait_for 60 board_configured 0
+check "the journal names the driver" wait_for 60 journal_tells 1 "driver: program"
+check "a stop with a host, never mounted" in_board systemctl stop usb9pfs-gadget
+check_equal "is well" "inactive" "$(state_of usb9pfs-gadget)$(ls /run/configfs/usb_gadget)"
+in_board systemctl start --no-block usb9pfs-mount@srv-host
+check "a mount that nobody answers" wait_for 60 eval 'is usb9pfs-mount@srv-host activating && in_board pgrep -f "p9gadget mount"'
+check "is broken off by a stop" in_board systemctl stop usb9pfs-mount@srv-host
+check "wholly" wait_for 20 eval '! in_board pgrep -f "p9gadget mount"'
+check_equal "usb9pfs stays" active "$(state_of usb9pfs-gadget)"
+usb_permissions
+host_serve 0 "$tree" || fail "serve"
+check "usb9pfs-mount@srv-host by p9gadget" in_board systemctl restart usb9pfs-mount@srv-host
+check_equal "the board reads the host's file" content "$(in_board cat /srv/host/file)"
+check_equal "its mount is p9gadget's" 1 "$(in_board grep -c " /srv/host 9p .*trans=unix" /proc/mounts)"
+in_board systemctl stop usb9pfs-gadget.service --job-mode=ignore-dependencies 2>/dev/null
+check_equal "a stop while it is mounted is refused" failed "$(state_of usb9pfs-gadget)"
+check_equal "and p9gadget lives on" content "$(in_board cat /srv/host/file)"
+check "start takes the gadget as it is" in_board systemctl start usb9pfs-gadget
+check "stopping the gadget unmounts first" in_board systemctl stop usb9pfs-gadget
+check_equal "the mount is gone" inactive "$(state_of usb9pfs-mount@srv-host)"
+check "mounting starts the gadget" in_board systemctl start usb9pfs-mount@srv-host
+check_equal "the board reads the file again" content "$(in_board cat /srv/host/file)"
+check_equal "nothing failed" "" "$(in_board systemctl --failed --no-legend --plain)"
+stage "by p9gadget"
+
 # Another machine with systemd and udev is a host: this one, at last.
 mkdir $root/srv/checkout
 (
