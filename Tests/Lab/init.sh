@@ -1,7 +1,7 @@
 # Process 1 of the lab's kernel, or with `run --initrd` the first of the host side: sets the machine up, runs the scenario
 # as a child, leaves its exit code for Tests/Lab/run in $LAB_DIR/result, and powers off. Sourced by the script that `run` writes.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # lab_arguments comes from `run`
+# shellcheck disable=SC2153,SC2154 # lab_arguments and the variables come from `run`
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home TMPDIR=/run/tmp LANG=C.UTF-8
 # systemd as a board's process 1 sends SIGTERM to all there is when it leaves its initramfs.
 [ -z "$LAB_INITRD" ] || trap '' TERM
@@ -18,13 +18,15 @@ ln -sfn /proc/self/fd /dev/fd
 ln -sfn /proc/self/fd/0 /dev/stdin
 ln -sfn /proc/self/fd/1 /dev/stdout
 ln -sfn /proc/self/fd/2 /dev/stderr
-mount -t configfs configfs /sys/kernel/config
+[ ! -d /sys/kernel/config ] || mount -t configfs configfs /sys/kernel/config # a stock kernel has it when the board has loaded it
 ip link set lo up
 echo lab >/proc/sys/kernel/hostname
 echo 20 >/proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
-# All of the kernel's log goes to `run` (console=ttyS0); tty0 carries what the scenario says.
+# In QEMU $LAB_DIR is on this machine, else tty0 carries what the scenario says. There all of the kernel's log goes to `run` (console=ttyS0).
+said=/dev/tty0
+[ -z "$LAB_DISK" ] || said=$LAB_DIR/said
 dmesg -n 8 2>/dev/null
-stty -F /dev/tty0 -opost 2>/dev/null
+[ "$said" != /dev/tty0 ] || stty -F /dev/tty0 -opost 2>/dev/null
 
 lab_end() {
     printf '%s\n' "$1" >"$LAB_DIR/result.new" && mv "$LAB_DIR/result.new" "$LAB_DIR/result"
@@ -50,7 +52,7 @@ lab_power_off() {
 if [ -e "$LAB_DIR/booted" ]; then
     code=1 name="the board rebooted" again=''
     [ ! -e "$LAB_DIR/reboots" ] || { read -r code && read -r name && read -r again; } <"$LAB_DIR/reboots"
-    if [ "$code" = 0 ]; then echo "ok $name"; else echo "not ok $name"; fi >/dev/tty0
+    if [ "$code" = 0 ]; then echo "ok $name"; else echo "not ok $name"; fi >>"$said"
     if [ -z "$again" ]; then
         lab_end "$code"
         lab_power_off
@@ -59,9 +61,9 @@ if [ -e "$LAB_DIR/booted" ]; then
     export LAB_BOOTED_BEFORE="$code" # for lib.sh
 else
     : >"$LAB_DIR/booted"
-    echo "--lab--" >/dev/tty0
+    [ "$said" != /dev/tty0 ] || echo "--lab--" >"$said"
 fi
 
-bash "$LAB/scenario" "$LAB_SCENARIO" ${lab_arguments[@]+"${lab_arguments[@]}"} </dev/null >/dev/tty0 2>&1
+bash "$LAB/scenario" "$LAB_SCENARIO" ${lab_arguments[@]+"${lab_arguments[@]}"} </dev/null >>"$said" 2>&1
 lab_end $?
 lab_power_off

@@ -6,7 +6,13 @@ busybox=/.lab/busybox
 
 # The whole in braces, so that it has been read before it is removed.
 {
-    $busybox mount -t hostfs none /.lab/host
+    if [ -d /.lab/modules ]; then # QEMU, by qemu.sh
+        for module in /.lab/modules/*; do $busybox insmod "$module"; done
+        $busybox mount -t 9p -o trans=virtio,version=9p2000.L,access=any,msize=512000,cache=loose,ro machine /.lab/host
+        $busybox mount -t 9p -o trans=virtio,version=9p2000.L,access=any,msize=512000 lab "/.lab/host$LAB_DIR"
+    else
+        $busybox mount -t hostfs none /.lab/host
+    fi
     $busybox mkfifo /.lab/power
     exec 3<>/.lab/power
     # The shell wants it for what it starts in the background.

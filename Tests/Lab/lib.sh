@@ -273,8 +273,9 @@ host_stop() {
 }
 
 image_mount() {
-    [ -b /dev/ubda ] || fail "image" "this scenario needs run's --image"
-    mkdir -p "$1" && mount -t ext4 /dev/ubda "$1"
+    local device=${LAB_DISK:-/dev/ubda}
+    [ -b "$device" ] || fail "image" "this scenario needs run's --image"
+    mkdir -p "$1" && mount -t ext4 "$device" "$1"
 }
 
 # A unit in DIRECTORY that writes /run/lab-reached at multi-user, as busybox's inittab does. Asking systemd would slow it down.

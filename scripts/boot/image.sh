@@ -1,10 +1,10 @@
-# What an initramfs needs so that root can be mounted over USB: read by the hooks of initramfs-tools and dracut when an
-# image is built, not by the image.
+# What an initramfs needs so that root can be mounted over USB: read when an image is built, by the hooks of initramfs-tools and
+# dracut and by mkinitramfs, not by the image.
 # shellcheck shell=sh disable=SC2034 # for the hooks
 
 # image_files [ROOT]: the files of this project, and the gadget's configuration if there is one.
 image_files() {
-    for file in usr/sbin/usb9pfs-gadget etc/usb9pfs-gadget.conf usr/lib/usb9pfs-boot/usb9pfs-root; do
+    for file in usr/sbin/usb9pfs-gadget usr/sbin/p9gadget etc/usb9pfs-gadget.conf usr/lib/usb9pfs-boot/usb9pfs-root; do
         [ ! -e "${1:-}/$file" ] || echo "/$file"
     done
     for file in console command-line root wait; do echo "/usr/lib/usb9pfs-boot/$file.sh"; done
@@ -17,8 +17,9 @@ image_programs="awk cat chroot cut dirname grep head id ln ls mkdir mount mv od 
 # To read /proc/config.gz and the kernel's log, for better messages.
 image_programs_if_there="gzip zcat modprobe dmesg"
 
-# Modules that the built-in NET_9P_USBG does not bring along, by modprobe's names.
-image_modules="9p overlay configfs libcomposite u_ether usb_f_ecm usb_f_ncm usb_f_rndis usb_f_eem usb_f_acm usb_f_mass_storage"
+# By modprobe's names: 9P, over a socket for p9gadget, and the functions of a gadget.
+image_modules="9p 9pnet_fd overlay configfs libcomposite usb_f_fs u_ether usb_f_ecm usb_f_ncm usb_f_rndis usb_f_eem usb_f_acm
+    usb_f_mass_storage"
 # USB device controllers and what they need, as directories of the kernel's modules. A board's device tree tells which driver
 # it needs, and udev loads that.
 image_module_directories="drivers/usb/dwc2 drivers/usb/dwc3 drivers/usb/musb drivers/usb/chipidea drivers/usb/cdns3

@@ -7,25 +7,7 @@
 #   check_busybox FILE ARCHITECTURE          dies unless FILE is a static program for that architecture
 #
 # $USB9PFS_MIRROR and $USB9PFS_SUITE choose another mirror (default: the one this machine's apt uses) or release (bookworm).
-
-# debian_elf_machine ARCHITECTURE: what readelf calls its machine, and the class, for the architectures that Debian 12 or 13 has.
-debian_elf_machine() {
-    case $1 in
-        amd64) echo 'ELF64 Advanced Micro Devices X86-64' ;;
-        arm64) echo 'ELF64 AArch64' ;;
-        armel | armhf) echo 'ELF32 ARM' ;;
-        i386) echo 'ELF32 Intel 80386' ;;
-        mips64el) echo 'ELF64 MIPS R3000' ;;
-        mipsel) echo 'ELF32 MIPS R3000' ;;
-        ppc64el) echo 'ELF64 PowerPC64' ;;
-        riscv64) echo 'ELF64 RISC-V' ;;
-        s390x) echo 'ELF64 IBM S/390' ;;
-        *) die "Debian has no architecture '$1'; it has amd64 arm64 armel armhf i386 mips64el mipsel ppc64el riscv64 s390x" ;;
-    esac
-}
-
-# elf_machine FILE: the same for a program; nothing for other files.
-elf_machine() { { LC_ALL=C readelf -h "$1" 2>/dev/null || true; } | sed -n 's/^ *\(Class\|Machine\): *//p' | paste -s -d ' '; }
+. "$usb9pfs_root/scripts/lib/debian.sh"
 
 check_busybox() {
     local want have
@@ -41,34 +23,20 @@ check_busybox() {
 }
 
 fetch_busybox() {
-    local architecture=$1 suite=${USB9PFS_SUITE:-bookworm} mirror=${USB9PFS_MIRROR:-}
-    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg folder work package options
+    local architecture=$1 suite=${USB9PFS_SUITE:-bookworm} folder work package
     debian_elf_machine "$architecture" >/dev/null || exit
     folder=$usb9pfs_cache/busybox/$suite-$architecture
     if [ ! -x "$folder/busybox" ]; then
-        need_packages apt gpgv debian-archive-keyring binutils
-        [ -n "$mirror" ] || mirror=$(debian_mirror "$suite") || die "this machine's apt takes nothing from a mirror of Debian: name one, or a busybox of your own"
         say "downloading busybox-static for $architecture"
         mkdir -p "$usb9pfs_cache/busybox"
         work=$(mktemp -d "$usb9pfs_cache/busybox/new.XXXXXX")
-        mkdir -p "$work"/{lists/partial,archives/partial,result}
-        : >"$work/status"
-        echo "deb [arch=$architecture signed-by=$keyring] $mirror $suite main" >"$work/sources.list"
-        # apt gets a state directory of its own: the machine's apt has no other architectures, and stays as it is.
-        options=(-qq -o "Dir::State=$work" -o "Dir::State::Lists=$work/lists" -o "Dir::State::status=$work/status"
-            -o "Dir::Cache=$work" -o "Dir::Cache::archives=$work/archives" -o "Dir::Etc::sourcelist=$work/sources.list"
-            -o Dir::Etc::sourceparts=/nonexistent -o Dir::Etc::preferencesparts=/nonexistent -o Debug::NoLocking=true
-            -o "APT::Architecture=$architecture" -o "APT::Architectures::=$architecture" -o Acquire::Languages=none)
-        chown -R "$developer_uid:$developer_gid" "$work"
-        # apt-get checks the signature of the release and by it the package's hash; without them it downloads nothing.
-        if ! { (cd "$work" && as_developer apt-get "${options[@]}" update &&
-            as_developer apt-get "${options[@]}" download "busybox-static:$architecture") >"$work/log" 2>&1 &&
-            package=$(find "$work" -maxdepth 1 -name 'busybox-static_*.deb') && [ -n "$package" ]; }; then
-            tail -n 10 "$work/log" >&2
+        mkdir "$work/result"
+        # In a subshell, whose end is not this one's: the directory has to go first.
+        if ! (private_apt "$work" "$architecture" "$suite" && download_packages "$work" "busybox-static:$architecture"); then
             rm -rf "$work"
-            die "busybox-static for $architecture could not be downloaded from $mirror $suite. Is the mirror in reach, and" \
-                "does the release have that architecture? Or name a busybox of your own"
+            die "without busybox-static for $architecture there is no initramfs: name another mirror, or a busybox of your own"
         fi
+        package=$(find "$work" -maxdepth 1 -name 'busybox-static_*.deb')
         # /bin in Debian 12, /usr/bin in 13.
         dpkg-deb --fsys-tarfile "$package" | tar -xO --wildcards '*/bin/busybox' >"$work/result/busybox"
         dpkg-deb --fsys-tarfile "$package" | tar -xO ./usr/share/doc/busybox-static/copyright >"$work/result/copyright"
