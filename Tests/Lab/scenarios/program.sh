@@ -50,6 +50,9 @@ for shell in dash "busybox ash"; do
 
     up # takes the program by itself
     said "driver: program"
+    run 5 "another driver" up --tag board-0 --driver kernel
+    said "its usb9pfs is by the driver 'program', asked for is 'kernel'. Take it down first: usb9pfs-gadget down --tag board-0"
+    for driver in program auto; do run 0 "the same driver, asked for as $driver" up --tag board-0 --driver $driver --no-wait; done
     check "$shell: the host sees it" wait_for 60 board_configured 0
     usb_permissions
     # shellcheck disable=SC2086 # "busybox ash" is two words
@@ -127,6 +130,12 @@ for shell in dash "busybox ash"; do
     down
     host_stop 0
 done
+# With the kernel's driver that waits to join: a gadget that a host has configured could not go down.
+up --driver kernel --function ncm --function usb9pfs --no-wait --defer-usb9pfs
+run 5 "another driver than the kernel's" up --tag board-0 --driver program
+said "its usb9pfs is by the driver 'kernel', asked for is 'program'"
+run 0 "the same driver" up --tag board-0 --driver kernel --no-wait
+down
 check_equal "systemd will spare it" "@" "$(up --no-wait >/dev/null; head -c 1 "/proc/$(keeper)/cmdline")"
 check_equal "the kernel won't kill it for memory" -1000 "$(cat "/proc/$(keeper)/oom_score_adj")"
 check "all of it stays in memory" test "$(awk '/^VmLck:/ { print $2 }' "/proc/$(keeper)/status")" -gt 1000

@@ -11,6 +11,7 @@
 #   gadget_defaults          all settings to their defaults; first
 #   set_setting NAME VALUE   NAME is an option of `up` that takes a value, without --; 1 for an unknown one. Further ones
 #                            are variables: wait=no, defer=yes, force=yes, json=yes
+#   load_bootconfig          settings from the boot loader, where they are not set yet; before those of a file
 #   load_config FILE         settings from a file, where they are not set yet
 #   check_settings           checks them all; before the following
 #   do_up  do_down  do_status   what the program's verbs do
@@ -61,6 +62,7 @@ configfs=/sys/kernel/config
 udc_class=/sys/class/udc
 run_dir=/run/usb9pfs-gadget
 default_config=/etc/usb9pfs-gadget.conf
+bootconfig=/proc/bootconfig
 
 # shellcheck source=common.sh
 . "$USB9PFS_GADGET_LIB/common.sh"
@@ -68,6 +70,8 @@ default_config=/etc/usb9pfs-gadget.conf
 . "$USB9PFS_GADGET_LIB/text.sh"
 # shellcheck source=lock.sh
 . "$USB9PFS_GADGET_LIB/lock.sh"
+# shellcheck source=bootconfig.sh
+. "$USB9PFS_GADGET_LIB/bootconfig.sh"
 # shellcheck source=settings.sh
 . "$USB9PFS_GADGET_LIB/settings.sh"
 # shellcheck source=controllers.sh
@@ -235,10 +239,27 @@ without_usb9pfs() {
     printf '%s\n' "$others"
 }
 
+# A gadget without usb9pfs has no driver of it yet, unless it waits to join.
+check_same_driver() {
+    if is_by_program; then
+        present_driver=program
+    elif gadget_has usb9pfs || is_deferred; then
+        present_driver=kernel
+    else
+        return 0
+    fi
+    case $wanted_driver in
+        "" | auto | "$present_driver") return 0 ;;
+    esac
+    die 5 "'$tag' is up already, but its usb9pfs is by the driver '$present_driver', asked for is '$wanted_driver'. Take it down first:" \
+        "$progname down --tag $tag"
+}
+
 # For a gadget that is up: the functions asked for must be those that it has. If none were asked for, any will do.
 check_same() {
     [ -z "$udc" ] || [ "$udc" = "$bound" ] || die 5 "'$tag' is up already, but on controller '$bound'; take it down first"
     udc=$bound
+    check_same_driver
     if [ -n "$functions$for_host" ]; then
         settle_functions
         present=$(present_functions)

@@ -34,7 +34,39 @@ set_setting() {
     fi
 }
 
-# Reads "NAME = VALUE" lines; never runs them. What is set already, by the command line, wins.
+# set_unless_given NAME VALUE: set_setting, where nothing is set yet. $given_functions are those of before.
+set_unless_given() {
+    if [ "$1" = function ]; then
+        [ -z "$given_functions" ] || return 0
+    else
+        variable_of "$1"
+        eval "current=\$$variable"
+        [ -z "$current" ] || return 0
+    fi
+    set_setting "$1" "$2"
+}
+
+# Settings from the boot loader. What is set already, by the command line, wins.
+load_bootconfig() {
+    [ -r "$bootconfig" ] || return 0
+    settings=$(bootconfig_settings "$bootconfig") || die 2 "$bootconfig: $settings"
+    given_functions=$functions
+    while IFS= read -r line; do
+        name=${line%% *}
+        case $name in
+            "" | rootflags | overlay | shell | timeout | retry | ip) continue ;; # the initramfs's
+        esac
+        if variable_of "$name"; then
+            set_unless_given "$name" "${line#* }"
+        else
+            say "$bootconfig: there is no setting 'usb9pfs.$name'; going on without it"
+        fi
+    done <<END
+$settings
+END
+}
+
+# Reads "NAME = VALUE" lines; never runs them. What is set already, by the command line or the boot loader, wins.
 load_config() {
     { [ -r "$1" ] && [ ! -d "$1" ]; } || bad_arguments "the configuration file '$1' can't be read"
     given_functions=$functions line_number=0
@@ -49,13 +81,7 @@ load_config() {
         name=$(printf '%s' "${line%%=*}" | sed 's/[[:space:]]*$//')
         value=$(printf '%s' "${line#*=}" | sed 's/^[[:space:]]*//')
         variable_of "$name" || die 2 "$1, line $line_number: unknown name '$name'; names are the options of 'up', without --"
-        if [ "$name" = function ]; then
-            [ -z "$given_functions" ] || continue
-        else
-            eval "current=\$$variable"
-            [ -z "$current" ] || continue
-        fi
-        set_setting "$name" "$value"
+        set_unless_given "$name" "$value"
     done <"$1"
 }
 
