@@ -26,16 +26,18 @@ image_module_directories="drivers/usb/dwc2 drivers/usb/dwc3 drivers/usb/musb dri
     drivers/usb/mtu3 drivers/usb/renesas_usbhs drivers/usb/isp1760 drivers/usb/gadget/udc drivers/usb/phy drivers/usb/roles
     drivers/usb/common drivers/phy drivers/extcon"
 
-# Prints what in the kernel's configuration FILE makes a root over USB impossible, one a line; nothing if it is possible. In a
-# subshell, because the names of the check may clash with the calling tool's.
+# kernel_lacks FILE [ROOT]: prints what in the kernel's configuration FILE makes a root over USB impossible, one a line; nothing if
+# it is possible. p9gadget counts if it is installed in ROOT. In a subshell, because the names of the check may clash with the
+# calling tool's.
 kernel_lacks() {
     (
         # shellcheck source=../gadget/lib/check.sh
         . /usr/lib/usb9pfs-gadget/check.sh
         json=no
         check_defaults
-        check_modules=yes
         check_begin "$1" || { echo "fail  it is not a kernel configuration" && exit; }
         check_configuration
+        [ "$check_can" != " program" ] || [ -x "${2:-}/usr/sbin/p9gadget" ] || check_result fail p9gadget \
+            "it is not installed, and this kernel has no driver of its own for usb9pfs" "scripts/boot/install-hooks --program installs it"
     ) | sed -n 's/^fail  //p'
 }

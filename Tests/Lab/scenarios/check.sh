@@ -4,6 +4,7 @@
 # lab: packages=dash device-tree-compiler
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
+host_program "$P9GADGET"
 
 # run CODE NAME [ARG...]: `check` under $shell; compares the exit code
 run() {
@@ -22,6 +23,8 @@ for shell in dash "busybox ash" bash; do
     # shellcheck disable=SC2086 # words
     run 0 "this kernel has all of it" $all_functions --overlay
     said_like '^ok    NET_9P_USBG=y'
+    said_like '^skip  p9gadget: it is not here'
+    said_like "works as it is, by the kernel's driver "
     said_like '^ok    device controller: drivers in the kernel: USB_DUMMY_HCD'
     said_like '^ok    controller dummy_udc.0: .* free$'
     said_like '^ok    page size: 4 KiB'
@@ -32,8 +35,10 @@ for shell in dash "busybox ash" bash; do
     check_equal "$shell: ... and the open_tree probe" warn "$(found 'open_tree(OPEN_TREE_CLONE)')"
 
     sed 's/^CONFIG_NET_9P=y/CONFIG_NET_9P=m/' /run/lab/config >/run/lab/9p-module
-    run 3 "NET_9P=m, NET_9P_USBG still y" --kernel-config /run/lab/9p-module
+    run 3 "NET_9P=m, NET_9P_USBG still y" --driver kernel --kernel-config /run/lab/9p-module
     said_like '^fail  NET_9P_USBG=y: .*left out of the build. Set CONFIG_NET_9P=y'
+    run 3 "... only p9gadget would do, which is not here" --kernel-config /run/lab/9p-module
+    said_like '^fail  p9gadget: it is not here, .*scripts/gadget/install --arch ARCH'
     grep -v CONFIG_USB_DUMMY_HCD /run/lab/config >/run/lab/no-driver
     run 3 "no controller's driver" --kernel-config /run/lab/no-driver
     said_like '^fail  device controller: no driver.*CONFIG_USB_DWC2'
@@ -43,6 +48,7 @@ for shell in dash "busybox ash" bash; do
     run 0 "ecm not asked for" --kernel-config /run/lab/no-ecm.gz
     run 0 "--network" --network
 done
+run 2 "an unknown driver" --driver telephone
 run 2 "no configuration in a file" --kernel-config /etc/passwd
 said_like "no kernel configuration in '/etc/passwd'"
 run 2 "no such file" --kernel-config /run/lab/nothing
@@ -63,6 +69,14 @@ gzip -c /run/lab/9p-module >/run/lab/config.gz
 mount --bind /run/lab/config.gz /proc/config.gz
 run 3 "/proc/config.gz is what is read"
 said_like '9P_USBG=y.*left out of the build'
+ln -s "$P9GADGET" /run/busybox/p9gadget
+shell="env PATH=$PATH:/run/busybox dash"
+run 0 "the same with p9gadget"
+said_like '^ok    p9gadget: it is /run/busybox/p9gadget'
+said_like 'works as it is, by p9gadget '
+run 0 "... --json" --json
+check "... names the driver" python3 -c 'import json; assert json.load(open("/run/lab/out"))["drivers"] == ["program"]'
+shell=dash
 umount /proc/config.gz
 (umask 777 && : >/run/lab/unreadable)
 mount --bind /run/lab/unreadable /proc/config.gz
@@ -70,7 +84,9 @@ mount --bind /run/lab/unreadable /proc/config.gz
 shell="${as_user[*]} dash"
 run 0 "no configuration, as an ordinary user: what can be seen"
 said_like '^skip  configuration: .*CONFIG_IKCONFIG_PROC'
-said_like '^ok    usb9pfs: 9P over a USB gadget'
+said_like "^ok    usb9pfs: the kernel's driver: 9P over a USB gadget"
+said_like "^ok    usb9pfs: p9gadget: FunctionFS and 9P over sockets"
+said_like "works as it is, by the kernel's driver "
 said_like '^skip  open_tree.*needs root'
 umount /proc/config.gz
 

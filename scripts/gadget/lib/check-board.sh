@@ -28,23 +28,61 @@ check_running_kernel() {
     else
         check_result fail "configfs" "not in this kernel" "Set CONFIG_CONFIGFS_FS=y"
     fi
-    case "$check_purpose $check_functions " in
-        "root "* | *" usb9pfs "*) ;;
-        *) return ;;
-    esac
+    check_wants_usb9pfs || return 0
     grep -qw 9p /proc/filesystems || load 9p
     if grep -qw 9p /proc/filesystems; then
         check_result ok "9p" "the file system"
     else
         check_result fail "9p" "no such file system in this kernel" "Set CONFIG_9P_FS=y"
     fi
-    if grep -q ' usb9pfs_' /proc/kallsyms 2>/dev/null; then
-        check_result ok "usb9pfs" "9P over a USB gadget"
-    elif [ -s /proc/kallsyms ]; then
-        check_result fail "usb9pfs" "not in this kernel" "Set CONFIG_NET_9P_USBG=y, and CONFIG_NET_9P=y and CONFIG_USB_GADGET=y with it"
-    else
+    if ! read -r _ </proc/kallsyms 2>/dev/null; then
         check_result skip "usb9pfs" "not known: the kernel tells neither its configuration nor its symbols"
+        return
     fi
+    load usb_f_fs
+    load 9pnet_fd
+    load 9pnet_usbg
+    candidates=$check_driver
+    [ "$check_driver" != auto ] || candidates="program kernel"
+    for candidate in $candidates; do
+        ! running_kernel_has "$candidate" || check_can="$check_can $candidate"
+    done
+    for candidate in $candidates; do
+        result=skip
+        [ -n "$check_can" ] || result=fail
+        case $candidate:"$check_can " in
+            program:*" program "*) check_result ok "usb9pfs" "p9gadget: FunctionFS and 9P over sockets" ;;
+            program:*) check_result $result "usb9pfs" "p9gadget: no FunctionFS in this kernel, or no 9P over sockets" \
+                "Set CONFIG_USB_CONFIGFS_F_FS=y, CONFIG_NET_9P_FD=m and CONFIG_9P_FS=m" ;;
+            kernel:*" kernel "*) check_result ok "usb9pfs" "the kernel's driver: 9P over a USB gadget" ;;
+            kernel:*) check_result $result "usb9pfs" "the kernel's driver: not in this kernel" \
+                "Set CONFIG_NET_9P_USBG=y, and CONFIG_NET_9P=y and CONFIG_USB_GADGET=y with it" ;;
+        esac
+    done
+}
+
+# By the kernel's symbols, which those of loaded modules are among.
+running_kernel_has() {
+    case $1 in
+        kernel) grep -q ' usb9pfs_' /proc/kallsyms ;;
+        program) grep -q ' ffs_alloc_inst\>' /proc/kallsyms && grep -q ' p9_fd_create_unix\>' /proc/kallsyms ;;
+    esac
+}
+
+# p9gadget itself, where the kernel will do for it.
+check_program() {
+    case "$check_can " in *" program "*) ;; *) return 0 ;; esac
+    find_program
+    if [ -n "$program" ]; then
+        check_result ok "p9gadget" "it is $program"
+        return
+    fi
+    case $check_can in
+        *" kernel") check_result skip "p9gadget" "it is not here; the kernel's driver will do" ;;
+        *) check_result fail "p9gadget" "it is not here, neither in PATH nor in $USB9PFS_GADGET_LIB, and the kernel has no driver of its own" \
+            "'scripts/gadget/install --arch ARCH' puts it into a root file system, 'scripts/boot/mkinitramfs --program FILE' into an initramfs" ;;
+    esac
+    check_can=${check_can#" program"}
 }
 
 check_controllers() {
@@ -71,8 +109,9 @@ check_controllers() {
             case " $(printf '%s' "$present" | tr '\n' ' ') " in
                 *" 1000480000.usb "*) check_result ok "USB-C of BCM2712" "1000480000.usb: it needs neither the RP1 nor its network" ;;
                 *) check_result fail "USB-C of BCM2712" "1000480000.usb is not there, which is part of the processor, not of the RP1" \
-                    "$check_overlay_hint; and a device tree of Raspberry Pi's kernel, Linux's own of 6.12 lacks it" controller ;;
+                    "$check_overlay_hint; and a device tree of Raspberry Pi's kernel, Linux's own lack it in 6.12 and in 7.3" controller ;;
             esac
+            [ -z "$check_lines" ] || check_rp1_network
             ;;
     esac
 }
@@ -152,6 +191,7 @@ do_check() {
     check_begin "$check_source" ||
         die 2 "there is no kernel configuration in '$check_source' (no line CONFIG_...=y): name a config or config.gz"
     if [ -n "$check_source" ]; then check_configuration; else check_running_kernel; fi
+    check_program
     if [ -n "$check_config" ]; then
         check_configured_page_size
     else
@@ -182,11 +222,13 @@ check_main() {
             --network) check_purpose=network && continue ;;
             --overlay) check_overlay=yes && continue ;;
             --modules) check_modules=yes && continue ;;
-            --kernel-config | --function) [ $# -gt 0 ] || bad_arguments "'$option' needs a value" ;;
+            --no-modules) check_modules=no && continue ;;
+            --kernel-config | --driver | --function) [ $# -gt 0 ] || bad_arguments "'$option' needs a value" ;;
             *) bad_arguments "unknown option '$option' for 'check'" ;;
         esac
         case $option in
             --kernel-config) check_config=$1 ;;
+            --driver) check_set_driver "$1" ;;
             --function) check_add_function "$1" ;;
         esac
         shift

@@ -6,21 +6,26 @@
 #   check_purpose    root (the root file system comes over the cable) or network (Ethernet over the cable only)
 #   check_functions  what the gadget is to have, in words: usb9pfs ecm ncm rndis eem acm mass_storage hid; empty: by purpose
 #   check_board      rpi4, rpi5, zero2w, or empty: any board
+#   check_driver     who is usb9pfs: program (p9gadget), kernel (the kernel's own driver), or auto: one of the two is enough
 #   check_overlay    yes: the root is to be an overlay on tmpfs
-#   check_modules    yes: the initramfs carries the kernel's modules and loads them
+#   check_modules    yes: the initramfs carries the kernel's modules and loads them; no: it carries none
 #   json             yes: one JSON object at check_end instead of lines
 
 # Options: purpose|option|level|what it is for|what to do. A level says what a missing option is: `fail` or `warn`. With
-# `built-in` a module is `fail` as well, even if the initramfs carries it.
+# `built-in` a module is `fail` as well, even if the initramfs carries it. The purposes `program` and `kernel` are the two drivers
+# of usb9pfs.
 check_options() {
     cat <<'END'
 any|CONFIGFS_FS|fail|the gadget is made in configfs|
-root|USB_GADGET|built-in|the device side of USB|
-network|USB_GADGET|fail|the device side of USB|
-any|USB_LIBCOMPOSITE|fail|gadgets with several functions|USB_CONFIGFS and NET_9P_USBG select it
+any|USB_GADGET|fail|the device side of USB|
 any|USB_CONFIGFS|fail|gadgets by configfs, without a driver of their own|
-root|NET_9P|built-in|the 9P client|
-root|NET_9P_USBG|built-in|9P over a USB gadget|it is new in Linux 6.12, and needs NET_9P=y and USB_GADGET=y
+program|USB_CONFIGFS_F_FS|fail|FunctionFS, by which a program is a gadget's function|
+program|NET_9P|fail|the 9P client|
+program|NET_9P_FD|fail|9P over sockets|
+program|UNIX|built-in|sockets between programs|
+kernel|NET_9P_USBG|fail|9P over a USB gadget|
+kernel|NET_9P|fail|the 9P client|
+kernel|USB_GADGET|fail|the device side of USB|
 root|9P_FS|fail|the 9P file system|
 root|9P_FS_POSIX_ACL|warn|access control lists; without it the board sees none|
 root|9P_FS_SECURITY|warn|file capabilities (ping) and security labels; without it the board sees none|
@@ -73,11 +78,14 @@ USB_DUMMY_HCD|-|an emulated controller, for tests
 END
 }
 
-check_defaults() { check_purpose=root check_functions='' check_board='' check_overlay=no check_modules=no; }
+check_defaults() {
+    check_purpose=root check_functions='' check_board='' check_driver=auto check_overlay=no check_modules=yes
+}
 
 # check_begin [CONFIG]: CONFIG is a kernel's configuration, as text or compressed by gzip. 1 if it holds none.
 check_begin() {
     check_lines='' check_json='' check_failed_kernel=0 check_failed_controller=0 check_warnings=0
+    check_release='' check_can='' check_faults='' check_conditions=''
     check_newline='
 '
     [ -n "${1:-}" ] || return 0
@@ -85,6 +93,19 @@ check_begin() {
     check_lines=$({ zcat "$1" 2>/dev/null || cat "$1"; } | sed -n 's/^CONFIG_\([A-Za-z0-9_]*\)=\([ym]\)$/\1=\2/p')
     [ -n "$check_lines" ] || return 1
     check_lines=$check_newline$check_lines$check_newline
+    # "# Linux/arm64 6.12.117 Kernel Configuration"
+    check_release=$({ zcat "$1" 2>/dev/null || cat "$1"; } | sed -n 's/^# Linux\/[^ ]* \([0-9][^ ]*\) Kernel Configuration$/\1/p' | head -n 1)
+}
+
+# check_is_before MAJOR MINOR: whether the configuration is an older Linux's; 1 as well if it does not say whose it is.
+check_is_before() {
+    check_major=${check_release%%.*}
+    check_minor=${check_release#*.}
+    check_minor=${check_minor%%[!0-9]*}
+    case $check_major:$check_minor in
+        *[!0-9:]* | :* | *:) return 1 ;;
+    esac
+    [ "$check_major" -lt "$1" ] || { [ "$check_major" = "$1" ] && [ "$check_minor" -lt "$2" ]; }
 }
 
 # Adds a function, written as for `usb9pfs-gadget up`: what follows a colon is ignored here.
@@ -92,6 +113,13 @@ check_add_function() {
     case ${1%%:*} in
         usb9pfs | ecm | ncm | rndis | eem | acm | mass_storage | hid) check_functions="$check_functions ${1%%:*}" ;;
         *) bad_arguments "there is no function '$1'; there are: usb9pfs ecm ncm rndis eem acm mass_storage hid" ;;
+    esac
+}
+
+check_set_driver() {
+    case $1 in
+        auto | program | kernel) check_driver=$1 ;;
+        *) bad_arguments "--driver is auto, program or kernel, not '$1'" ;;
     esac
 }
 
@@ -112,6 +140,7 @@ check_is() {
 
 # check_result ok|warn|fail|skip NAME TEXT [WHAT TO DO [kernel|controller]]
 check_result() {
+    [ "$1" != fail ] || check_faults="$check_faults${check_faults:+, }$2"
     case $1:${5:-kernel} in
         fail:kernel) check_failed_kernel=$((check_failed_kernel + 1)) ;;
         fail:*) check_failed_controller=$((check_failed_controller + 1)) ;;
@@ -125,73 +154,165 @@ check_result() {
     fi
 }
 
+# Whether a mount of the host's directory is wanted.
+check_wants_usb9pfs() {
+    case "$check_purpose $check_functions " in
+        "root "* | *" usb9pfs "*) ;;
+        *) return 1 ;;
+    esac
+}
+
+# Sets $verdict: what comes of it all, in words.
+check_verdict() {
+    if [ -n "$check_faults" ]; then
+        verdict="does not work: $check_faults"
+        return
+    fi
+    verdict="works as it is"
+    [ -z "$check_conditions" ] || verdict="works, $check_conditions"
+    case $check_can in
+        " program") verdict="$verdict, by p9gadget" ;;
+        " kernel") verdict="$verdict, by the kernel's driver" ;;
+        " program kernel") verdict="$verdict, by p9gadget or the kernel's driver" ;;
+    esac
+}
+
 # Ends the report; 0, 3 if the kernel lacks a part, 4 if the fault is with the controller only.
 check_end() {
-    check_ok=true
-    [ $((check_failed_kernel + check_failed_controller)) = 0 ] || check_ok=false
+    check_failed=$((check_failed_kernel + check_failed_controller)) check_ok=true
+    [ $check_failed = 0 ] || check_ok=false
+    check_verdict
     if [ "$json" = yes ]; then
-        printf '{"version": 1, "purpose": "%s", "source": %s, "ok": %s, "warnings": %s, "checks": [%s]}\n' "$check_purpose" \
-            "$(json_string "$1")" "$check_ok" "$check_warnings" "$check_json"
+        drivers=
+        for driver in $check_can; do drivers="$drivers${drivers:+, }\"$driver\""; done
+        printf '{"version": 1, "purpose": "%s", "source": %s, "ok": %s, "verdict": %s, "drivers": [%s], "warnings": %s, "checks": [%s]}\n' \
+            "$check_purpose" "$(json_string "$1")" "$check_ok" "$(json_string "$verdict")" "$drivers" "$check_warnings" "$check_json"
     else
-        printf '%s failed, %s to know about: %s\n' "$((check_failed_kernel + check_failed_controller))" "$check_warnings" "$1"
+        printf '%s: %s (%s failed, %s to know about)\n' "$1" "$verdict" "$check_failed" "$check_warnings"
     fi
     [ "$check_failed_kernel" = 0 ] || return 3
     [ "$check_failed_controller" = 0 ] || return 4
 }
 
-# check_one OPTION LEVEL WHAT-FOR HINT
-check_one() {
+# check_state OPTION LEVEL WHAT-FOR HINT: sets $result, $text and $fix for check_result, and $value.
+check_state() {
     check_option "$1"
-    level=$2
+    result=ok text=$3 fix='' level=$2
     [ "$level" != built-in ] || level=fail
     case $value in
-        y) check_result ok "$1=y" "$3" ;;
         m)
             if [ "$2" = built-in ]; then
-                check_result fail "$1=m" "$3; a module is of no use here" "Set CONFIG_$1=y${4:+ ($4)}"
+                result=fail text="$3; a module is of no use here" fix="Set CONFIG_$1=y${4:+ ($4)}"
             elif [ "$check_purpose" = network ]; then
-                check_result ok "$1=m" "$3; a module: load it before the gadget is made"
+                text="$3; a module: load it before the gadget is made"
             elif [ "$check_modules" = yes ]; then
-                check_result ok "$1=m" "$3; a module, which the initramfs must carry"
+                text="$3; a module, which the initramfs must carry"
             else
-                check_result "$level" "$1=m" "$3; a module, and nothing can load it before there is a root" \
-                    "Set CONFIG_$1=y${4:+ ($4)}, or carry it in the initramfs and say --modules"
+                result=$level text="$3; a module, and nothing can load it before there is a root"
+                fix="Set CONFIG_$1=y${4:+ ($4)}, or carry it in the initramfs (without --no-modules)"
             fi
             ;;
-        n) check_result "$level" "$1=n" "$3" "Set CONFIG_$1=y${4:+ ($4)}" ;;
+        n) result=$level fix="Set CONFIG_$1=y${4:+ ($4)}" ;;
     esac
 }
 
-check_kernel_options() {
-    check_wanted="any $check_purpose $check_functions"
-    case " $check_functions " in
-        *" usb9pfs "*) check_wanted="$check_wanted root" ;;
+check_one() {
+    check_state "$@"
+    check_result "$result" "$1=$value" "$text" "$fix"
+}
+
+# Whether the kernel's own driver has to be built in, and what it needs with it. Before Linux 6.13 NET_9P_USBG could not be a
+# module. With NET_9P=m and USB_GADGET=y Kconfig kept NET_9P_USBG=y, and the build descended into net/9p for modules only: the
+# driver was neither in the kernel nor a module, though the configuration had it.
+check_kernel_driver_is_built_in() {
+    check_option NET_9P_USBG
+    case $value:$check_release in
+        y:* | n:) return 0 ;;
+        m:*) return 1 ;;
+        *) check_is_before 6 13 ;;
     esac
-    [ "$check_overlay" != yes ] || check_wanted="$check_wanted overlay"
+}
+
+# check_state for the needs of the kernel's own driver.
+check_kernel_driver_state() {
+    need=$2
+    ! check_kernel_driver_is_built_in || [ "$1" = NET_9P_USBG ] || need=built-in
+    check_state "$1" "$need" "$3" "$4"
+    [ "$1" = NET_9P_USBG ] || return 0
+    if [ "$value" = y ] && check_is NET_9P m; then
+        value=y result=fail text="$3; it is set, but with CONFIG_NET_9P=m it is left out of the build" fix="Set CONFIG_NET_9P=y"
+        return
+    fi
+    check_option "$1"
+    [ "$value" = n ] || return 0
+    if check_is_before 6 12; then
+        text="$3, which is new in Linux 6.12; this is $check_release" fix="Take a newer kernel"
+    elif check_kernel_driver_is_built_in; then
+        fix="Set CONFIG_NET_9P_USBG=y (it is new in Linux 6.12, and before 6.13 it needs NET_9P=y and USB_GADGET=y)"
+        ! check_is USB_GADGET m || fix="Set CONFIG_NET_9P_USBG=y (with CONFIG_USB_GADGET=m it can't be chosen: set that to y first)"
+    fi
+    value=n
+}
+
+# check_driver_rows DRIVER HOW: what a driver of usb9pfs needs. HOW is count: $lacks tells what is missing, and nothing is said;
+# ok: all of it is there, and said; fail or skip: what is missing is said, as that.
+check_driver_rows() {
+    lacks=
+    case $1 in program) by="p9gadget: " ;; *) by="the kernel's driver: " ;; esac
     # A here-document and not a pipe: the counters must outlive the loop.
     while IFS='|' read -r when option level what hint; do
-        case " $check_wanted " in
-            *" $when "*) ;;
-            *) continue ;;
+        [ "$when" = "$1" ] || continue
+        case $when in
+            kernel) check_kernel_driver_state "$option" "$level" "$what" "$hint" ;;
+            *) check_state "$option" "$level" "$what" "$hint" ;;
         esac
-        case $option in
-            # With NET_9P=m and USB_GADGET=y Kconfig keeps NET_9P_USBG=y, and the build descends into net/9p for modules
-            # only: the driver is neither in the kernel nor a module, though the configuration has it.
-            NET_9P_USBG)
-                if check_is NET_9P m && check_is NET_9P_USBG y; then
-                    check_result fail "NET_9P_USBG=y" "$what; it is set, but with CONFIG_NET_9P=m it is left out of the build" \
-                        "Set CONFIG_NET_9P=y"
-                    continue
-                fi
-                if check_is USB_GADGET m && check_is NET_9P_USBG n; then
-                    hint="with CONFIG_USB_GADGET=m it can't be chosen: set that to y first"
-                fi
-                ;;
+        [ "$result" = ok ] || lacks="$lacks${lacks:+, }$option=$value"
+        case $2:$result in
+            ok:*) check_result ok "$option=$value" "$by$text" ;;
+            fail:fail | skip:fail) check_result "$2" "$option=$value" "$by$text" "$fix" ;;
         esac
-        check_one "$option" "$level" "$what" "$hint"
+        # What a driver needs that this Linux does not have yet is of no interest.
+        if [ "$option:$value" = NET_9P_USBG:n ] && check_is_before 6 12; then break; fi
     done <<END
 $(check_options)
 END
+}
+
+check_usb9pfs_drivers() {
+    candidates=$check_driver check_can=
+    [ "$check_driver" != auto ] || candidates="program kernel"
+    for candidate in $candidates; do
+        check_driver_rows "$candidate" count
+        [ -n "$lacks" ] || check_can="$check_can $candidate"
+    done
+    for candidate in $candidates; do
+        case "$check_can " in
+            " ") check_driver_rows "$candidate" fail ;;
+            *" $candidate "*) check_driver_rows "$candidate" ok ;;
+            *) check_driver_rows "$candidate" skip ;;
+        esac
+    done
+}
+
+# Adds to what the verdict says after "works,".
+check_condition() { check_conditions="$check_conditions${check_conditions:+, }$1"; }
+
+check_kernel_options() {
+    check_wanted="any $check_purpose $check_functions"
+    ! check_wants_usb9pfs || check_wanted="$check_wanted root"
+    [ "$check_overlay" != yes ] || check_wanted="$check_wanted overlay"
+    while IFS='|' read -r when option level what hint; do
+        case " $check_wanted " in
+            *" $when "*) check_one "$option" "$level" "$what" "$hint" ;;
+        esac
+    done <<END
+$(check_options)
+END
+    if check_wants_usb9pfs; then
+        check_usb9pfs_drivers
+        ! check_is 9P_FS_POSIX_ACL n || check_condition "without access control lists"
+        ! check_is 9P_FS_SECURITY n || check_condition "without file capabilities"
+    fi
     case " $check_functions " in
         *" ecm "* | *" ncm "* | *" rndis "* | *" eem "*) return ;;
     esac
@@ -243,7 +364,7 @@ END
         check_result ok "device controller" "drivers as modules, which must be loaded first:$modules"
     elif [ -n "$modules" ]; then
         check_result fail "device controller" "drivers as modules only, and nothing can load them before there is a root:$modules" \
-            "Set the board's to y, or carry it in the initramfs and say --modules"
+            "Set the board's to y, or carry it in the initramfs (without --no-modules)"
     elif [ -n "$wrong_mode" ]; then
         check_result fail "device controller" "$wrong_mode"
     elif [ -n "$check_board" ]; then
@@ -292,6 +413,43 @@ check_configuration() {
     check_kernel_options
     check_driver_options
     check_decompressors
+    [ "$check_board" != rpi5 ] || check_rp1_network
+}
+
+# Whether it is Raspberry Pi's own kernel, or Ubuntu's of it: no other has this option.
+check_is_raspberry_pis() { ! check_is MFD_RP1 n; }
+
+# The Raspberry Pi 5's Ethernet is in the RP1, behind PCIe. Without its drivers the cable can be the network.
+check_rp1_network() {
+    missing='' modules='' bridge=MISC_RP1
+    ! check_is_raspberry_pis || bridge=MFD_RP1
+    for option in $bridge COMMON_CLK_RP1 PINCTRL_RP1 PCIE_BRCMSTB MACB; do
+        check_option "$option"
+        case $value in
+            n) missing="$missing CONFIG_$option" ;;
+            m) modules="$modules $option" ;;
+        esac
+    done
+    if [ -n "$missing" ]; then
+        check_result warn "network of the RP1" "no driver for a Raspberry Pi 5's Ethernet in this kernel; not set:$missing" \
+            "The cable can be its network, beside the root: an Ethernet function in the gadget, such as --function ncm"
+    else
+        check_result ok "network of the RP1" "drivers for a Raspberry Pi 5's Ethernet${modules:+, as modules:$modules}"
+    fi
+}
+
+# Which device tree a Raspberry Pi 5 needs with this kernel. Linux's own were looked at in 6.12 and 7.3.
+check_rpi5_device_tree() {
+    d0="for boards with the processor's D0 stepping bcm2712d0-rpi-5-b.dtb or bcm2712-d-rpi-5-b.dtb"
+    if check_is_raspberry_pis; then
+        check_result ok "device tree" "this is Raspberry Pi's kernel, and wants Raspberry Pi's bcm2712-rpi-5-b.dtb; $d0"
+        return
+    fi
+    check_condition "with Raspberry Pi's device tree"
+    check_result warn "device tree" "Linux's own bcm2712-rpi-5-b.dtb and bcm2712-d-rpi-5-b.dtb have no USB-C controller, in 6.12 and in 7.3" \
+        "Give this kernel Raspberry Pi's bcm2712-rpi-5-b.dtb; $d0. Nobody has tried that on a board"
+    ! check_is_before 6 12 || check_result warn "processor" "this is Linux $check_release; 6.12 is the first that was looked at for a BCM2712" \
+        "Take a newer kernel, or Raspberry Pi's"
 }
 
 # check_device_tree DIR: a device tree unpacked into files, such as /proc/device-tree. Looks at what says dr_mode, and at
@@ -299,12 +457,12 @@ check_configuration() {
 # enough: those of a Raspberry Pi 5's RP1, and the second one of many boards, are for host mode.
 check_device_tree() {
     tree_model=$(read_line "$1/model")
-    tree_nodes='' tree_usable='' tree_unusable=''
+    tree_nodes='' tree_usable='' tree_unusable='' tree_dwc2=''
     for property in $(find "$1/" -name compatible -type f 2>/dev/null | sort); do
         node=${property%/compatible}
         kinds=$(tr '\000' ' ' <"$property")
         case " $kinds " in
-            *" brcm,bcm2835-usb "* | *" brcm,bcm2708-usb "* | *" snps,dwc2 "*) ;;
+            *" brcm,bcm2835-usb "* | *" brcm,bcm2708-usb "* | *" snps,dwc2 "*) tree_dwc2=yes ;;
             *) [ -e "$node/dr_mode" ] || continue ;;
         esac
         tree_nodes=yes
@@ -328,7 +486,14 @@ check_device_tree() {
         esac
         tree_usable=yes
     done
-    # A here-document and not a pipe: the counters must outlive the loop.
+    case $tree_dwc2:$tree_model in
+        :*"Raspberry Pi 5"* | :*"Compute Module 5"*)
+            # Those that it has are the RP1's, which are hosts.
+            check_result fail "device tree" "'$tree_model' has no node for the USB-C controller (dwc2 in BCM2712)" \
+                "Linux's own device trees for BCM2712 have none, in 6.12 and in 7.3: use the one of Raspberry Pi's kernel" controller
+            return
+            ;;
+    esac
     while read -r why; do
         if [ -z "$why" ]; then
             continue
@@ -340,13 +505,8 @@ check_device_tree() {
     done <<END
 $tree_unusable
 END
-    [ -z "$tree_nodes" ] || return 0
-    case $tree_model in
-        *"Raspberry Pi 5"* | *"Compute Module 5"*) check_result fail "device tree" \
-            "'$tree_model' has no node for the USB-C controller (dwc2 in BCM2712)" \
-            "Linux's own device tree for BCM2712 has none in 6.12: use the one of Raspberry Pi's kernel" controller ;;
-        *) check_result skip "device tree" "no USB controller that can change its mode${tree_model:+ on $tree_model}" ;;
-    esac
+    [ -n "$tree_nodes" ] ||
+        check_result skip "device tree" "no USB controller that can change its mode${tree_model:+ on $tree_model}"
 }
 
 check_overlay_hint="On a Raspberry Pi: 'dtoverlay=dwc2,dr_mode=peripheral' in config.txt, dwc2 has no kernel parameter for it; \

@@ -13,7 +13,7 @@ check() {
         while read -r lack; do
             dwarning "usb9pfs: this image can't mount root over USB: $configuration: $lack"
             lacks=1
-        done < <(kernel_lacks "$configuration")
+        done < <(kernel_lacks "$configuration" "${dracutsysrootdir-}")
     else
         dwarning "usb9pfs: there is no $configuration, so nobody has checked whether this kernel can do it"
     fi
