@@ -76,6 +76,7 @@ for kernel in "$fixtures"/*; do
     run 0 "${kernel##*/}: a network and an overlay as well" --function usb9pfs --function ncm --overlay "$kernel"
     run 3 "${kernel##*/}: needs modules" --no-modules "$kernel"
 done
+# shellcheck disable=SC2016 # marks of the page
 sed -n 's/^- `\(.*\)`$/\1/p' "$usb9pfs_root/docs/kernel.md" >verdicts
 grep -v NET_9P_FD "$fixtures/debian-12-arm64" >no-fd
 for kernel in "$fixtures"/debian-12-arm64 "$fixtures"/raspberry-pi-os-5-arm64 no-fd; do
