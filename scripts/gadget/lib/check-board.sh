@@ -3,6 +3,8 @@
 
 # shellcheck source=check.sh
 . "$USB9PFS_GADGET_LIB/check.sh"
+# shellcheck source=check-tree.sh
+. "$USB9PFS_GADGET_LIB/check-tree.sh"
 
 device_tree=/sys/firmware/devicetree/base
 
