@@ -48,12 +48,16 @@ let package = Package(
         .target(name: "USBLink", dependencies: ["P9Wire", "USBHost"], swiftSettings: strict),
 
         // Raspberry Pis that wait to be loaded over USB.
-        .target(name: "RPiBoot", dependencies: ["CLibUSB", "LinuxFiles", "USBHost"], swiftSettings: strict),
+        .target(
+            name: "RPiBoot",
+            dependencies: ["CLibUSB", "JSONText", "LinuxFiles", "FakeRoot", "USBHost"],
+            swiftSettings: strict
+        ),
 
         // What the host does for a board: find it, load it, serve it, and again.
         .target(
             name: "BoardHost",
-            dependencies: ["LinuxFiles", "P9Wire", "USBHost", "USBLink", "RPiBoot"],
+            dependencies: ["LinuxFiles", "FakeRoot", "P9Wire", "USBHost", "USBLink", "RPiBoot"],
             swiftSettings: strict
         ),
 

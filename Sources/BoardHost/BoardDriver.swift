@@ -5,7 +5,9 @@ import USBLink
 /// Does what a plan says, and tells it the outcome. Belongs to the thread that calls `run`.
 final class BoardDriver<Bus: BoardBus> {
     private(set) var plan: BoardPlan
-    private let bootDirectory: BootDirectory?
+    private let files: BootFiles?
+    /// What boards are being loaded from, by processor: the same for both stages.
+    private var directories: [BootChip: BootDirectory] = [:]
     private let bus: Bus
     private let stop: StopRequest
     private let report: (BoardEvent) -> Void
@@ -14,13 +16,13 @@ final class BoardDriver<Bus: BoardBus> {
 
     init(
         _ plan: BoardPlan,
-        _ bootDirectory: BootDirectory?,
+        _ files: BootFiles?,
         bus: Bus,
         until stop: StopRequest,
         report: @escaping (BoardEvent) -> Void
     ) {
         self.plan = plan
-        self.bootDirectory = bootDirectory
+        self.files = files
         self.bus = bus
         self.stop = stop
         self.report = report
@@ -76,7 +78,7 @@ final class BoardDriver<Bus: BoardBus> {
     /// Opens a Raspberry Pi in boot mode, and takes it through the stage that it is in.
     private func load(_ device: BootDevice, _ hasJustCome: Bool) {
         guard hold(device.path) else { return }
-        guard let bootDirectory else { preconditionFailure("nothing is loaded without a directory to load from") }
+        guard let bootDirectory = directory(for: device) else { return }
         let opened = open(device) { () throws(USBError) in
             try bus.open(device, hasJustCome: hasJustCome, until: stop)
         }
@@ -100,6 +102,20 @@ final class BoardDriver<Bus: BoardBus> {
             case .gone(during: nil): plan.stageEnded(.vanished, now: bus.now)
             default: plan.notLoaded(.notLoaded(device, directory: bootDirectory.path, error), now: bus.now)
             }
+        }
+    }
+
+    /// What to load a board from; a failure goes to the plan.
+    private func directory(for device: BootDevice) -> BootDirectory? {
+        guard let files else { preconditionFailure("nothing is loaded without files") }
+        if device.stage == .fileServer, let directory = directories[device.chip] { return directory }
+        do throws(BoardFailure) {
+            let directory = try files.directory(for: device.chip, until: stop, report: report)
+            directories[device.chip] = directory
+            return directory
+        } catch {
+            if stop.isRequested { plan.stop() } else { plan.end(error) }
+            return nil
         }
     }
 

@@ -8,6 +8,10 @@ public enum BoardEvent: Sendable {
     case waiting(BoardKind, DeviceSelector)
     /// Another process has the board at this port; the service looks for the next one. Told once per device.
     case passedOver(port: String)
+    /// A boot directory no longer fits the tree that boards mount. Where nobody makes it anew, `command` does.
+    case outdated(directory: String, tree: String, TreeChanges, command: [String]?)
+    /// A boot directory is made by this command, which takes a while.
+    case making(directory: String, _ command: [String])
     /// A Raspberry Pi in boot mode is open, and is loaded now; told in every stage.
     case found(BootDevice)
     /// What happens while it is loaded.

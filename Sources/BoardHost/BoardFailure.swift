@@ -9,6 +9,16 @@ public enum BoardFailure: Error, Hashable, Sendable {
     case bootDirectory(String, Errno)
     /// The directory has nothing to load a Raspberry Pi with; says why, if it has something that can't be sent.
     case nothingToLoad(directory: String, BootDirectory.Refusal?)
+    /// The tree that boards mount has no path that can be told to another program.
+    case unnamedTree(String)
+    /// There is no `scripts/boot/rpi` in any of these directories.
+    case noBootScript([String])
+    /// There is no directory for what can be made again: neither HOME nor XDG_CACHE_HOME is set.
+    case noCache
+    /// `scripts/boot/rpi` has not made this directory, so that it can't be made anew.
+    case noManifest(String)
+    /// This command, which makes a boot directory, has failed, and has said this.
+    case notMade(directory: String, _ command: [String], said: String)
     /// libusb can't list what is plugged in.
     case noUSB(USBError)
     /// More than one board is meant: the user must choose.

@@ -37,17 +37,23 @@ public struct BoardService<Bus: BoardBus> {
     /// then.
     /// - Parameters:
     ///   - responder: answers the board's requests, through all its sessions.
-    ///   - bootDirectory: what a Raspberry Pi in boot mode is loaded from before it can be served; nil leaves it alone.
+    ///   - files: what a Raspberry Pi in boot mode is loaded from before it can be served; nil leaves it alone.
     ///   - trace: called with every request and every reply.
     /// - Throws: what has ended the service, if nobody asked for that.
     public func serve(
         by responder: some Responder,
-        loadingFrom bootDirectory: BootDirectory? = nil,
+        loadingFrom files: BootFiles? = nil,
         until stop: StopRequest,
         trace: ((GadgetLink.Direction, RawSpan) -> Void)? = nil
     ) throws(BoardFailure) {
         let watch = MountWatch(responder) { [report] in report(.staleMount) }
-        let driver = driver(.serve(loads: bootDirectory != nil), bootDirectory, stop)
+        do throws(BoardFailure) {
+            try files?.prepare(until: stop, report: report)
+        } catch {
+            if stop.isRequested { return }
+            throw error
+        }
+        let driver = driver(.serve(loads: files != nil), files, stop)
         try driver.run { link in
             // The link goes before its closures do.
             link.notify = { [unowned link, report] notice in
@@ -70,15 +76,15 @@ public struct BoardService<Bus: BoardBus> {
     /// - Throws: what has ended the service, also `.stoppedBeforeLoaded`: a caller that waits for one board must not take that
     ///   for success.
     public func load(from directory: BootDirectory, until stop: StopRequest) throws(BoardFailure) {
-        try driver(.load, directory, stop).run { _ in preconditionFailure("a loader looks for no gadgets") }
+        try driver(.load, BootFiles(directory), stop).run { _ in preconditionFailure("a loader looks for no gadgets") }
     }
 
     private func driver(
         _ purpose: BoardPlan.Purpose,
-        _ directory: BootDirectory?,
+        _ files: BootFiles?,
         _ stop: StopRequest
     ) -> BoardDriver<Bus> {
         let plan = BoardPlan(purpose, selector, once: once, timeout: timeout, now: bus.now)
-        return BoardDriver(plan, directory, bus: bus, until: stop, report: report)
+        return BoardDriver(plan, files, bus: bus, until: stop, report: report)
     }
 }

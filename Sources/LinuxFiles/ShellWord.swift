@@ -30,6 +30,15 @@ public struct ShellWord: Sendable, CustomStringConvertible {
         }
     }
 
+    /// A command line of a program and its arguments, safe to paste. Options stay options.
+    public static func commandLine(_ words: [String]) -> String {
+        words.map { word in
+            let dashes = word.prefix { $0 == "-" }
+            let rest = word.dropFirst(dashes.count)
+            return rest.isEmpty && !dashes.isEmpty ? String(dashes) : dashes + ShellWord(rest).text
+        }.joined(separator: " ")
+    }
+
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -62,6 +62,12 @@ public final class BootDirectory: Sendable {
         find(Array(name.utf8), for: chip, at: port)
     }
 
+    /// A file at the top of the directory, whatever board is meant; nil if there is none that can be sent.
+    func file(_ name: String) -> BootFile? {
+        guard case .found(let file) = open(Array(name.utf8)) else { return nil }
+        return file
+    }
+
     /// The processors that the directory has boot code for.
     public var chips: [BootChip] {
         BootChip.allCases.filter { chip in

@@ -8,12 +8,19 @@ extension GadgetOptions {
     /// Serves the board that the options mean, and tells of it: what `serve` and `connect` do on the board's thread.
     func serve(
         by responder: some Responder,
-        loadingFrom bootDirectory: BootDirectory? = nil,
+        loadingFrom choice: BootChoice? = nil,
+        tree: String = "",
         _ waiting: WaitingOptions,
         until stop: StopRequest
     ) throws(CommandFailure) {
         let isVerbose = verbose > 0
-        let report = BoardReport(bootDirectory: bootDirectory?.path ?? "", isVerbose: isVerbose)
+        let files: BootFiles?
+        do throws(BoardFailure) {
+            files = if let choice { try BootFiles(choice, tree: tree) } else { nil }
+        } catch {
+            throw CommandFailure(error)
+        }
+        let report = BoardReport(bootDirectory: { files?.path(for: $0) ?? "" }, isVerbose: isVerbose)
         let service = BoardService(
             selector,
             once: waiting.once,
@@ -25,7 +32,7 @@ extension GadgetOptions {
         do throws(BoardFailure) {
             try service.serve(
                 by: responder,
-                loadingFrom: bootDirectory,
+                loadingFrom: files,
                 until: stop,
                 trace: trace
             )

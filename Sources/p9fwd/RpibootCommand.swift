@@ -63,7 +63,7 @@ struct RpibootCommand: ParsableCommand {
 
     private func load(from directory: BootDirectory, until stop: StopRequest) throws(CommandFailure) {
         let report = BoardReport(
-            bootDirectory: directory.path,
+            bootDirectory: { _ in directory.path },
             isVerbose: options.verbose > 0,
             events: json ? EventStream(isEnabled: true) : nil
         )

@@ -1,7 +1,7 @@
 import ArgumentParser
+import BoardHost
 import CommandSupport
 import P9Server
-import RPiBoot
 import USBHost
 import USBLink
 
@@ -17,9 +17,11 @@ struct ServeCommand: ParsableCommand {
               p9fwd serve rootfs
               p9fwd serve rootfs --path 2-1.1.2 --export home=/srv/home
               p9fwd serve rootfs --rpiboot boot
+              p9fwd serve rootfs --rpiboot auto
 
             With --rpiboot a Raspberry Pi in USB boot mode is loaded from that directory first, each time it is powered \
-            on (see p9fwd rpiboot --help); what it then runs is served at the same port.
+            on (see p9fwd rpiboot --help); what it then runs is served at the same port. With --rpiboot auto the directory is \
+            made of the kernel that is in rootfs, and anew when that has changed (docs/rpiboot.md).
 
             Waits for the board if it is not there yet, and for its return after a reboot. Ctrl-C and SIGTERM answer the \
             request in hand and end.
@@ -36,7 +38,10 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup var exports: ExportOptions
 
     @Option(
-        help: ArgumentHelp("Load a Raspberry Pi in USB boot mode from this directory first.", valueName: "dir"),
+        help: ArgumentHelp(
+            "Load a Raspberry Pi in USB boot mode from this directory first; auto, auto:MODEL, auto:DIR: make it.",
+            valueName: "dir"
+        ),
         completion: .directory
     )
     var rpiboot: String?
@@ -49,12 +54,12 @@ struct ServeCommand: ParsableCommand {
             maximumMessageSize: GadgetLink.maximumMsize,
             limits: try ServerLimits.ofThisProcess()
         )
-        let bootDirectory = try rpiboot.map { try BootDirectory.open(argument: $0) }
         let stop = StopRequest()
-        try SignalWaiter.run(stop: stop.request) { [options, waiting] in
+        try SignalWaiter.run(stop: stop.request) { [options, waiting, rpiboot, directory] in
             try options.serve(
                 by: ServerConnection(configuration),
-                loadingFrom: bootDirectory,
+                loadingFrom: rpiboot.map { BootChoice($0) },
+                tree: directory,
                 waiting,
                 until: stop
             )

@@ -21,7 +21,7 @@ struct ServiceRun {
         on bus: FakeBus
     ) -> ServiceRun {
         run(bus, selector, once, timeout) { (service, stop) throws(BoardFailure) in
-            try service.serve(by: responder, loadingFrom: directory, until: stop)
+            try service.serve(by: responder, loadingFrom: directory.map { BootFiles($0) }, until: stop)
         }
     }
 
@@ -80,6 +80,8 @@ extension BoardEvent {
         case .waiting(let kind, let selector):
             selector.description.isEmpty ? "waiting for any \(kind)" : "waiting for \(kind) \(selector)"
         case .passedOver(let port): "passed over \(port)"
+        case .outdated(let directory, _, _, _): "outdated \(directory)"
+        case .making(let directory, _): "making \(directory)"
         case .found(let device): "found \(device.stage) at \(device.path)"
         case .loading(let device, _): "loading \(device.path)"
         case .loaded(let device, _): "loaded \(device.path)"
@@ -100,6 +102,11 @@ extension BoardFailure {
         switch self {
         case .bootDirectory: "directory"
         case .nothingToLoad: "nothing to load"
+        case .unnamedTree: "unnamed tree"
+        case .noBootScript: "no script"
+        case .noCache: "no cache"
+        case .noManifest: "no manifest"
+        case .notMade: "not made"
         case .noUSB: "no USB"
         case .several(let gadgets, let loadable):
             "several: " + (gadgets.map(\.path) + loadable.map(\.path)).joined(separator: ", ")

@@ -54,9 +54,9 @@ mkdir -m 777 checkout
     # shellcheck disable=SC2034 # as_written's
     written_by=(as_developer)
     check_code 0 "documented: check-kernel finds nothing wrong with the documented configuration" \
-        as_written docs/raspberry-pi.md "1. The kernel" 2
+        as_written docs/raspberry-pi.md "A kernel of your own" 2
     said linux/.config
-    check "documented: the boot directory" as_written docs/raspberry-pi.md "2. The boot directory" 2
+    check "documented: the boot directory" as_written docs/raspberry-pi.md "A kernel of your own" 4
     check "... has the boot code" cmp boot-rpi4/bootfiles.bin usbboot/firmware/bootfiles.bin
     mkdir image
     mcopy -s -m -i boot-rpi4/boot.img :: image

@@ -8,8 +8,8 @@ import USBLink
 
 /// Tells what a service does with boards: people in lines on standard error, programs in events on standard output.
 struct BoardReport {
-    /// What Raspberry Pis are loaded from, as the user gave it; empty where none is.
-    var bootDirectory = ""
+    /// What Raspberry Pis are loaded from, as the user gave it, by processor; empty where none is.
+    var bootDirectory: (BootChip) -> String = { _ in "" }
     var isVerbose = false
     /// For programs; nil tells people.
     var events: EventStream?
@@ -36,6 +36,12 @@ extension BoardReport {
             say("waiting for a Raspberry Pi in boot mode\(selector.phrase)")
         case .passedOver(let port):
             say("another process has the board at port \(port); looking for the next one")
+        case .outdated(let directory, let tree, let changes, let command):
+            say("\(ShellWord(directory)) no longer fits \(ShellWord(tree)): \(changes.sentence)")
+            guard let command else { break }
+            StandardError.write("To make it anew: \(ShellWord.commandLine(command))\n")
+        case .making(let directory, _):
+            say("making \(ShellWord(directory)), which takes a while")
         case .found(let device):
             if device.stage == .fileServer { say("\(device.title) asks for files") }
         case .loading(let device, let event):
@@ -75,7 +81,7 @@ extension BoardReport {
             say("\(device.path): \(printable(name)): sent \(file.size) bytes\(printable(origin))")
         case .missing: break  // told at the end, all at once
         case .refused(let name, let refusal):
-            say("\(device.path): \(printable(name)): not sent: " + refusal.reason(bootDirectory))
+            say("\(device.path): \(printable(name)): not sent: " + refusal.reason(bootDirectory(device.chip)))
         case .metadata(let property, let value):
             if isVerbose { say("\(device.path): \(printable(property)) is \(printable(value))") }
         case .silence(let seconds):
@@ -87,7 +93,7 @@ extension BoardReport {
         let count = files.count == 1 ? "1 file" : "\(files.count) files"
         say("\(device.path): \(device.chip.name) loaded: \(count), \(files.bytes) bytes")
         guard !files.missing.isEmpty else { return }
-        let directory = ShellWord(bootDirectory)
+        let directory = ShellWord(bootDirectory(device.chip))
         let names = files.missing.prefix(20).map { printable($0) }.joined(separator: ", ")
         let more = files.missing.count > 20 ? " and \(files.missing.count - 20) more" : ""
         say("\(device.path): asked for, but not in \(directory): \(names)\(more)")
@@ -132,7 +138,7 @@ extension BoardReport {
             )
         case .failed(let failure):
             _ = events.failure(CommandFailure(failure))
-        case .waiting, .serving, .storageDetached, .notice, .served, .staleMount, .leftMount:
+        case .outdated, .making, .waiting, .serving, .storageDetached, .notice, .served, .staleMount, .leftMount:
             break  // serve has no events
         }
     }
@@ -154,7 +160,7 @@ extension BoardReport {
         case .missing(let name):
             send("missing", ("name", .string(name)))
         case .refused(let name, let refusal):
-            send("refused", ("name", .string(name)), ("reason", .string(refusal.reason(bootDirectory))))
+            send("refused", ("name", .string(name)), ("reason", .string(refusal.reason(bootDirectory(device.chip)))))
         case .metadata(let property, let value):
             send("metadata", ("property", .string(property)), ("value", .string(value)))
         case .silence(let seconds):

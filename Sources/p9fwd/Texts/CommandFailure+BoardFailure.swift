@@ -11,6 +11,11 @@ extension CommandFailure {
         switch failure {
         case .bootDirectory(let path, let error): self = .bootDirectory(path, error)
         case .nothingToLoad(let path, let refusal): self = .nothingToLoad(path, refusal)
+        case .unnamedTree(let path): self = .unnamedTree(path)
+        case .noBootScript(let places): self = .noBootScript(places)
+        case .noCache: self = .noCache
+        case .noManifest(let path): self = .noManifest(path)
+        case .notMade(let path, let command, let said): self = .notMade(path, command, said)
         case .noUSB(let error): self = .noUSB(error)
         case .several(let gadgets, let loadable): self = .several(gadgets, loadable)
         case .timeout(let kind, let selector, let seconds): self = .timeout(kind, selector, seconds)

@@ -11,7 +11,7 @@ arm64_sources() {
     local package=linux-source-6.12 version folder tree name
     need_packages gcc make flex bison bc xz-utils gcc-aarch64-linux-gnu "$package" >&2
     version=$(dpkg-query -W -f '${Version}' "$package")
-    folder=$usb9pfs_cache/arm64/$({ echo "$version"; cat "${BASH_SOURCE[0]}"; page_text docs/raspberry-pi.md "1. The kernel" 1; } | sha256sum | cut -c1-16)
+    folder=$usb9pfs_cache/arm64/$({ echo "$version"; cat "${BASH_SOURCE[0]}"; page_text docs/raspberry-pi.md "A kernel of your own" 1; } | sha256sum | cut -c1-16)
     if [ ! -d "$folder" ]; then
         say "configuring $package $version for arm64" >&2
         mkdir -p "$usb9pfs_cache/arm64"
@@ -60,7 +60,7 @@ arm64_sources() {
             cd "$work"
             # shellcheck disable=SC2034 # as_written runs the commands by it
             written_by=(as_developer)
-            as_written docs/raspberry-pi.md "1. The kernel" 1 bcm2711_defconfig=defconfig \
+            as_written docs/raspberry-pi.md "A kernel of your own" 1 bcm2711_defconfig=defconfig \
                 "Image dtbs=broadcom/bcm2711-rpi-4-b.dtb"
         ) >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2 && return 1; }
         cp "$work/linux/.config" "$work/result/documented"
@@ -72,8 +72,8 @@ arm64_sources() {
     echo "$folder"
 }
 
-# Prints a directory into which Debian's arm64 kernel of 6.12 (boot/vmlinuz-*, boot/config-*) and the firmware of the
-# Raspberry Pi (usr/lib/raspi-firmware) are unpacked.
+# Prints a directory into which Debian's arm64 kernel of 6.12 (boot/vmlinuz-*, boot/config-*, its device trees in
+# usr/lib/linux-image-*, lib/modules) and the firmware of the Raspberry Pi (usr/lib/raspi-firmware) are unpacked.
 arm64_packages() {
     set -e # which $(...) forgets
     local folder image options
@@ -100,7 +100,7 @@ arm64_packages() {
             as_developer apt-get "${options[@]}" download "${image%% *}" raspi-firmware
         ) >"$work/log" 2>&1 || { tail -n 15 "$work/log" >&2 && die "no arm64 packages: is a Debian mirror in reach?"; }
         for package in "$work"/archives/*.deb; do
-            dpkg-deb --fsys-tarfile "$package" | as_developer tar -C "$work/result" -xf - --exclude='./*/modules' --exclude='./lib/modules'
+            dpkg-deb --fsys-tarfile "$package" | as_developer tar -C "$work/result" -xf -
         done
         mv -T "$work/result" "$folder" 2>/dev/null || true
     fi

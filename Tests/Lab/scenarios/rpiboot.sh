@@ -381,7 +381,7 @@ done
 check "root: still the same process" kill -0 "$loader"
 kill -TERM "$loader"
 loaded root 0
-as_written --background docs/raspberry-pi.md "3. The root" 1.2 >/run/lab/rpi4.out 2>/run/lab/rpi4.log
+as_written --background docs/raspberry-pi.md "3. Serve the root" 1 >/run/lab/rpi4.out 2>/run/lab/rpi4.log
 loader=$!
 wait_for 60 is_waiting rpi4
 check "rpi4: ROM" stage 0 rom 2711 rpi4-rom
