@@ -102,8 +102,28 @@ finish_one() {
 
 finish_all() { while [ ${#running[@]} -gt 0 ]; do finish_one; done; }
 
-# Why a script or scenario is for scripts/soak alone; nothing if it is not.
-soak_reason() { sed -n 's/^# soak: //p' "$1" | head -n 1; }
+# soak_reason FILE [DRIVER]: why a script or scenario is for scripts/soak alone, or is with that driver; nothing if it is not.
+soak_reason() { sed -n "s/^# soak: //p;s/^# soak with ${2:-none}: //p" "$1" | head -n 1; }
+
+# The drivers that a scenario states; "default" if it states none.
+lab_drivers() {
+    local drivers
+    drivers=$(sed -n 's/^# lab: drivers=//p' "Tests/Lab/scenarios/$1.sh" | head -n 1)
+    printf '%s\n' "${drivers:-default}"
+}
+
+# lab_runs test|soak: what that program runs, a line for each: "SCENARIO DRIVER".
+lab_runs() {
+    local scenario name driver at
+    for scenario in Tests/Lab/scenarios/*.sh; do
+        name=$(basename "$scenario" .sh)
+        for driver in $(lab_drivers "$name"); do
+            at=test
+            [ -z "$(soak_reason "$scenario" "$driver")" ] || at=soak
+            [ $at != "$1" ] || echo "$name $driver"
+        done
+    done
+}
 
 # The time limit that a scenario states, with its name.
 lab_limit() { printf '%s %s\n' "$(sed -n 's/^# lab: timeout=//p' "Tests/Lab/scenarios/$1.sh" | head -n 1)" "$1"; }
@@ -122,11 +142,23 @@ prepare_lab() {
     esac
 }
 
-# run_scenarios NAME...: those that may take longest are first.
+# run_scenarios test|soak [NAME...]: all of that program's, or these with each of their drivers. Those that may take longest are first.
 run_scenarios() {
-    local name
-    while read -r name; do in_turn "lab: $name" Tests/Lab/run "$name"; done < <(
-        for name in "$@"; do lab_limit "$name"; done | sort -k 1,1nr -k 2 | cut -d ' ' -f 2
+    local name driver
+    while read -r _ name driver; do
+        if [ "$driver" = default ]; then
+            in_turn "lab: $name" Tests/Lab/run "$name"
+        else
+            in_turn "lab: $name, driver $driver" Tests/Lab/run --driver "$driver" "$name"
+        fi
+    done < <(
+        if [ $# -gt 1 ]; then
+            for name in "${@:2}"; do
+                for driver in $(lab_drivers "$name"); do echo "$name $driver"; done
+            done
+        else
+            lab_runs "$1"
+        fi | while read -r name driver; do echo "$(lab_limit "$name") $driver"; done | sort -k 1,1nr -k 2
     )
     finish_all
 }

@@ -84,7 +84,14 @@ int32_t board_listen(const char *path) {
     return fd;
 }
 
-int32_t board_accept(int32_t fd) { return result(accept4(fd, NULL, NULL, SOCK_CLOEXEC)); }
+int32_t board_accept(int32_t fd, size_t room) {
+    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    if (client < 0) return -errno;
+    // What fits is sent without a wait for the kernel's client to take it.
+    int bytes = room;
+    setsockopt(client, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+    return client;
+}
 intptr_t board_receive(int32_t fd, void *bytes, size_t count) { return result(recv(fd, bytes, count, 0)); }
 
 void board_wait_for_bytes(int32_t fd) {

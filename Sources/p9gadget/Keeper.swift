@@ -170,7 +170,7 @@ struct Keeper {
 
     private mutating func takeClient() {
         guard listener >= 0 else { return }
-        let accepted = board_accept(listener)
+        let accepted = board_accept(listener, 2 * settings.msize)
         guard accepted >= 0 else { return }
         // One at a time: the next one finds no socket.
         _ = board_unlink(settings.words.pointer(settings.socket))

@@ -40,7 +40,7 @@ take_status() {
 }
 # status_is NAME WANT: after take_status
 status_is() { check_equal "$shell: status: $1" "$2" "${status[$1]-}"; }
-up() { run 0 "up: $*" up --tag board-0 --udc $udc --serial "lab-$shell" --timeout 60 "$@"; }
+up() { run 0 "up: $*" up --tag board-0 --udc $udc --serial "lab-$shell" --timeout 60 ${board_driver[@]+"${board_driver[@]}"} "$@"; }
 down() {
     run 0 "down" down --tag board-0
     check_equal "$shell: nothing is left in configfs" "" "$(ls $gadgets)"

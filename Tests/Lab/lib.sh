@@ -33,6 +33,13 @@
 #   uptime_seconds                seconds since the kernel started, two decimals
 set -uo pipefail
 
+# What usb9pfs-gadget is told besides: with the driver that is asked for, or not at all.
+board_driver=()
+if [ "$LAB_DRIVER" = program ]; then
+    mkdir /run/path && ln -s "$P9GADGET" /run/path/p9gadget
+    PATH=$PATH:/run/path
+    board_driver=(--driver program)
+fi
 gadget_script=$LAB/../../scripts/gadget/usb9pfs-gadget
 export PYTHONPATH=$LAB/../Python PYTHONDONTWRITEBYTECODE=1
 checks=/run/lab/checks said=/run/lab/out
@@ -140,7 +147,7 @@ board_up() {
     local board=$1
     shift
     "$gadget_script" up --tag "board-$board" --udc "dummy_udc.$board" --serial "lab-$board" --product "Lab board $board" \
-        --manufacturer usb9pfs --timeout 60 "$@" >>"/run/lab/gadget-$board.log" 2>&1 || return
+        --manufacturer usb9pfs --timeout 60 ${board_driver[@]+"${board_driver[@]}"} "$@" >>"/run/lab/gadget-$board.log" 2>&1 || return
     wait_for 60 board_configured "$board" && usb_permissions
     return 0
 }

@@ -23,7 +23,7 @@ int32_t board_mount_9p(const char *_Nonnull source, const char *_Nonnull target,
 
 // Sockets of the address family AF_UNIX.
 int32_t board_listen(const char *_Nonnull path);            // one client may wait
-int32_t board_accept(int32_t fd);
+int32_t board_accept(int32_t fd, size_t room);              // room: bytes that may wait there for the client
 intptr_t board_receive(int32_t fd, void *_Nonnull bytes, size_t count);
 void board_wait_for_bytes(int32_t fd);                      // or until its other end has closed
 intptr_t board_send(int32_t fd, const void *_Nonnull bytes, size_t count);  // MSG_NOSIGNAL

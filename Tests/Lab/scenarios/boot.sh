@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # boots the served Debian to multi-user (a busybox system: to its init); [CACHE], default mmap; tells the seconds it took
 # lab: timeout=900
+# lab: drivers=kernel program
+# soak with program: a boot to multi-user once more
 # lab: image=rootfs
 #
 # The last line is for programs: result NAME=VALUE...

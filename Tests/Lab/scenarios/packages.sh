@@ -2,6 +2,7 @@
 # the booted Debian installs packages: setuid, capabilities, users, su, ping, mknod, ACLs, tmpfiles, dpkg's database
 # soak: a Debian that installs packages over USB
 # lab: timeout=2400
+# lab: drivers=kernel program
 # lab: image=blank
 # lab: debs=at sudo iputils-ping libcap2-bin acl cron-daemon-common
 #

@@ -2,6 +2,7 @@
 # writes and reads of every size 1..2100 and many around packet and page sizes; a large file both ways ([MIB], default 256)
 # lab: mem=2G
 # lab: timeout=1500
+# lab: drivers=kernel program
 #
 # A 9P message whose size is a multiple of the packet size needs a zero-length packet, which the kernel tree's
 # p9_fwd.py does not take from the gadget: with --host baseline this stops at 489 bytes for good.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # gadget up, list, mount, read, write, unmount
 # lab: timeout=300
+# lab: drivers=kernel program
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # two boards from two directories, one p9fwd each, one chosen by path and one by serial number; used at the same time
 # lab: timeout=600
+# lab: drivers=kernel program
 # lab: boards=2
 # shellcheck source=../lib.sh
 . "$LAB/lib.sh"
