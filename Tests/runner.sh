@@ -118,7 +118,7 @@ lab_runs() {
     for scenario in Tests/Lab/scenarios/*.sh; do
         name=$(basename "$scenario" .sh)
         for driver in $(lab_drivers "$name"); do
-            at=test
+            at='test'
             [ -z "$(soak_reason "$scenario" "$driver")" ] || at=soak
             [ $at != "$1" ] || echo "$name $driver"
         done

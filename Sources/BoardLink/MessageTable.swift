@@ -136,7 +136,7 @@ public struct MessageTable {
         counters.pointee.fences += 1
         counters.pointee.fence = counters.pointee.sent
         var output = OutputRawSpan(buffer: frame, initializedCount: 0)
-        // Never fails: there is room. The tag that it flushes is the other fence's, which is under way no more.
+        // Never fails: there is room. The tag that it flushes is the next fence's, which is not under way.
         try? Tflush(oldTag: Self.fenceTag(counters.pointee.fences + 1)).encode(
             tag: Self.fenceTag(counters.pointee.fences),
             into: &output
@@ -144,11 +144,13 @@ public struct MessageTable {
         _ = output.finalize(for: frame)
     }
 
-    /// The tags of fences in turn: the answer to an earlier fence must not be taken for that to a later one. The kernel's client
-    /// gives its tags from 0 on, and has some hundreds at most.
-    private static func fenceTag(_ number: UInt64) -> Tag { Tag(rawValue: number & 1 == 0 ? 0xfffd : 0xfffe) }
+    /// The tags of fences in turn, 4095 of them: the answer to an earlier fence must not be taken for that to a later one, and a host
+    /// that does not answer for long gets many. The kernel's client gives its tags from 0 on, and has some hundreds at most.
+    private static func fenceTag(_ number: UInt64) -> Tag { Tag(rawValue: firstFenceTag + UInt16(number % 4095)) }
 
-    private static func isFence(_ tag: Tag) -> Bool { tag == fenceTag(0) || tag == fenceTag(1) }
+    private static var firstFenceTag: UInt16 { 0xf000 }
+
+    private static func isFence(_ tag: Tag) -> Bool { tag.rawValue >= firstFenceTag && tag != .none }
 
     // MARK: From the host
 

@@ -37,13 +37,16 @@ int32_t board_open_write(const char *path) { return result(open(path, O_WRONLY |
 void board_close(int32_t fd) { close(fd); }
 intptr_t board_read(int32_t fd, void *bytes, size_t count) { return result(read(fd, bytes, count)); }
 intptr_t board_write(int32_t fd, const void *bytes, size_t count) { return result(write(fd, bytes, count)); }
+int32_t board_exists(const char *path) { return access(path, F_OK) == 0; }
 int32_t board_unlink(const char *path) { return result(unlink(path)); }
 
-int32_t board_write_pid(const char *path) {
-    FILE *file = fopen(path, "we");
-    if (!file) return -errno;
-    fprintf(file, "%d\n", getpid());
-    return fclose(file) ? -errno : 0;
+int32_t board_create(const char *path) { return result(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)); }
+
+int32_t board_write_pid(int32_t fd) {
+    char text[16];
+    int size = snprintf(text, sizeof text, "%d\n", getpid());
+    if (pwrite(fd, text, size, 0) < 0) return -errno;
+    return result(ftruncate(fd, size));
 }
 
 int32_t board_mount_9p(const char *source, const char *target, const char *options, const char *more) {
@@ -126,29 +129,44 @@ int32_t board_signals(void) {
     sigaddset(&signals, SIGCHLD);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    sigset_t blocked = signals;
+    sigaddset(&blocked, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     return result(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-int32_t board_wait(int32_t first, int32_t second, int32_t signals) {
-    struct pollfd fds[3] = {{first, POLLIN, 0}, {second, POLLIN, 0}, {signals, POLLIN, 0}};
-    if (poll(fds, 3, -1) < 0) return errno == EINTR ? 0 : -errno;
-    int32_t ready = (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0);
+int32_t board_wait(int32_t first, int32_t second, int32_t third, int32_t signals, int32_t milliseconds) {
+    struct pollfd fds[4] = {{first, POLLIN, 0}, {second, POLLIN, 0}, {third, POLLIN, 0}, {signals, POLLIN, 0}};
+    if (poll(fds, 4, milliseconds) < 0) return errno == EINTR ? 0 : -errno;
+    int32_t ready = (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0) | (fds[2].revents ? 32 : 0);
     struct signalfd_siginfo info;
     while (read(signals, &info, sizeof info) == sizeof info)
         ready |= info.ssi_signo == SIGTERM ? 8 : info.ssi_signo == SIGUSR1 ? 16 : 4;
     return ready;
 }
 
-int32_t board_reap(int32_t *pid) {
-    int status = 0;
-    pid_t ended = waitpid(-1, &status, WNOHANG);
-    *pid = ended > 0 ? ended : 0;
-    return status;
+int32_t board_reap(void) {
+    pid_t ended = waitpid(-1, NULL, WNOHANG);
+    return ended > 0 ? ended : 0;
 }
+
+int32_t board_watch(int32_t pid) { return result(syscall(SYS_pidfd_open, pid, 0)); }
+int32_t board_pid(void) { return getpid(); }
+
+int32_t board_wait_for_turn(int32_t parent) {
+    sigset_t turn;
+    sigemptyset(&turn);
+    sigaddset(&turn, SIGUSR2);
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
+    // It may have died before that was asked for.
+    if (getppid() == parent) sigwaitinfo(&turn, NULL);
+    return getppid() == parent;
+}
+
+void board_give_turn(int32_t pid) { kill(pid, SIGUSR2); }
 
 int32_t board_fork(void) { return result(fork()); }
 void board_exit(int32_t status) { _exit(status); }
@@ -165,14 +183,29 @@ void board_detach(void) {
     if (chdir("/") < 0) { /* it stays where it is */ }
 }
 
+static int write_word(const char *path, const char *word) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t written = write(fd, word, strlen(word));
+    int error = errno;
+    close(fd);
+    errno = error;
+    return written < 0 ? -1 : 0;
+}
+
 const char *board_protect(void) {
     const char *refused = NULL;
     if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0) refused = "mlockall";
     // Since Linux 5.6: what the kernel does for this process never waits for writeback, which waits for this process.
     if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0) refused = "PR_SET_IO_FLUSHER";
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "-1000", 5) != 5) refused = "oom_score_adj";
-    if (fd >= 0) close(fd);
+    if (write_word("/proc/self/oom_score_adj", "-1000") < 0) refused = "oom_score_adj";
+    // A helper that takes a core dump would be read from the root, which waits for the process that has crashed.
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) refused = "PR_SET_DUMPABLE";
+    // A service that has started this may be stopped, and all that is in its control group with it.
+    static const char *const groups[] = {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs",
+                                         "/sys/fs/cgroup/systemd/cgroup.procs"};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (write_word(groups[i], "0") < 0 && errno != ENOENT) refused = "leaving its control group";
     return refused;
 }
 

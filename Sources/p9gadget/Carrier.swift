@@ -14,13 +14,6 @@ struct Carrier {
     let output: Int32
     /// The kernel's client.
     let client: Int32
-
-    /// What a carrier ends with.
-    enum End {
-        /// The client has gone: it was unmounted.
-        static var unmounted: Int32 { 0 }
-        static var broken: Int32 { 1 }
-    }
 }
 
 /// The carrier of this process, for its threads.
@@ -42,7 +35,7 @@ extension Carrier {
         guard board_start_thread({ current?.carryReplies() }) == 0, board_start_thread({ current?.sendAgain() }) == 0
         else {
             log.say("no threads: no memory")
-            board_exit(End.broken)
+            board_exit(1)
         }
         // Ends a message that another carrier has sent a part of: the host refuses it. Does nothing where there is none.
         if shared[.enabled] != 0 { _ = board_write(input, nil, 0) }
@@ -322,7 +315,8 @@ extension Carrier {
         board_lock(Int32(BOARD_LOCK_TABLE))
         shared.table.abandonAll()
         shared.set(.received, 0)
-        board_exit(End.unmounted)
+        shared.set(.unmounted, 1)
+        board_exit(0)
     }
 
     private func fatal(_ reason: StaticString) -> Never {

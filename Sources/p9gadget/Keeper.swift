@@ -2,7 +2,8 @@ import BoardLink
 import CBoard
 
 /// The process that holds everything a mount hangs on: the endpoints, the client's socket, the memory. It does little, so that
-/// little can go wrong; the carriers do the work, and if one of them crashes its successor, which waits already, goes on.
+/// little can go wrong; the carriers do the work, and if one of them crashes its successor, which waits already, goes on. The
+/// successor holds all of that too: if the keeper is killed, it becomes the keeper.
 struct Keeper {
     private let settings: Settings
     private let shared: Shared
@@ -11,13 +12,15 @@ struct Keeper {
     private let input: Int32
     private let output: Int32
     private let signals: Int32
+    /// Where the keeper's number is written; -1 if nowhere. A root that is mounted later hides the path.
+    private let pidFile: Int32
     /// Where the next client comes; -1 while one is there.
     private var listener: Int32
     private var client: Int32 = -1
     private var carrier: Int32 = 0
     private var successor: Int32 = 0
-    /// Carriers that were made.
-    private var carriers: UInt32 = 0
+    /// Tells the end of a carrier that a keeper before this one has made; -1 if there is none.
+    private var adopted: Int32 = -1
 
     /// Begins to serve, in the background.
     /// - Returns: the exit code for the caller's process.
@@ -98,8 +101,10 @@ struct Keeper {
         if let refused = board_protect() {
             Log(2).say("not protected as a root's program should be: ", refused, " is refused")
         }
-        if settings.pidFile > 0, board_write_pid(words.pointer(settings.pidFile)) < 0 {
-            Log(2).say("can't write ", words.pointer(settings.pidFile))
+        let pidFile = settings.pidFile > 0 ? board_create(words.pointer(settings.pidFile)) : -1
+        let noted = settings.pidFile > 0 ? min(pidFile, board_write_pid(pidFile)) : 0
+        guard noted >= 0 else {
+            Log(2).say("can't write ", words.pointer(settings.pidFile), ": ", board_error_text(-noted))
             return .failure(Failure(code: ExitCode.failed))
         }
         return .success(
@@ -111,6 +116,7 @@ struct Keeper {
                 input: input,
                 output: output,
                 signals: signals,
+                pidFile: pidFile,
                 listener: listener
             )
         )
@@ -120,16 +126,18 @@ struct Keeper {
 
     private mutating func run() -> Never {
         while true {
-            let ready = board_wait(ep0, listener, signals)
+            let ready = board_wait(ep0, listener, adopted, signals, isWithoutSocket ? 1000 : -1)
             if ready < 0 {
                 board_sleep_milliseconds(100)
                 continue
             }
             if ready & 1 != 0 { takeEvent() }
             if ready & 4 != 0 { reap() }
+            if ready & 32 != 0 { end(of: carrier) }
             if ready & 2 != 0 { takeClient() }
             if ready & 16 != 0 { breakOff() }
             if ready & 8 != 0 { finish() }
+            if isWithoutSocket { listener = board_listen(settings.words.pointer(settings.socket)) }
         }
     }
 
@@ -162,11 +170,14 @@ struct Keeper {
     private mutating func breakOff() {
         guard carrier != 0 else { return }
         board_kill(carrier)
-        carrier = 0
+        forgetCarrier()
         endSession()
     }
 
     // MARK: Clients and their carriers
+
+    /// The socket could not be made anew: it is tried every second.
+    private var isWithoutSocket: Bool { listener < 0 && client < 0 }
 
     private mutating func takeClient() {
         guard listener >= 0 else { return }
@@ -177,17 +188,17 @@ struct Keeper {
         board_close(listener)
         listener = -1
         client = accepted
+        shared.set(.unmounted, 0)
         carrier = makeCarrier()
-        begin(carrier: carriers)
+        guard carrier != 0 else { return endSession() }
+        board_give_turn(carrier)
         successor = makeCarrier()
-        if carrier == 0 { endSession() }
     }
 
-    /// Makes a process that waits for its turn.
+    /// Makes a process that waits for its turn, as the carrier or as the keeper.
     /// - Returns: its number; 0 if there is none.
     private mutating func makeCarrier() -> Int32 {
-        carriers += 1
-        let number = carriers
+        let keeper = board_pid()
         let process = board_fork()
         if process > 0 { return process }
         guard process == 0 else {
@@ -195,31 +206,51 @@ struct Keeper {
             return 0
         }
         _ = board_lock_memory()
-        while true {
-            let turn = shared[.carrier]
-            if turn == number { break }
-            shared.sleep(.carrier, while: turn)
-        }
+        if board_wait_for_turn(keeper) == 0 { takeOver() }
         Carrier(shared: shared, log: log, input: input, output: output, client: client).run()
     }
 
-    private func begin(carrier number: UInt32) {
-        shared.set(.carrier, number)
-        shared.wake(.carrier)
+    /// The keeper has ended before its turn was given: this process, which was its last child, is the keeper now.
+    private mutating func takeOver() -> Never {
+        log.say("the process that kept the mount has ended; another one goes on")
+        successor = 0
+        if pidFile >= 0, board_write_pid(pidFile) < 0 { log.say("can't write the number of this process") }
+        if adopted >= 0 { board_close(adopted) }
+        adopted = carrier != 0 ? board_watch(carrier) : -1
+        if adopted == -3 {  // ESRCH
+            end(of: carrier)
+        } else if adopted < 0 {
+            log.say(
+                "a crash of the process that carries the messages would not be noticed: ",
+                board_error_text(-adopted)
+            )
+        }
+        if carrier != 0, successor == 0 { successor = makeCarrier() }
+        run()
     }
 
     private mutating func reap() {
         while true {
-            var process: Int32 = 0
-            let status = board_reap(&process)
+            let process = board_reap()
             guard process != 0 else { return }
-            if process == successor {
-                successor = makeCarrier()
-            } else if process == carrier {
-                carrier = 0
-                if status == 0 { endSession() } else { replaceCarrier() }
-            }
+            end(of: process)
         }
+    }
+
+    /// A process has ended.
+    private mutating func end(of process: Int32) {
+        if process == successor {
+            successor = makeCarrier()
+        } else if process == carrier {
+            forgetCarrier()
+            if shared[.unmounted] != 0 { endSession() } else { replaceCarrier() }
+        }
+    }
+
+    private mutating func forgetCarrier() {
+        carrier = 0
+        if adopted >= 0 { board_close(adopted) }
+        adopted = -1
     }
 
     /// The carrier has crashed, or somebody has killed it.
@@ -242,7 +273,7 @@ struct Keeper {
         board_sleep_milliseconds(50)
         log.say("the process that carried the messages has ended; another one goes on")
         carrier = successor
-        begin(carrier: carriers)
+        board_give_turn(carrier)
         successor = makeCarrier()
     }
 
@@ -256,6 +287,8 @@ struct Keeper {
         board_close(client)
         client = -1
         listener = board_listen(settings.words.pointer(settings.socket))
-        if listener < 0 { log.say("can't make the socket anew: ", board_error_text(-listener)) }
+        if listener < 0 {
+            log.say("can't make the socket anew, trying again every second: ", board_error_text(-listener))
+        }
     }
 }

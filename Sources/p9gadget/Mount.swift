@@ -3,42 +3,36 @@ import CBoard
 /// `p9gadget mount`: mounts what the host serves.
 struct Mount {
     private let words: Words
-    private var options = 0
-    private var socket = 0
-    private var directory = 0
+    private let options: Int
+    private let socket: Int
+    private let directory: Int
 
     /// Says what is wrong, if something is.
     init?(_ words: Words) {
         self.words = words
-        var index = 2
-        while index < words.count {
-            if words[index] == "-o" || words[index] == "--options" {
-                index += 1
-                guard index < words.count else {
-                    _ = wrong("-o needs a value; try --help")
-                    return nil
-                }
-                options = index
-            } else if words.pointer(index)[0] == 0x2d {
-                _ = wrong("unknown option ", words.pointer(index), "; try --help")
-                return nil
-            } else if socket == 0 {
-                socket = index
-            } else if directory == 0 {
-                directory = index
-            } else {
-                _ = wrong("too many arguments: ", words.pointer(index))
-                return nil
-            }
-            index += 1
-        }
-        guard directory > 0 else {
-            _ = wrong("name the socket and the directory; try --help")
-            return nil
-        }
+        var options = 0
+        let named = words.parse(
+            isOption: { $0 == "-o" || $0 == "--options" },
+            take: { _, value in
+                options = value
+                return true
+            },
+            missing: "name the socket and the directory; try --help"
+        )
+        guard let named else { return nil }
+        self.options = options
+        socket = named.first
+        directory = named.second
     }
 
     func run() -> Int32 {
+        let log = Log(2)
+        // The mount's own ENOENT may be the host's answer.
+        guard board_exists(words.pointer(directory)) != 0 else {
+            log.say("can't mount ", words.pointer(directory), ": there is no such directory")
+            return ExitCode.mountFailed
+        }
+        guard board_exists(words.pointer(socket)) != 0 else { return refusedByKeeper(log) }
         let result = board_mount_9p(
             words.pointer(socket),
             words.pointer(directory),
@@ -46,15 +40,15 @@ struct Mount {
             options > 0 ? words.pointer(options) : nil
         )
         guard result < 0 else { return 0 }
-        let log = Log(2)
         switch -result {
-        case 2:  // ENOENT
+        case 2:
             log.say(
                 "can't mount ",
                 words.pointer(directory),
-                ": there is no such directory, or no socket that nobody has mounted yet"
+                ": the host has no such file or directory; aname= names an export of it"
             )
-            return ExitCode.alreadyThere
+            return ExitCode.mountFailed
+        case 111: return refusedByKeeper(log)  // ECONNREFUSED
         case 19:  // ENODEV
             log.say("can't mount ", words.pointer(directory), ": the kernel has no 9p (CONFIG_9P_FS)")
             return ExitCode.kernelLacks
@@ -65,5 +59,10 @@ struct Mount {
             log.say("can't mount ", words.pointer(directory), ": ", board_error_text(-result))
             return ExitCode.mountFailed
         }
+    }
+
+    private func refusedByKeeper(_ log: Log) -> Int32 {
+        log.say("can't mount ", words.pointer(directory), ": there is no socket that nobody has mounted yet")
+        return ExitCode.alreadyThere
     }
 }

@@ -10,7 +10,7 @@ struct Shared {
         case enabled
         /// How often a host has configured it: each time may have lost messages.
         case generation
-        /// Changes when `CarrierThreads.sendAgain` may have something to do.
+        /// Changes when `Carrier.sendAgain` may have something to do.
         case kick
         /// Not 0 if messages may be lost though the generation is the same.
         case doubt
@@ -22,8 +22,8 @@ struct Shared {
         case received
         /// The buffer that it is received into.
         case receiving
-        /// Which carrier is to work, by its number.
-        case carrier
+        /// Not 0 when the client has gone, and the carrier ends for that.
+        case unmounted
         case count
     }
 

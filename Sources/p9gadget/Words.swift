@@ -17,6 +17,46 @@ struct Words {
         return UnsafePointer(word)
     }
 
+    /// Takes the arguments behind the mode: options, each with a value, and two more. Says what is wrong, if something is.
+    /// - Parameters:
+    ///   - isOption: whether there is an option of this name.
+    ///   - take: takes an option's value by its index; false if it has said what is wrong with it.
+    ///   - missing: what to say if there are fewer than two more.
+    /// - Returns: the indices of the two.
+    func parse(
+        isOption: (Word) -> Bool,
+        take: (_ option: Word, _ value: Int) -> Bool,
+        missing: StaticString
+    ) -> (first: Int, second: Int)? {
+        var first = 0, second = 0, index = 2
+        while index < count {
+            if isOption(self[index]) {
+                index += 1
+                guard index < count else {
+                    _ = wrong("", pointer(index - 1), " needs a value; try --help")
+                    return nil
+                }
+                guard take(self[index - 1], index) else { return nil }
+            } else if pointer(index)[0] == 0x2d {
+                _ = wrong("unknown option ", pointer(index), "; try --help")
+                return nil
+            } else if first == 0 {
+                first = index
+            } else if second == 0 {
+                second = index
+            } else {
+                _ = wrong("too many arguments: ", pointer(index))
+                return nil
+            }
+            index += 1
+        }
+        guard second > 0 else {
+            _ = wrong(missing)
+            return nil
+        }
+        return (first, second)
+    }
+
     private static var empty: UnsafePointer<CChar> { ("" as StaticString).text }
 
     /// Marks the process as one that the root file system hangs on: systemd spares what begins with "@" when it ends all others

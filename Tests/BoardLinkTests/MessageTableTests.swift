@@ -135,7 +135,7 @@ struct MessageTableTests {
         #expect(fixture.receive(.rclunk, 6) == .dropped)
         #expect(fixture.table.receive([7, 0, 0, 0].span.bytes) == .dropped)
         #expect(fixture.table.receive([9, 0, 0, 0, 121, 5, 0].span.bytes) == .dropped)
-        #expect(fixture.receive(.rflush, 0xfffe) == .dropped)
+        #expect(fixture.receive(.rflush, 0xf001) == .dropped)
         #expect(fixture.receive(.rclunk, 5) == .reply)
         #expect(fixture.receive(.rclunk, 5) == .dropped)
     }
@@ -143,7 +143,8 @@ struct MessageTableTests {
     @Test(
         "no client of the kernel sends these",
         arguments: [
-            TableFixture.frame(.tclunk, 0, [1, 0, 0, 0]), TableFixture.frame(.tclunk, 0xfffd),
+            TableFixture.frame(.tclunk, 0, [1, 0, 0, 0]), TableFixture.frame(.tclunk, 0xf000),
+            TableFixture.frame(.tclunk, 0xfffe),
             TableFixture.frame(.tflush, 1, [0]),
             [8, 0, 0, 0, 120, 1, 0], [7, 0, 0, 0],
         ]
@@ -204,6 +205,17 @@ struct InterruptionTests {
         // Also a host without a session answers the fence.
         #expect(fixture.lost(fixture.receive(.rlerror, second, [5, 0, 0, 0])) == [0, 1])
         #expect(fixture.receive(.rflush, second) == .dropped)
+    }
+
+    @Test("of many fences to a host that has not answered for long, only the last one's answer counts")
+    func manyFences() throws {
+        let fixture = TableFixture()
+        try fixture.send(.tmkdir, 0)
+        let tags = (0..<4000).map { _ in fixture.fence() }
+        #expect(Set(tags).count == tags.count)
+        #expect(!tags.contains(0xffff))
+        for tag in tags.dropLast() { #expect(fixture.receive(.rflush, tag) == .dropped) }
+        #expect(fixture.lost(fixture.receive(.rflush, tags[3999])) == [0])
     }
 
     @Test("a Tflush of what waits to be sent again is answered at once, and nothing is sent")

@@ -201,7 +201,7 @@ mount_waits() {
     local process arguments state
     for process in /proc/[0-9]*; do
         { mapfile -d '' -t arguments <"$process/cmdline" && read -r _ _ state _ <"$process/stat"; } 2>/dev/null || continue
-        [[ $state = D && ${arguments[*]} = 'mount -t 9p '* ]] && return
+        [[ $state = D && (${arguments[*]} = 'mount -t 9p '* || ${arguments[*]} = *'p9gadget mount '*) ]] && return
     done
     return 1
 }

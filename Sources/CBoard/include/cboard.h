@@ -15,8 +15,10 @@ int32_t board_open_write(const char *_Nonnull path);        // O_WRONLY | O_CLOE
 void board_close(int32_t fd);
 intptr_t board_read(int32_t fd, void *_Nullable bytes, size_t count);
 intptr_t board_write(int32_t fd, const void *_Nullable bytes, size_t count);
+int32_t board_exists(const char *_Nonnull path);
 int32_t board_unlink(const char *_Nonnull path);
-int32_t board_write_pid(const char *_Nonnull path);         // of this process
+int32_t board_create(const char *_Nonnull path);            // O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC
+int32_t board_write_pid(int32_t fd);                        // the whole content: this process' number
 // As mount(8) -t 9p: the flags among the options are taken out.
 int32_t board_mount_9p(const char *_Nonnull source, const char *_Nonnull target, const char *_Nonnull options,
                        const char *_Nullable more);
@@ -37,19 +39,24 @@ int32_t board_next_event(int32_t ep0);
 int32_t board_packet_size(int32_t endpoint);
 
 // Waits until one of the descriptors can be read, or a child has ended; -1 leaves a descriptor out. Bit 0: the first, bit 1: the
-// second, bit 2: a child, bit 3: SIGTERM, bit 4: SIGUSR1.
-int32_t board_wait(int32_t first, int32_t second, int32_t signals);
+// second, bit 5: the third, bit 2: a child, bit 3: SIGTERM, bit 4: SIGUSR1. None: the time is over; -1 milliseconds are for ever.
+int32_t board_wait(int32_t first, int32_t second, int32_t third, int32_t signals, int32_t milliseconds);
 int32_t board_signals(void);  // a descriptor for SIGCHLD, SIGTERM and SIGUSR1; the other usual ones are ignored
-// The exit status of a child that has ended: 0 for 0, else not 0; the child's number in *pid, or 0 if there is none.
-int32_t board_reap(int32_t *_Nonnull pid);
+int32_t board_reap(void);     // the number of a child that has ended; 0 if there is none
+int32_t board_watch(int32_t pid);  // a descriptor that can be read when the process has ended (pidfd_open)
 
 // Processes.
 int32_t board_fork(void);
+int32_t board_pid(void);
+// Waits until the parent gives the turn, or has ended: 1, or 0. Allocates nothing: SIGUSR2, which board_signals has blocked.
+int32_t board_wait_for_turn(int32_t parent);
+void board_give_turn(int32_t pid);
 void board_exit(int32_t status) __attribute__((noreturn));
 void board_kill(int32_t pid);
 void board_detach(void);      // a session of its own, without a terminal: its three standard files are /dev/null
 void board_pause(void);
-// Nothing of this process is paged out, nor does the kernel kill it for memory. What of it was refused: a text, or NULL.
+// Nothing of this process is paged out, the kernel does not kill it for memory, no helper is started when it crashes, and no
+// service's end is its end. What of it was refused: a text, or NULL.
 const char *_Nullable board_protect(void);
 int32_t board_lock_memory(void);
 // A pipe: the end to read from, and the end to write to.

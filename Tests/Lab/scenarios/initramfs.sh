@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # the initramfs of scripts/boot/mkinitramfs: every form of root=, no cable, no host, wrong roots, overlay, two boards, network
 # lab: timeout=900
+# lab: drivers=kernel program
+# soak with program: twenty boots once more
 # lab: packages=cpio nftables dnsmasq-base python3
 # lab: initrd=scripts/boot/mkinitramfs --output
 # The three forms, as docs/initramfs.md has them: rsinit's, barebox's and the kernel documentation's.
@@ -18,7 +20,7 @@
 # lab: boot=shell-now -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell=now
 # lab: boot=replugged -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=cable-out -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw panic=20
-# lab: boot=cable-out-stays -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell quiet panic=0
+# lab: boot=cable-out-stays --driver kernel -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw usb9pfs.shell quiet panic=0
 # lab: boot=host-killed -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=reboot -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
 # lab: boot=two --boards 2 --image busybox -- root=dummy_udc.0 rootfstype=9p rootflags=trans=usbg rw
@@ -79,8 +81,8 @@ host_kill() {
 
 boots_now() { check "$1" wait_for 60 started; }
 
-# The mount of /, as the board sees it.
-root_line() { grep ' / ' /proc/1/mounts; }
+# The mount of /, as the board sees it, but for the program's with the tag in place of its socket.
+root_line() { grep ' / ' /proc/1/mounts | sed 's,^/run/usb9pfs-gadget/\(.*\)\.9p ,\1 ,'; }
 
 # The small root has busybox alone, whose shell has the rest in itself.
 in_board_sh() { nsenter -t 1 --mount --root --wd /bin/busybox sh -c "$1"; }
@@ -161,7 +163,7 @@ case $1 in
         board_power_on
         says 60 "waiting for a host on 'dummy_udc.0' .now: .*cable"
         echo 0 >$port
-        says 60 "the host has configured the gadget"
+        if [ "$LAB_DRIVER" = kernel ]; then says 60 "the host has configured the gadget"; else says 60 "p9gadget: a host is there"; fi
         plugged=$SECONDS
         says 60 "waiting for a program on the host that serves the root: p9fwd serve ROOTFS"
         ready() { [ $((SECONDS - plugged)) -ge 30 ]; }
@@ -208,7 +210,7 @@ case $1 in
         host_stop 0
         serve "$tree" --export "other=$tree"
         boots_now "when the host has that export it boots"
-        says 60 "making it anew"
+        [ "$LAB_DRIVER" = program ] || says 60 "making it anew"
         # What a second mount of one function can't stand.
         check_equal "parallel use" 8 "$(in_board_sh \
             'for i in 1 2 3 4 5 6 7 8; do busybox cat /bin/busybox >/dev/null && echo whole & done; wait' | grep -cx whole)"
@@ -287,14 +289,23 @@ case $1 in
         boots_now "a cable that was out twice before the mount"
         ;;
     cable-out)
+        [ "$LAB_DRIVER" = kernel ] || tree=$(small_root root)
         board_power_on
         check "the mount waits" wait_for 60 mount_waits
         echo 1 >$port
-        says 60 "error: a mount waited for the host's answer when the cable was pulled"
-        says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
-        says 60 "rebooting in 20 s .panic=20"
-        echo 0 >$port
-        board_reboots "and it reboots, as panic= says" 180
+        if [ "$LAB_DRIVER" = kernel ]; then
+            says 60 "error: a mount waited for the host's answer when the cable was pulled"
+            says 60 "error: the cable was out, or the host reset the board, .*: the board must be rebooted"
+            says 60 "rebooting in 20 s .panic=20"
+            echo 0 >$port
+            board_reboots "and it reboots, as panic= says" 180
+        else
+            check "the cable is out" wait_for 60 board_gone 0
+            echo 0 >$port
+            check "and in again" wait_for 60 board_device 0
+            serve "$tree"
+            boots_now "a cable that was out while the mount waited"
+        fi
         ;;
     cable-out-stays)
         tree=$(small_root root)

@@ -67,21 +67,19 @@ start_program() {
     "$program" serve --msize "$buflen" --pid "$run_dir/$tag.pid" "$run_dir/$tag.ffs" "$run_dir/$tag.9p" || code=$?
     [ $code = 0 ] || give_up $code "p9gadget has not started, see above"
     echo "$buflen" >"$run_dir/$tag.msize"
-    { read -r server_stat <"/proc/$(read_line "$run_dir/$tag.pid")/stat"; } 2>/dev/null && id_of_stat "$server_stat" &&
-        echo "$stat_id" >"$run_dir/$tag.server"
 }
 
-# Sets $server, the program's process; 1 if it is not there.
+# Sets $server, the program's process; 1 if it is not there. Its number changes when another of its processes takes its place.
 find_server() {
-    server=$(read_line "$run_dir/$tag.server")
-    [ -n "$server" ] && is_alive "$server"
+    server=$(read_line "$run_dir/$tag.pid")
+    [ -n "$server" ] && { tr '\0' '\n' <"/proc/$server/cmdline"; } 2>/dev/null | grep -Fqx -- "$run_dir/$tag.pid"
 }
 
 # Ends the program; 1 if it refuses, because its file system is mounted.
 end_server() {
     tries=0
     while find_server; do
-        [ $((tries % 10)) != 0 ] || kill "${server%%.*}" 2>/dev/null
+        [ $((tries % 10)) != 0 ] || kill "$server" 2>/dev/null
         tries=$((tries + 1))
         [ $tries -le 50 ] || return 1
         pause
@@ -90,7 +88,7 @@ end_server() {
 
 # After the gadget was unbound.
 stop_program() {
-    end_server || die 8 "p9gadget does not end (process ${server%%.*}): its file system is mounted"
+    end_server || die 8 "p9gadget does not end (process $server): its file system is mounted"
     # Its processes may need a moment to end.
     tries=0
     while grep -q " $run_dir/$tag.ffs functionfs " /proc/mounts && ! umount "$run_dir/$tag.ffs" 2>/dev/null; do
@@ -99,14 +97,14 @@ stop_program() {
         pause
     done
     [ ! -d "$run_dir/$tag.ffs" ] || rmdir "$run_dir/$tag.ffs"
-    rm -f "$run_dir/$tag.pid" "$run_dir/$tag.server" "$run_dir/$tag.msize" "$run_dir/$tag.9p"
+    rm -f "$run_dir/$tag.pid" "$run_dir/$tag.msize" "$run_dir/$tag.9p"
 }
 
 # Breaks off the mount that waits for its answer, and with it what its client waits for: only the program can end that.
 break_mount_off() {
     { read -r mounter <"$run_dir/$tag.mounting"; } 2>/dev/null || return 0
     ! is_alive "$mounter" || kill -KILL "${mounter%%.*}" 2>/dev/null
-    [ -n "$(mounts_of_tag)" ] || ! find_server || kill -USR1 "${server%%.*}" 2>/dev/null
+    [ -n "$(mounts_of_tag)" ] || ! find_server || kill -USR1 "$server" 2>/dev/null
     rm -f "$run_dir/$tag.mounting"
 }
 
