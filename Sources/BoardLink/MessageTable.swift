@@ -144,13 +144,15 @@ public struct MessageTable {
         _ = output.finalize(for: frame)
     }
 
-    /// The tags of fences in turn, 4095 of them: the answer to an earlier fence must not be taken for that to a later one, and a host
+    /// The tags of fences in turn, 2048 of them: the answer to an earlier fence must not be taken for that to a later one, and a host
     /// that does not answer for long gets many. The kernel's client gives its tags from 0 on, and has some hundreds at most.
-    private static func fenceTag(_ number: UInt64) -> Tag { Tag(rawValue: firstFenceTag + UInt16(number % 4095)) }
+    private static func fenceTag(_ number: UInt64) -> Tag {
+        Tag(rawValue: firstFenceTag | UInt16(truncatingIfNeeded: number & 0x7ff))
+    }
 
     private static var firstFenceTag: UInt16 { 0xf000 }
 
-    private static func isFence(_ tag: Tag) -> Bool { tag.rawValue >= firstFenceTag && tag != .none }
+    private static func isFence(_ tag: Tag) -> Bool { tag.rawValue & 0xf800 == firstFenceTag }
 
     // MARK: From the host
 

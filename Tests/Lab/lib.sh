@@ -36,7 +36,7 @@ set -uo pipefail
 # What usb9pfs-gadget is told besides: with the driver that is asked for, or not at all.
 board_driver=()
 if [ "$LAB_DRIVER" = program ]; then
-    mkdir /run/path && ln -s "$P9GADGET" /run/path/p9gadget
+    mkdir -p /run/path && ln -sf "$P9GADGET" /run/path/p9gadget
     PATH=$PATH:/run/path
     board_driver=(--driver program)
 fi

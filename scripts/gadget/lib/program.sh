@@ -54,10 +54,11 @@ settle_driver() {
 # Whether the gadget's usb9pfs is the program's.
 is_by_program() { [ -d "$gadget/functions/ffs.$tag" ]; }
 
-# The messages take eleven times this, which is never given back: a 500th of the memory at most for one.
+# The messages take eleven times this, which is never given back. The kernel's client takes each of its own in one piece, which
+# may fail where memory is short (seen: 256 KiB with 160 MiB): a 2000th of the memory at most for one.
 program_msize() {
     awk '/^MemTotal:/ { memory = $2 * 1024 }
-        END { for (size = 1048576; size > 65536 && size > memory / 512; size /= 2); print size }' /proc/meminfo
+        END { for (size = 1048576; size > 65536 && size > memory / 2048; size /= 2); print size }' /proc/meminfo
 }
 
 # Between linking the function and binding the gadget.
