@@ -69,6 +69,13 @@ lab_finish() {
 }
 trap lab_finish EXIT
 
+# skip WHY: the scenario can't be run here, and ends.
+skip() {
+    trap - EXIT
+    echo "skipped $(basename "$LAB_SCENARIO" .sh): $1"
+    exit 0
+}
+
 uptime_seconds() { cut -d ' ' -f 1 /proc/uptime; }
 
 watch_progress() {
