@@ -21,7 +21,7 @@ nonisolated(unsafe) private var current: Carrier?
 /// The `generation` that a fence was sent in, or that needed none. Belongs to the thread that sends again.
 nonisolated(unsafe) private var fenced: UInt32 = 0
 /// The most bytes that the kernel had memory for in one piece. Under the lock of the wire.
-nonisolated(unsafe) private var largestPiece = Int.max
+nonisolated(unsafe) private var largestPiece = 0
 
 extension Carrier {
     /// Works until the client has gone; does not return.
@@ -30,6 +30,7 @@ extension Carrier {
         shared.set(.doubt, 1)
         fenced = shared[.generation]
         current = self
+        largestPiece = largestFirstPiece
         // Replies are taken from the first moment on: a host that waits to give one reads nothing.
         board_lock(Int32(BOARD_LOCK_WIRE))
         guard board_start_thread({ current?.carryReplies() }) == 0, board_start_thread({ current?.sendAgain() }) == 0
@@ -42,6 +43,10 @@ extension Carrier {
         board_unlock(Int32(BOARD_LOCK_WIRE))
         carryRequests()
     }
+
+    /// Bytes of a transfer's pieces as long as the kernel has memory for them: it takes that much in one piece. Small messages are a
+    /// sign of a board with little memory, where more than eight pages in one piece may be missing.
+    private var largestFirstPiece: Int { shared.msize > 64 << 10 ? shared.msize & ~1023 : 32 << 10 }
 
     // MARK: From the client to the host
 
@@ -160,7 +165,7 @@ extension Carrier {
     private func carryReplies() {
         let buffer = shared.reply
         var assembly = ReplyAssembly(limit: shared.msize)
-        var largest = buffer.count & ~1023
+        var largest = largestFirstPiece
         var generation = shared[.generation]
         while true {
             if shared[.generation] != generation {
