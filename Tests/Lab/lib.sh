@@ -24,6 +24,7 @@
 #   board_power_on                with run --initrd: starts the board's initramfs, as process 1 of the kernel
 #   board_reboots NAME S [again]  ok if the board reboots within S seconds, and the end of the scenario. With `again` it is
 #                                 run once more after that, the host side as new as the board, with LAB_BOOTED_BEFORE set
+#   board_powers_off NAME         ok if the machine then powers off by itself, and the end of the scenario
 #   console                       what the board's console has shown until now, since the scenario began
 #   console_says PATTERN          true when that has a line that matches
 #   mount_waits                   true while a mount waits for the host's answer, its first message queued. Before that, a
@@ -120,11 +121,14 @@ usb_permissions() {
     done
 }
 
+declare -A permitted=() # by the device's number, which no other device gets
 usb_permit() {
-    local node
+    local node number
+    { read -r number <"$1/devnum"; } 2>/dev/null || return
+    [ -z "${permitted["$1 $number"]:-}" ] || return 0
     node=$(sed -n 's/^DEVNAME=//p' "$1/uevent")
     # No name: the device has just gone. (/dev itself must not lose its x bits.)
-    [ -n "$node" ] && [ -e "/dev/$node" ] && chgrp "$LAB_GID" "/dev/$node" && chmod 660 "/dev/$node"
+    [ -n "$node" ] && [ -e "/dev/$node" ] && chgrp "$LAB_GID" "/dev/$node" && chmod 660 "/dev/$node" && permitted["$1 $number"]=yes
 }
 while :; do usb_permissions; sleep 0.5; done </dev/null >/dev/null 2>&1 &
 disown
@@ -194,6 +198,13 @@ board_reboots() {
     sleep "$2"
     rm "$LAB_DIR/reboots"
     not_ok "$1" "no reboot within $2 s"
+}
+
+# run says ok, if the kernel's last words are those.
+board_powers_off() {
+    printf '%s\n' "$(checks_count 'not ok')" "$1" >"$LAB_DIR/powers-off.new"
+    mv "$LAB_DIR/powers-off.new" "$LAB_DIR/powers-off"
+    sleep "$LAB_TIMEOUT" # until the watchdog's end at most
 }
 
 # A new look at each call: while a file of hostfs is held open, what others append is not seen. What stands there already is from

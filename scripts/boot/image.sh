@@ -26,6 +26,14 @@ image_module_directories="drivers/usb/dwc2 drivers/usb/dwc3 drivers/usb/musb dri
     drivers/usb/mtu3 drivers/usb/renesas_usbhs drivers/usb/isp1760 drivers/usb/gadget/udc drivers/usb/phy drivers/usb/roles
     drivers/usb/common drivers/phy drivers/extcon"
 
+# kernel_configuration ROOT VERSION: the file of a kernel's configuration; nothing if there is none. Debian's kernels since 7.3 have it
+# beside their modules.
+kernel_configuration() {
+    for file in "$1/boot/config-$2" "$1/lib/modules/$2/config" "$1/usr/lib/modules/$2/config"; do
+        [ ! -r "$file" ] || { echo "$file" && return; }
+    done
+}
+
 # kernel_lacks FILE [ROOT]: prints what in the kernel's configuration FILE makes a root over USB impossible, one a line; nothing if
 # it is possible. p9gadget counts if it is installed in ROOT. In a subshell, because the names of the check may clash with the
 # calling tool's.

@@ -8,14 +8,15 @@
 # If the kernel can't do it, the module says why and the image is built without it: other kernels of the machine may be there
 # for other ways to boot. With --add usb9pfs dracut ends with an error instead.
 check() {
-    local configuration=${dracutsysrootdir-}/boot/config-$kernel lack lacks=0
-    if [[ -r $configuration ]]; then
+    local configuration lack lacks=0
+    configuration=$(kernel_configuration "${dracutsysrootdir-}" "$kernel")
+    if [[ $configuration ]]; then
         while read -r lack; do
             dwarning "usb9pfs: this image can't mount root over USB: $configuration: $lack"
             lacks=1
         done < <(kernel_lacks "$configuration" "${dracutsysrootdir-}")
     else
-        dwarning "usb9pfs: there is no $configuration, so nobody has checked whether this kernel can do it"
+        dwarning "usb9pfs: there is no /boot/config-$kernel, so nobody has checked whether this kernel can do it"
     fi
     return $lacks
 }
