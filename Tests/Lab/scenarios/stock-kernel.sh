@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Debian boots from a directory with an unmodified kernel of Debian's, in QEMU: Debian 12's
+# soak: QEMU without KVM takes many minutes
 # lab: timeout=1800
 # lab: kernel=bookworm-amd64
 # lab: initrd=Tests/Lab/build-initramfs initramfs-tools --kernel bookworm-amd64
