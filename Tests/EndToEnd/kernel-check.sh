@@ -16,11 +16,10 @@ run() {
 
 # The options that the documents name: the configuration that the commands of docs/raspberry-pi.md make has them all, as
 # Linux's own Kconfig spells them.
-first_board=$(page_text docs/first-board.md "1. The board's kernel" 1)
 kernel=$(page_text docs/kernel.md "The options" 2; page_text docs/kernel.md "The options" 3)
 # lacking CONFIGURATION: of the options in the text on standard input
 lacking() { grep -oE '\bCONFIG_[A-Z0-9_]+=[ym]' | sort -u | grep -vxFf "$1" | paste -s -d ' ' || true; }
-for options in "$first_board" "$kernel"; do check_equal "documented options" "" "$(lacking "$sources/documented" <<<"$options")"; done
+check_equal "documented options" "" "$(lacking "$sources/documented" <<<"$kernel")"
 fixtures=$usb9pfs_root/Fixtures/kernel-configs
 check_equal "documented options of p9gadget: Debian's" "" "$(page_text docs/kernel.md "The options" 1 | lacking "$fixtures/debian-13-arm64")"
 # And what they say to type.
@@ -32,6 +31,13 @@ mkdir checkout
     cp "$(echo "$debian"/boot/vmlinuz-*)" arch/arm64/boot/Image
     cp "$sources/documented" .config
     cp "$(echo "$debian"/boot/config-*)" config-6.12.0-arm64
+    version=$(basename "$(echo "$debian"/boot/config-*)" | sed 's/^config-//')
+    typed as_written docs/first-board.md "2. The kernel and the initramfs" 1 "rootfs=$debian" "6.12.0-arm64=$version"
+    typed as_written docs/first-board.md "2. The kernel and the initramfs" 2.1
+    typed as_written docs/first-board.md "2. The kernel and the initramfs" 2.2 "rootfs=$debian" "6.12.0-arm64=$version" \
+        ".build/=$usb9pfs_root/.build/"
+    check_equal "... which has p9gadget and 9P over sockets" 2 \
+        "$(zcat board.cpio.gz | cpio -it --quiet | grep -cE '^\./(usr/sbin/p9gadget|lib/modules/.*/9pnet_fd\.ko)$')"
     typed as_written docs/kernel.md "Does this kernel do?" 1.1 /boot/config-6.12.0-arm64=config-6.12.0-arm64
     typed as_written docs/kernel.md "Does this kernel do?" 1.2
     typed as_written docs/kernel.md "Does this kernel do?" 1.3 /boot/config-6.12.0-arm64=config-6.12.0-arm64

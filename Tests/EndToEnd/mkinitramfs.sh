@@ -73,6 +73,14 @@ refused 2 "an unknown function" "no function 'telephone'" --function telephone m
 refused 2 "networks that exclude each other" "leave out one" --for linux --function rndis made/x
 printf 'function = ncm\ncolour = red\n' >"wrong settings"
 refused 2 "a wrong configuration" "'wrong settings', line 2: unknown name 'colour'" --config "wrong settings" made/x
+mkdir -p modules/1.2.3/kernel/fs modules/none
+cp first.ko modules/1.2.3/kernel/fs/9p.ko
+refused 2 "a directory without modules" "is not a directory of a kernel's modules" --kernel-modules modules/none made/x
+refused 2 "a module that this kernel has not" "there is no module 'nothing' among those" --kernel-modules modules/1.2.3 --module nothing made/x
+refused 2 "modules for another processor" "are not for $other: they are for" --arch $other --kernel-modules modules/1.2.3 made/x
+as_developer "$make" --kernel-modules modules/1.2.3 made/more 2>/dev/null
+check_equal "the module that the root needs, with its list" "./lib/modules/1.2.3/kernel/fs/9p.ko ./lib/modules/1.2.3/modules.dep" \
+    "$(unpack made/more -t --quiet 2>/dev/null | grep -E '9p.ko|modules.dep' | xargs echo)"
 refused 3 "a dynamic busybox" "not static" --busybox /bin/true made/x
 refused 3 "a busybox for another machine" "not for arm64" --arch arm64 --busybox /bin/busybox made/x
 refused 2 "a p9gadget for another machine" "'first.ko' is not a program for $other" --arch $other --program first.ko made/x

@@ -35,13 +35,15 @@ qemu_start_files() {
     rm "$1/order"
 }
 
+# One processor: in 6.1 dummy_hcd's FIFO of one request is filled anew while its last one is being given back, if another processor does
+# it, and then a request of p9gadget's ends twice.
 qemu_command() {
     local console=ttyS0
     case $architecture in
         amd64) qemu=(qemu-system-x86_64 -M q35 -cpu max) ;;
         arm64) qemu=(qemu-system-aarch64 -M virt -cpu cortex-a72) && console=ttyAMA0 ;;
     esac
-    qemu+=(-accel "${accelerator:-tcg,thread=multi}" -smp 2 -m "$memory" -nodefaults -display none
+    qemu+=(-accel "${accelerator:-tcg,thread=multi}" -m "$memory" -nodefaults -display none
         -chardev "file,id=console,path=$dir/console" -serial chardev:console
         -fsdev "local,id=machine,path=/,security_model=none,readonly=on,multidevs=remap"
         -device virtio-9p-pci,fsdev=machine,mount_tag=machine
