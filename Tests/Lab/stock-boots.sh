@@ -31,12 +31,14 @@ stock_boot() {
     check_equal "and the host has it" text "$(cat $tree/root/written)"
 }
 
+# Not before it is expected.
+when_expected() { wait_for 60 test -e "$LAB_DIR/$1" && in_board systemctl --no-block "${@:2}"; }
 if [ -z "${LAB_BOOTED_BEFORE:-}" ]; then
     stock_boot ""
-    in_board systemctl --no-block reboot
+    when_expected reboots reboot &
     board_reboots "it reboots" $((LAB_TIMEOUT / 4)) again
 else
     stock_boot ", once more"
-    in_board systemctl --no-block poweroff
+    when_expected powers-off poweroff &
     board_powers_off "it powers off"
 fi
