@@ -34,6 +34,7 @@ mkdir checkout
     version=$(basename "$(echo "$debian"/boot/config-*)" | sed 's/^config-//')
     typed as_written docs/first-board.md "2. The kernel and the initramfs" 1 "rootfs=$debian" "6.12.0-arm64=$version"
     typed as_written docs/first-board.md "2. The kernel and the initramfs" 2.1
+    typed as_written docs/initramfs-distributions.md "Installing" 1.1
     typed as_written docs/first-board.md "2. The kernel and the initramfs" 2.2 "rootfs=$debian" "6.12.0-arm64=$version" \
         ".build/=$usb9pfs_root/.build/"
     check_equal "... which has p9gadget and 9P over sockets" 2 \
