@@ -126,7 +126,11 @@ lab_runs() {
 }
 
 # The time limit that a scenario states, with its name.
-lab_limit() { printf '%s %s\n' "$(sed -n 's/^# lab: timeout=//p' "Tests/Lab/scenarios/$1.sh" | head -n 1)" "$1"; }
+lab_limit() {
+    local limit
+    limit=$(sed -n 's/^# lab: timeout=//p' "Tests/Lab/scenarios/$1.sh" | head -n 1)
+    printf '%s %s\n' "${limit:-300}" "$1" # as `run` has it
+}
 
 # Makes what several scenarios would make at once.
 prepare_lab() {
