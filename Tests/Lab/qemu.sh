@@ -35,8 +35,8 @@ qemu_start_files() {
     rm "$1/order"
 }
 
-# One processor: in 6.1 dummy_hcd's FIFO of one request is filled anew while its last one is being given back, if another processor does
-# it, and then a request of p9gadget's ends twice.
+# One processor: with two, Debian's 6.1 had an oops in dummy_queue. Its FIFO of one request seems to be filled anew by the other processor
+# while its last one is being given back; the 6.12 of the lab has a flag against that.
 qemu_command() {
     local console=ttyS0
     case $architecture in
